@@ -1,0 +1,108 @@
+/**
+ * Every error of this package. Match on `code`, which is stable; `instanceof` fails across two installed copies,
+ * so {@link isCacheError} looks at a brand that copies share.
+ */
+
+const BRAND = Symbol.for('nestjs-redis-cache.error');
+
+export type CacheErrorCode =
+  /** An option of the module, a decorator or a call is wrong. Nothing was run. */
+  | 'ERR_CACHE_OPTIONS'
+  /** A key cannot be used: empty, or of a type that has no injective encoding. */
+  | 'ERR_CACHE_KEY'
+  /** A value cannot be written as bytes, or is larger than `maxValueBytes`. */
+  | 'ERR_CACHE_SERIALIZATION'
+  /** Redis cannot be reached, or refuses the command. */
+  | 'ERR_CACHE_CONNECTION'
+  /** Redis did not answer in time, or a loader or a wait took longer than allowed. */
+  | 'ERR_CACHE_TIMEOUT'
+  /** An evict has not reached Redis; it is retried, and bypassed in this process until it has. */
+  | 'ERR_CACHE_EVICT'
+  /** A loader asked for the very key that it is loading. */
+  | 'ERR_CACHE_NESTED_LOAD'
+  /** The cache has been closed. */
+  | 'ERR_CACHE_CLOSED';
+
+export interface CacheErrorDetails {
+  cause?: unknown;
+  /** The key as the caller gave it, where one key is concerned. */
+  key?: unknown;
+}
+
+export class CacheError extends Error {
+  readonly code: CacheErrorCode;
+  readonly key?: unknown;
+
+  constructor(code: CacheErrorCode, message: string, details: CacheErrorDetails = {}) {
+    super(message, 'cause' in details ? { cause: details.cause } : undefined);
+    this.name = new.target.name;
+    this.code = code;
+    if ('key' in details) this.key = details.key;
+    Object.defineProperty(this, BRAND, { value: true });
+  }
+}
+
+/** True for every error of this package, also when it comes from another installed copy of it. */
+export function isCacheError(error: unknown): error is CacheError {
+  return typeof error === 'object' && error !== null && BRAND in error;
+}
+
+/** One wrong field of an options object. */
+export interface OptionProblem {
+  /** Where: `topology.shards[1].url`. */
+  path: string;
+  /** What was given, shortened and with secrets removed. */
+  given: string;
+  /** What is accepted there. */
+  accepted: string;
+}
+
+/** Wrong options; `problems` has every wrong field, not only the first. */
+export class CacheOptionsError extends CacheError {
+  readonly problems: readonly OptionProblem[];
+
+  constructor(where: string, problems: readonly OptionProblem[]) {
+    const lines = problems.map((p) => `  ${p.path}: given ${p.given}, accepted ${p.accepted}`);
+    super('ERR_CACHE_OPTIONS', `Wrong options for ${where}:\n${lines.join('\n')}`);
+    this.problems = problems;
+  }
+}
+
+export class CacheKeyError extends CacheError {
+  constructor(message: string, details?: CacheErrorDetails) {
+    super('ERR_CACHE_KEY', message, details);
+  }
+}
+
+export class CacheSerializationError extends CacheError {
+  constructor(message: string, details?: CacheErrorDetails) {
+    super('ERR_CACHE_SERIALIZATION', message, details);
+  }
+}
+
+export class CacheConnectionError extends CacheError {
+  constructor(message: string, details?: CacheErrorDetails) {
+    super('ERR_CACHE_CONNECTION', message, details);
+  }
+}
+
+export class CacheTimeoutError extends CacheError {
+  constructor(message: string, details?: CacheErrorDetails) {
+    super('ERR_CACHE_TIMEOUT', message, details);
+  }
+}
+
+/** Some keys are not evicted yet. They are retried, and bypassed in this process until they are. */
+export class CacheEvictError extends CacheError {
+  /** The keys as the caller gave them, in the order given. */
+  readonly failed: readonly unknown[];
+
+  constructor(failed: readonly unknown[], details?: CacheErrorDetails) {
+    super(
+      'ERR_CACHE_EVICT',
+      `${failed.length === 1 ? 'One key is' : `${failed.length} keys are`} not evicted yet; the evict is retried, and this process bypasses the cache for it until then`,
+      details,
+    );
+    this.failed = failed;
+  }
+}

@@ -1,0 +1,16 @@
+/**
+ * Injection tokens of named caches. `Symbol.for` makes them equal across two installed copies of the package.
+ * The unnamed cache is injected by its class, `CacheService`, and by `getCacheToken()`.
+ */
+
+export const DEFAULT_CACHE = 'default';
+
+/** What `@InjectCache(name)` injects: the `CacheService` of that name. */
+export function getCacheToken(name: string = DEFAULT_CACHE): symbol {
+  return Symbol.for(`nestjs-redis-cache.cache:${name}`);
+}
+
+/** The resolved, frozen options of that cache. */
+export function getCacheOptionsToken(name: string = DEFAULT_CACHE): symbol {
+  return Symbol.for(`nestjs-redis-cache.options:${name}`);
+}

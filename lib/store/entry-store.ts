@@ -1,0 +1,72 @@
+/**
+ * The single-key lease protocol: everything the cache does to one entry in Redis.
+ *
+ * An entry is one key that holds a value ('V'), a lease ('L': somebody is loading) or a write barrier ('B'). A miss
+ * takes the lease; FILL stores the load's result only if that very lease is still there; EVICT deletes the key and
+ * with it the lease. A load that began before an evict can therefore never store what it read: that is the whole
+ * argument, and it is the lease token of "Scaling Memcache at Facebook" (NSDI 2013, §3.2.1) kept at the data key itself,
+ * because a script on two keys answers TRYAGAIN while a cluster slot migrates, and one on a single key does not.
+ *
+ * Ids are 20 characters and never repeat. A stored value keeps the id of the acquisition that wrote it, its *fill id*.
+ * Every operation here is one atomic step on one key, and sending it twice does no harm.
+ *
+ * An implementation rejects with `CacheConnectionError` or `CacheTimeoutError` and nothing else; after either the step
+ * may or may not have happened. Keys are complete Redis keys, and the bytes are those of `codec/envelope.ts`.
+ */
+export interface EntryStore {
+  /** The bytes at the key. Reads that are asked for in one tick may travel together, none joins one already sent. */
+  read(key: string): Promise<Buffer | null>;
+  /** The bytes at each key, in the order given. */
+  readMany(keys: readonly string[]): Promise<(Buffer | null)[]>;
+  /** The bytes at the key and what is left of its life: ms, or Infinity where it does not expire. */
+  inspect(key: string): Promise<{ bytes: Buffer; ttlMs: number } | null>;
+
+  /** The value, the lease, or who else has it. A foreign or rejected value is replaced by the lease. */
+  acquire(key: string, request: AcquireRequest): Promise<AcquireReply>;
+  /** Stores a load's result if `expectId` is still at the key (the lease's token, or the fill id a refresh saw). */
+  fill(key: string, request: FillRequest): Promise<boolean>;
+  /** Prolongs the lease; false: it is lost. */
+  renew(key: string, request: { token: string; leaseMs: number }): Promise<boolean>;
+  /** Gives the lease back, wakes its waiters; with `holdMs` nobody is granted a new one for so long. */
+  release(key: string, request: { token: string; holdMs: number }): Promise<boolean>;
+
+  /** Deletes value and lease, wakes the lease's waiters, taints a barrier; true: there was a value. */
+  evict(key: string): Promise<boolean>;
+  /** Stores a value whatever the lease; false: refused by `only`, or by an open write barrier. */
+  write(key: string, request: WriteRequest): Promise<boolean>;
+}
+
+export interface AcquireRequest {
+  /** Id of this acquisition. */
+  token: string;
+  leaseMs: number;
+  /** Fill id of a value that the caller has read and cannot use, or ''. */
+  reject: string;
+}
+
+export type AcquireReply =
+  | { state: 'granted' }
+  | { state: 'value'; bytes: Buffer }
+  /** Somebody else is loading; this instance is registered and is woken when that ends. */
+  | { state: 'held'; ttlMs: number }
+  /** Somebody is writing: load, and cache nothing. */
+  | { state: 'barrier'; ttlMs: number };
+
+/** What is written at a key; `body` is the record from its fixed part on, and the store puts type, id and softAt in. */
+export interface StoredBody {
+  newId: string;
+  body: Buffer;
+  /** The value is fresh for so long; 0: for ever. The store turns it into `softAt` by the server's clock. */
+  softMs: number;
+  /** The key lives so long; 0: for ever. */
+  ttlMs: number;
+}
+
+export interface FillRequest extends StoredBody {
+  expectId: string;
+}
+
+export interface WriteRequest extends StoredBody {
+  /** Only if no live value is there, only if one is, or always. */
+  only?: 'absent' | 'present';
+}
