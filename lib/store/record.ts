@@ -20,9 +20,9 @@ const UNTOUCHED = { type: undefined, id: '' } as const;
 /** Type and id; no type means absent or foreign, which the protocol treats alike. */
 export function headOf(bytes: Buffer | undefined): { type: RecordType | undefined; id: string } {
   if (!bytes || bytes.length < HEAD_BYTES) return UNTOUCHED;
-  const type = bytes.latin1Slice(0, 1);
+  const type = bytes.toString('latin1', 0, 1);
   if (type !== 'V' && type !== 'L' && type !== 'B') return UNTOUCHED;
-  return { type, id: bytes.latin1Slice(1, HEAD_BYTES) };
+  return { type, id: bytes.toString('latin1', 1, HEAD_BYTES) };
 }
 
 export function leaseRecord(id: string): Buffer {
@@ -44,7 +44,7 @@ export function isLive(bytes: Buffer, now: number): boolean {
 
 /** The instances that wait for a lease to end. */
 export function waitersOf(bytes: Buffer): string[] {
-  return bytes.latin1Slice(HEAD_BYTES).split(',').filter(Boolean);
+  return bytes.toString('latin1', HEAD_BYTES).split(',').filter(Boolean);
 }
 
 /** The barrier with its taint byte set: whoever holds it will store nothing. */
