@@ -1,0 +1,106 @@
+import type { OptionProblem } from '../common/errors.js';
+import { describeValue } from './describe-value.js';
+import { isObject } from './option-rules.js';
+import {
+  MemoryTopologyOptions,
+  RedisCacheOptions,
+  SingleTopologyOptions,
+} from './redis-cache.options.js';
+
+const TOPOLOGIES: ReadonlyMap<unknown, new () => object> = new Map<unknown, new () => object>([
+  ['memory', MemoryTopologyOptions],
+  ['single', SingleTopologyOptions],
+]);
+
+/** Fields that belong to the registration and are easily put among the options. */
+const REGISTRATION_FIELDS = ['name', 'isGlobal', 'extraProviders'];
+
+/**
+ * Copies what was given over the defaults of the option classes, and notes what has no place there. The fields of a
+ * fresh instance are the options that exist; one whose default is itself an instance is filled likewise.
+ */
+export function fillOptions(given: unknown, problems: OptionProblem[]): RedisCacheOptions {
+  const options = new RedisCacheOptions();
+  if (isObject(given)) fill(options, given, '', problems);
+  else
+    problems.push({
+      path: 'options',
+      given: describeValue(given),
+      accepted: 'an object; {} takes every default',
+    });
+  return options;
+}
+
+function fill(
+  target: object,
+  given: Record<string, unknown>,
+  path: string,
+  problems: OptionProblem[],
+): void {
+  const fields = target as Record<string, unknown>;
+  for (const [name, value] of Object.entries(given)) {
+    const at = path + name;
+    if (!Object.hasOwn(fields, name))
+      problems.push({
+        path: at,
+        given: describeValue(value, name),
+        accepted: nothingBut(Object.keys(fields), name, path),
+      });
+    else if (value !== undefined)
+      fields[name] = isNested(fields[name]) ? nested(fields[name], value, at, problems) : value;
+  }
+}
+
+function isNested(slot: unknown): slot is object {
+  return isObject(slot);
+}
+
+/** The nested options, or their defaults where what was given is no object and further errors would only repeat that. */
+function nested(defaults: object, given: unknown, path: string, problems: OptionProblem[]): object {
+  const target = defaults instanceof MemoryTopologyOptions ? topologyFor(given) : defaults;
+  if (isObject(given) && target) {
+    fill(target, given, `${path}.`, problems);
+    return target;
+  }
+  const types = [...TOPOLOGIES.keys()].map((type) => `'${String(type)}'`).join(' or ');
+  problems.push(
+    isObject(given)
+      ? { path: `${path}.type`, given: describeValue(given.type), accepted: types }
+      : {
+          path,
+          given: describeValue(given),
+          accepted: target
+            ? `an object of ${Object.keys(target).join(', ')}`
+            : `an object whose type is ${types}`,
+        },
+  );
+  return defaults;
+}
+
+function topologyFor(given: unknown): object | undefined {
+  const Variant = isObject(given) ? TOPOLOGIES.get(given.type) : undefined;
+  return Variant && new Variant();
+}
+
+function nothingBut(known: readonly string[], name: string, path: string): string {
+  if (path === '' && REGISTRATION_FIELDS.includes(name))
+    return 'nothing: it is not an option here, but an argument of forRootAsync beside the factory';
+  const near = known.find((option) => isNear(option.toLowerCase(), name.toLowerCase()));
+  return `nothing: it is not an option here${near ? `; did you mean ${near}?` : `, where there are ${known.join(', ')}`}`;
+}
+
+/** At most two letters changed, added or missing, and not more than a third of the word. */
+function isNear(a: string, b: string): boolean {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++)
+      next[j] = Math.min(
+        row[j]! + 1,
+        next[j - 1]! + 1,
+        row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1),
+      );
+    row = next;
+  }
+  return row[b.length]! <= Math.min(2, Math.floor(a.length / 3));
+}

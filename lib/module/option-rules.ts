@@ -1,0 +1,133 @@
+import { ValidateBy } from 'class-validator';
+
+import { DURATION_ACCEPTED, durationProblem, type DurationRule } from '../common/duration.js';
+
+/**
+ * The validators of the option classes. The message of each is not a complaint but what is accepted, because an
+ * error names the path, what was given, and this text. `undefined` never gets here: it means the default.
+ */
+function accept(
+  accepted: string,
+  isAccepted: (value: unknown) => boolean,
+  name: string,
+): PropertyDecorator {
+  return ValidateBy({ name, validator: { validate: isAccepted } }, { message: accepted });
+}
+
+export function IsDuration(rule: DurationRule = {}): PropertyDecorator {
+  const range = rule.minMs && rule.maxMs ? `, from ${rule.minMs} to ${rule.maxMs} ms` : '';
+  return accept(
+    `${DURATION_ACCEPTED}${range}${rule.infinity ? ', or Infinity' : ''}`,
+    (value) => durationProblem(value, rule) === undefined,
+    'isDuration',
+  );
+}
+
+export function IsOneOf(...values: readonly string[]): PropertyDecorator {
+  return accept(
+    values.map((value) => `'${value}'`).join(' or '),
+    (value) => values.includes(value as string),
+    'isOneOf',
+  );
+}
+
+export interface NumberRange {
+  min: number;
+  max: number;
+  whole?: boolean;
+  orInfinity?: boolean;
+}
+
+export function IsNumberFrom({ min, max, whole, orInfinity }: NumberRange): PropertyDecorator {
+  const kind = whole ? 'a whole number' : 'a number';
+  return accept(
+    `${kind} from ${min}${max === Infinity ? '' : ` to ${max}`}${orInfinity ? ', or Infinity' : ''}`,
+    (value) =>
+      (orInfinity && value === Infinity) ||
+      (typeof value === 'number' &&
+        Number.isFinite(value) &&
+        (!whole || Number.isInteger(value)) &&
+        value >= min &&
+        value <= max),
+    'isNumberFrom',
+  );
+}
+
+export function IsFlag(): PropertyDecorator {
+  return accept('true or false', (value) => typeof value === 'boolean', 'isFlag');
+}
+
+export function IsCallback(): PropertyDecorator {
+  return accept('a function', (value) => typeof value === 'function', 'isCallback');
+}
+
+export function IsName(): PropertyDecorator {
+  return accept(
+    '1 to 64 characters of A-Z a-z 0-9 . _ -',
+    (value) => typeof value === 'string' && /^[A-Za-z0-9._-]{1,64}$/.test(value),
+    'isName',
+  );
+}
+
+export function IsSerializer(): PropertyDecorator {
+  return accept(
+    "'json', or an object with serialize(value): Buffer and deserialize(bytes): unknown",
+    (value) =>
+      value === 'json' || (hasMethod(value, 'serialize') && hasMethod(value, 'deserialize')),
+    'isSerializer',
+  );
+}
+
+/** What ioredis would read wrongly without a word is refused here: no host, a db that is no number, a keyPrefix. */
+export function IsRedisUrl(): PropertyDecorator {
+  return accept(
+    'redis://[user:password@]host[:port][/db], rediss:// for TLS, or /path/to.sock or unix:///path/to.sock; special characters percent-encoded, and no keyPrefix (the option for that is namespace)',
+    (value) => typeof value === 'string' && isRedisUrl(value),
+    'isRedisUrl',
+  );
+}
+
+export function IsRedisOptions(): PropertyDecorator {
+  return accept(
+    'an object of ioredis options without keyPrefix (the option for that is namespace)',
+    (value) => isObject(value) && !(value as { keyPrefix?: unknown }).keyPrefix,
+    'isRedisOptions',
+  );
+}
+
+export function IsRedisClient(): PropertyDecorator {
+  return accept(
+    'an ioredis Redis client without keyPrefix, or a function that makes one',
+    (value) => typeof value === 'function' || isRedisClient(value),
+    'isRedisClient',
+  );
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function hasMethod(value: unknown, name: string): boolean {
+  return isObject(value) && typeof value[name] === 'function';
+}
+
+function isRedisUrl(text: string): boolean {
+  if (/[?&]keyPrefix=/i.test(text)) return false;
+  if (/^(unix:\/\/([^@/]*@)?)?\/[^/]/.test(text)) return true;
+  if (!/^rediss?:\/\//i.test(text)) return false;
+  try {
+    const url = new URL(text);
+    decodeURIComponent(url.username);
+    decodeURIComponent(url.password);
+    return url.hostname !== '' && /^(\/\d*)?$/.test(url.pathname);
+  } catch {
+    return false;
+  }
+}
+
+/** By its shape: a client may come from another installed copy of ioredis. */
+function isRedisClient(value: unknown): boolean {
+  if (!hasMethod(value, 'evalsha') || !hasMethod(value, 'duplicate')) return false;
+  const client = value as { isCluster?: boolean; options?: { keyPrefix?: string } };
+  return !client.isCluster && !client.options?.keyPrefix;
+}

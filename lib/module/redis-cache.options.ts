@@ -1,0 +1,219 @@
+import { ValidateNested } from 'class-validator';
+import type { Redis, RedisOptions } from 'ioredis';
+
+import type { Serializer } from '../codec/serializer.js';
+import type { Duration } from '../common/duration.js';
+import type { CacheErrorEvent } from '../observe/reporter.js';
+import type * as topologies from '../redis/topology.options.js';
+import {
+  IsCallback,
+  IsDuration,
+  IsFlag,
+  IsName,
+  IsNumberFrom,
+  IsOneOf,
+  IsRedisClient,
+  IsRedisOptions,
+  IsRedisUrl,
+  IsSerializer,
+} from './option-rules.js';
+
+/*
+ * Every option has its default, its validator and its meaning at one place, here. A field that is left out, or is
+ * undefined, has its default; a field that is not here is an error. `resolveOptions` makes these classes out of what
+ * the application gives, and `ResolvedCacheOptions` out of them.
+ */
+
+/** Entries live in this process: no server is needed, and each registration of the module has its own. */
+export class MemoryTopologyOptions implements topologies.MemoryTopologyOptions {
+  @IsOneOf('memory')
+  type = 'memory' as const;
+}
+
+/** One Redis server, or one that Sentinel finds. Exactly one of `url`, `redis` and `client` says which. */
+export class SingleTopologyOptions implements topologies.SingleTopologyOptions {
+  @IsOneOf('single')
+  type = 'single' as const;
+
+  /** `redis://[user:password@]host[:port][/db]`, `rediss://…` for TLS, or the path of a unix socket. */
+  @IsRedisUrl()
+  url?: string;
+
+  /** Options of ioredis. `sentinels` makes it Sentinel; `keyPrefix` is refused, `namespace` is for that. */
+  @IsRedisOptions()
+  redis?: RedisOptions;
+
+  /** A client of the application's own, or a function that makes one. It is used as it is, and never closed. */
+  @IsRedisClient()
+  client?: Redis | (() => Redis);
+
+  /**
+   * Connections to the server, 1 to 32. One is multiplexed and enough, unless single values are so large that the
+   * others wait behind them.
+   * @default 1
+   */
+  @IsNumberFrom({ min: 1, max: 32, whole: true })
+  connections?: number = 1;
+}
+
+export type TopologyOptions = MemoryTopologyOptions | SingleTopologyOptions;
+
+/** The lease of a miss: who holds it loads, all others in the cluster wait for what comes of it. */
+export class LeaseOptions {
+  /**
+   * How long a lease outlives the process that holds it, 10 ms to 10 min. It is renewed while the loader runs, so it
+   * does not bound the load: a longer one keeps the others waiting longer after a crash, a shorter one is sooner lost
+   * by a process that was held up, and its load is then done twice.
+   * @default '3s'
+   */
+  @IsDuration({ minMs: 10, maxMs: 600_000 })
+  ttl?: Duration = '3s';
+
+  /**
+   * How long a call waits for somebody else's load.
+   * @default the value of `loaderTimeout`
+   */
+  @IsDuration()
+  waitTimeout?: Duration;
+
+  /**
+   * What happens then: `load` runs one further load in this process, shared by all who wait in it, and stores nothing;
+   * `throw` rejects with CacheTimeoutError.
+   * @default 'load'
+   */
+  @IsOneOf('load', 'throw')
+  onWaitTimeout?: 'load' | 'throw' = 'load';
+}
+
+/** Deadlines around every call to Redis. A call that is late counts as Redis not being there. */
+export class TimeoutOptions {
+  /**
+   * For a connection to be ready. Also the longest that the start of the application waits for Redis.
+   * @default '2s'
+   */
+  @IsDuration()
+  connect?: Duration = '2s';
+
+  /** @default '300ms' */
+  @IsDuration()
+  read?: Duration = '300ms';
+
+  /** @default '300ms' */
+  @IsDuration()
+  write?: Duration = '300ms';
+}
+
+/** What `RedisCacheModule.forRoot` and the factories of `forRootAsync` take. Durations are ms, or '250ms', '5m', '1h30m'. */
+export class RedisCacheOptions {
+  /**
+   * Where entries live.
+   * @default { type: 'memory' }
+   */
+  @ValidateNested()
+  topology?: TopologyOptions = new MemoryTopologyOptions();
+
+  /**
+   * First part of every key in Redis, 1 to 64 characters of A-Z a-z 0-9 . _ -. Applications with equal namespaces on
+   * one Redis share their entries.
+   * @default 'cache'
+   */
+  @IsName()
+  namespace?: string = 'cache';
+
+  /**
+   * Life of an entry, unless the call or the decorator says otherwise. Infinity: until it is evicted.
+   * @default '5m'
+   */
+  @IsDuration({ infinity: true })
+  ttl?: Duration = '5m';
+
+  /**
+   * Each stored ttl is shortened by a random share up to this, 0 to 0.5, so that entries written together do not
+   * expire together.
+   * @default 0
+   */
+  @IsNumberFrom({ min: 0, max: 0.5 })
+  ttlJitter?: number = 0;
+
+  /**
+   * Life of a stored null, usually shorter than that of a value.
+   * @default the ttl of the entry
+   */
+  @IsDuration()
+  negativeTtl?: Duration;
+
+  /**
+   * Whether null is stored. With false it is returned, and loaded again by the next call. undefined is never stored.
+   * @default true
+   */
+  @IsFlag()
+  cacheNull?: boolean = true;
+
+  @ValidateNested()
+  lease?: LeaseOptions = new LeaseOptions();
+
+  /**
+   * Longest run of a loader. After it the call rejects with CacheTimeoutError, and the loader's AbortSignal fires.
+   * @default '30s'
+   */
+  @IsDuration()
+  loaderTimeout?: Duration = '30s';
+
+  /**
+   * Loaders that run at a time in this process, a whole number from 1; further ones queue.
+   * @default Infinity
+   */
+  @IsNumberFrom({ min: 1, max: Number.MAX_SAFE_INTEGER, whole: true, orInfinity: true })
+  loaderConcurrency?: number = Infinity;
+
+  /**
+   * After a failed load nobody in the cluster loads that key again for so long.
+   * @default none
+   */
+  @IsDuration()
+  errorBackoff?: Duration;
+
+  /**
+   * How long the shutdown waits for running loads and queued writes before connections are closed.
+   * @default '5s'
+   */
+  @IsDuration()
+  shutdownTimeout?: Duration = '5s';
+
+  @ValidateNested()
+  timeouts?: TimeoutOptions = new TimeoutOptions();
+
+  /**
+   * What calls do when Redis cannot be reached: `open` lets reads miss and loaders run, `strict` rejects. Evicts and
+   * counters never pretend to have worked, in either.
+   * @default 'open'
+   */
+  @IsOneOf('open', 'strict')
+  failure?: 'open' | 'strict' = 'open';
+
+  /**
+   * What an evict does that cannot reach Redis: `throw` CacheEvictError, or `queue` it silently. Either way it is reported,
+   * retried, and bypassed in this process until done.
+   * @default 'throw' for calls, 'queue' for decorators, whose method has already done its work
+   */
+  @IsOneOf('throw', 'queue')
+  evictFailure?: 'throw' | 'queue';
+
+  /** Hears every failure that the cache answers with something else than an error. What it throws is logged. */
+  @IsCallback()
+  onError?: (event: CacheErrorEvent) => void;
+
+  /**
+   * How values become bytes. Processes that share a namespace need the same one.
+   * @default 'json'
+   */
+  @IsSerializer()
+  serializer?: 'json' | Serializer = 'json';
+
+  /**
+   * Largest serialised value in bytes, 1 to 512 MiB; a larger one is returned, but not stored.
+   * @default 1048576 (1 MiB)
+   */
+  @IsNumberFrom({ min: 1, max: 512 * 1024 * 1024, whole: true })
+  maxValueBytes?: number = 1024 * 1024;
+}

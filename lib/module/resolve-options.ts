@@ -1,0 +1,109 @@
+import { validateSync, type ValidationError } from 'class-validator';
+
+import { parseDuration, type Duration } from '../common/duration.js';
+import { CacheOptionsError, type OptionProblem } from '../common/errors.js';
+import { describeValue } from './describe-value.js';
+import { fillOptions } from './fill-options.js';
+import type {
+  LeaseOptions,
+  RedisCacheOptions,
+  TimeoutOptions,
+  TopologyOptions,
+} from './redis-cache.options.js';
+import type { ResolvedCacheOptions } from './resolved-options.js';
+
+/**
+ * Checks the options of one cache and fills in the defaults.
+ *
+ * @param where what the options belong to, for the error: "the cache 'reports'"
+ * @throws CacheOptionsError that lists every wrong field, with secrets left out
+ */
+export function resolveOptions(given: unknown, where: string): ResolvedCacheOptions {
+  const problems: OptionProblem[] = [];
+  const options = fillOptions(given, problems);
+  // Unknown fields are noted above. The whitelist is for us: an option without a validator cannot be set at all.
+  const errors = validateSync(options, {
+    whitelist: true,
+    forbidNonWhitelisted: true,
+    forbidUnknownValues: true,
+    skipUndefinedProperties: true,
+  });
+  collect(errors, '', problems);
+  checkServer(options.topology!, problems);
+  if (problems.length > 0) throw new CacheOptionsError(where, problems);
+  return resolved(options as FilledOptions);
+}
+
+function collect(errors: ValidationError[], path: string, problems: OptionProblem[]): void {
+  for (const { property, value, constraints, children } of errors) {
+    const at = path + property;
+    if (constraints)
+      problems.push({
+        path: at,
+        given: describeValue(value, property),
+        accepted: Object.values(constraints).join(', '),
+      });
+    collect(children ?? [], `${at}.`, problems);
+  }
+}
+
+/** Two servers named at once, or none, are wrong only together. */
+function checkServer(topology: TopologyOptions, problems: OptionProblem[]): void {
+  if (topology.type !== 'single') return;
+  const named = (['url', 'redis', 'client'] as const).filter((way) => topology[way] !== undefined);
+  if (named.length !== 1)
+    problems.push({
+      path: 'topology',
+      given: named.join(' and ') || 'none of url, redis and client',
+      accepted: 'exactly one of url, redis and client',
+    });
+}
+
+/** Options whose fields with a default are there. */
+type FilledOptions = Required<
+  Omit<RedisCacheOptions, 'lease' | 'timeouts' | OptionsWithoutDefault>
+> &
+  Pick<RedisCacheOptions, OptionsWithoutDefault> & {
+    lease: Required<Omit<LeaseOptions, 'waitTimeout'>> & Pick<LeaseOptions, 'waitTimeout'>;
+    timeouts: Required<TimeoutOptions>;
+  };
+type OptionsWithoutDefault = 'negativeTtl' | 'errorBackoff' | 'evictFailure' | 'onError';
+
+function resolved(options: FilledOptions): ResolvedCacheOptions {
+  const { topology, lease, timeouts, evictFailure } = options;
+  return Object.freeze({
+    topology: Object.freeze(topology),
+    namespace: options.namespace,
+    ttlMs: ms(options.ttl),
+    ttlJitter: options.ttlJitter,
+    ...(options.negativeTtl !== undefined && { negativeTtlMs: ms(options.negativeTtl) }),
+    cacheNull: options.cacheNull,
+    lease: Object.freeze({
+      ttlMs: ms(lease.ttl),
+      waitTimeoutMs: ms(lease.waitTimeout ?? options.loaderTimeout),
+      onWaitTimeout: lease.onWaitTimeout,
+    }),
+    loaderTimeoutMs: ms(options.loaderTimeout),
+    loaderConcurrency: options.loaderConcurrency,
+    errorBackoffMs: options.errorBackoff === undefined ? 0 : ms(options.errorBackoff),
+    shutdownTimeoutMs: ms(options.shutdownTimeout),
+    timeouts: Object.freeze({
+      connectMs: ms(timeouts.connect),
+      readMs: ms(timeouts.read),
+      writeMs: ms(timeouts.write),
+    }),
+    failure: options.failure,
+    evictFailure: Object.freeze({
+      calls: evictFailure ?? 'throw',
+      decorators: evictFailure ?? 'queue',
+    }),
+    ...(options.onError && { onError: options.onError }),
+    serializer: options.serializer,
+    maxValueBytes: options.maxValueBytes,
+  });
+}
+
+/** Which options may be Infinity has been checked by then. */
+function ms(duration: Duration): number {
+  return parseDuration(duration, { infinity: true });
+}

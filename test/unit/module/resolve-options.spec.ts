@@ -1,0 +1,384 @@
+import { describe, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
+
+import { CacheOptionsError, isCacheError, type OptionProblem } from '../../../lib/common/errors.js';
+import { RedisCacheOptions } from '../../../lib/module/redis-cache.options.js';
+import { resolveOptions } from '../../../lib/module/resolve-options.js';
+
+const URL = 'redis://localhost:6379';
+
+function failure(given: unknown): CacheOptionsError {
+  try {
+    resolveOptions(given, 'RedisCacheModule');
+  } catch (error) {
+    if (error instanceof CacheOptionsError) return error;
+    throw error;
+  }
+  throw new Error('these options were accepted');
+}
+
+function problems(given: unknown): readonly OptionProblem[] {
+  return failure(given).problems;
+}
+
+/** `{ a: { b: value } }` for 'a.b'; what is inside `topology` comes with a server to be complete. */
+function optionsWith(path: string, value: unknown): Record<string, unknown> {
+  const [first, second] = path.split('.') as [string, string?];
+  if (!second) return { [first]: value };
+  if (first !== 'topology') return { [first]: { [second]: value } };
+  const server = ['url', 'redis', 'client'].includes(second) ? {} : { url: URL };
+  return { topology: { type: 'single', ...server, [second]: value } };
+}
+
+describe('resolveOptions — defaults', () => {
+  it('{} → every default, in ms', () => {
+    expect(resolveOptions({}, 'x')).toEqual({
+      topology: { type: 'memory' },
+      namespace: 'cache',
+      ttlMs: 300_000,
+      ttlJitter: 0,
+      cacheNull: true,
+      lease: { ttlMs: 3_000, waitTimeoutMs: 30_000, onWaitTimeout: 'load' },
+      loaderTimeoutMs: 30_000,
+      loaderConcurrency: Infinity,
+      errorBackoffMs: 0,
+      shutdownTimeoutMs: 5_000,
+      timeouts: { connectMs: 2_000, readMs: 300, writeMs: 300 },
+      failure: 'open',
+      evictFailure: { calls: 'throw', decorators: 'queue' },
+      serializer: 'json',
+      maxValueBytes: 1_048_576,
+    });
+  });
+
+  it('undefined fields → their defaults', () => {
+    const given = { ttl: undefined, lease: undefined, timeouts: { read: undefined } };
+    expect(resolveOptions(given, 'x')).toEqual(resolveOptions({}, 'x'));
+  });
+
+  it('an instance of the options class → as a literal', () => {
+    const given = Object.assign(new RedisCacheOptions(), { ttl: '1h' });
+    expect(resolveOptions(given, 'x')).toEqual(resolveOptions({ ttl: '1h' }, 'x'));
+  });
+
+  it('loaderTimeout → waitTimeout follows it, unless it is given too', () => {
+    expect(resolveOptions({ loaderTimeout: '2s' }, 'x').lease.waitTimeoutMs).toBe(2_000);
+    const both = { loaderTimeout: '2s', lease: { waitTimeout: '1s' } };
+    expect(resolveOptions(both, 'x').lease.waitTimeoutMs).toBe(1_000);
+  });
+
+  it.each(['throw', 'queue'] as const)('evictFailure %s → for calls and decorators', (chosen) => {
+    expect(resolveOptions({ evictFailure: chosen }, 'x').evictFailure).toEqual({
+      calls: chosen,
+      decorators: chosen,
+    });
+  });
+
+  it('the result → frozen, and apart from what was given', () => {
+    const given = { lease: { ttl: '1s' }, topology: { type: 'single', url: URL } };
+    const options = resolveOptions(given, 'x');
+    for (const part of [
+      options,
+      options.lease,
+      options.timeouts,
+      options.topology,
+      options.evictFailure,
+    ])
+      expect(Object.isFrozen(part)).toBe(true);
+    expect(Object.isFrozen(given.topology)).toBe(false);
+    given.lease.ttl = '9s';
+    expect(options.lease.ttlMs).toBe(1_000);
+  });
+
+  it('two calls → share no state', () => {
+    expect(resolveOptions({}, 'x').lease).not.toBe(resolveOptions({}, 'x').lease);
+    resolveOptions({ lease: { ttl: '1s' } }, 'x');
+    expect(resolveOptions({}, 'x').lease.ttlMs).toBe(3_000);
+  });
+});
+
+const DURATION_REJECTS = [
+  0,
+  -1,
+  NaN,
+  -Infinity,
+  null,
+  '',
+  'soon',
+  '5',
+  '0s',
+  true,
+  {},
+  [],
+  new Date(),
+];
+const serializer = { serialize: () => Buffer.alloc(0), deserialize: () => null };
+const client = new Redis({ lazyConnect: true });
+const prefixed = new Redis({ lazyConnect: true, keyPrefix: 'app:' });
+
+interface Row {
+  accepts: readonly unknown[];
+  rejects: readonly unknown[];
+  /** Part of the text that says what is accepted. */
+  text: string;
+}
+
+const duration: Row = {
+  accepts: [1, 0.5, 250, '250ms', '1h30m', '2d'],
+  rejects: [...DURATION_REJECTS, Infinity],
+  text: 'a positive number of milliseconds',
+};
+
+const rows: Record<string, Row> = {
+  namespace: {
+    accepts: ['a', 'App-1_x.y', 'x'.repeat(64)],
+    rejects: ['', 'a:b', 'a b', 'ü', 'x'.repeat(65), 'a\n', 5, null, ['a']],
+    text: '1 to 64 characters',
+  },
+  ttl: { ...duration, accepts: [...duration.accepts, Infinity], rejects: DURATION_REJECTS },
+  ttlJitter: {
+    accepts: [0, 0.1, 0.5],
+    rejects: [-0.1, 0.51, NaN, Infinity, '0.1', null],
+    text: 'a number from 0 to 0.5',
+  },
+  negativeTtl: duration,
+  cacheNull: { accepts: [true, false], rejects: [0, 'false', null], text: 'true or false' },
+  'lease.ttl': {
+    accepts: [10, '3s', '10m'],
+    rejects: [...DURATION_REJECTS, Infinity, 9, '11m'],
+    text: 'from 10 to 600000 ms',
+  },
+  'lease.waitTimeout': duration,
+  'lease.onWaitTimeout': {
+    accepts: ['load', 'throw'],
+    rejects: ['wait', true, null],
+    text: "'load' or 'throw'",
+  },
+  loaderTimeout: duration,
+  loaderConcurrency: {
+    accepts: [1, 50, Infinity],
+    rejects: [0, -1, 1.5, NaN, '5', null],
+    text: 'a whole number from 1',
+  },
+  errorBackoff: duration,
+  shutdownTimeout: duration,
+  'timeouts.connect': duration,
+  'timeouts.read': duration,
+  'timeouts.write': duration,
+  failure: {
+    accepts: ['open', 'strict'],
+    rejects: ['closed', false, null],
+    text: "'open' or 'strict'",
+  },
+  evictFailure: {
+    accepts: ['throw', 'queue'],
+    rejects: ['ignore', false, null],
+    text: "'throw' or 'queue'",
+  },
+  onError: { accepts: [() => undefined], rejects: ['log', {}, null], text: 'a function' },
+  serializer: {
+    accepts: ['json', serializer],
+    rejects: ['msgpack', {}, { serialize: () => Buffer.alloc(0) }, null, () => null],
+    text: "'json', or an object",
+  },
+  maxValueBytes: {
+    accepts: [1, 1_048_576, 536_870_912],
+    rejects: [0, 1.5, 536_870_913, Infinity, '1mb', null],
+    text: 'a whole number from 1 to 536870912',
+  },
+  'topology.url': {
+    accepts: [
+      URL,
+      'rediss://user:p%40ss@host:6380/3',
+      'redis://[::1]:6379',
+      'redis://host?family=6',
+      '/var/run/redis.sock',
+      'unix:///var/run/redis.sock',
+      'unix://user:p%40ss@/var/run/redis.sock?db=1',
+    ],
+    rejects: [
+      '',
+      'localhost:6379',
+      'http://localhost',
+      'redis://',
+      'redis://host/one',
+      'redis://:p%zz@host',
+      'redis://host?keyPrefix=a:',
+      '/tmp/redis.sock?keyPrefix=a:',
+      '//host',
+      'unix://host',
+      6379,
+      null,
+      ['redis://host'],
+    ],
+    text: 'redis://',
+  },
+  'topology.redis': {
+    accepts: [{}, { host: 'h', password: 'p' }, { sentinels: [{ host: 'h', port: 1 }], name: 'm' }],
+    rejects: [null, 'redis', [], { keyPrefix: 'a:' }],
+    text: 'without keyPrefix',
+  },
+  'topology.client': {
+    accepts: [client, () => client],
+    rejects: [null, URL, {}, { host: 'h' }, prefixed, [client]],
+    text: 'an ioredis Redis client without keyPrefix',
+  },
+  'topology.connections': {
+    accepts: [1, 32],
+    rejects: [0, 33, 1.5, NaN, '2', null],
+    text: 'a whole number from 1 to 32',
+  },
+};
+
+describe.each(Object.entries(rows))(
+  'T12 resolveOptions — %s',
+  (path, { accepts, rejects, text }) => {
+    it.each(accepts.map((value) => [value]))('%p → accepted', (value) => {
+      expect(() => resolveOptions(optionsWith(path, value), 'x')).not.toThrow();
+    });
+
+    it.each(rejects.map((value) => [value]))('%p → one problem, at its path', (value) => {
+      const found = problems(optionsWith(path, value));
+      expect(found.map((problem) => problem.path)).toEqual([path]);
+      expect(found[0]!.accepted).toContain(text);
+    });
+  },
+);
+
+it('T12 resolveOptions — every option of the class → has a row above', () => {
+  const { topology: _, lease, timeouts, ...plain } = new RedisCacheOptions();
+  const paths = [
+    ...Object.keys(plain),
+    ...Object.keys(lease!).map((name) => `lease.${name}`),
+    ...Object.keys(timeouts!).map((name) => `timeouts.${name}`),
+  ];
+  expect(
+    Object.keys(rows)
+      .filter((path) => !path.startsWith('topology.'))
+      .sort(),
+  ).toEqual(paths.sort());
+});
+
+describe('T12 resolveOptions — topology', () => {
+  it.each(['memory', null, 5, [], { type: 'cluster' }, {}, { url: URL }])(
+    '%p → refused',
+    (topology) => {
+      const [problem, ...others] = problems({ topology });
+      expect(others).toEqual([]);
+      expect(problem!.path).toMatch(/^topology(\.type)?$/);
+      expect(problem!.accepted).toContain("'memory' or 'single'");
+    },
+  );
+
+  it.each([
+    [{}, 'none of url, redis and client'],
+    [{ url: URL, redis: {} }, 'url and redis'],
+    [{ url: URL, client }, 'url and client'],
+    [{ url: URL, redis: {}, client }, 'url and redis and client'],
+  ])('single with %p → which were given', (server, given) => {
+    expect(problems({ topology: { type: 'single', ...server } })).toEqual([
+      { path: 'topology', given, accepted: 'exactly one of url, redis and client' },
+    ]);
+  });
+
+  it('an option of single beside memory → unknown there', () => {
+    expect(problems({ topology: { type: 'memory', url: URL } })[0]).toMatchObject({
+      path: 'topology.url',
+      accepted: expect.stringContaining('not an option here'),
+    });
+  });
+
+  it('single → client and options are passed on as they are', () => {
+    const redis = { host: 'h', tls: {} };
+    expect(resolveOptions({ topology: { type: 'single', redis } }, 'x').topology).toMatchObject({
+      redis,
+      connections: 1,
+    });
+    const given = resolveOptions({ topology: { type: 'single', client } }, 'x').topology;
+    expect((given as { client: unknown }).client).toBe(client);
+  });
+});
+
+describe('T12 resolveOptions — unknown fields', () => {
+  it.each([
+    [{ tll: 5 }, 'tll', 'did you mean ttl?'],
+    [{ TTL: 5 }, 'TTL', 'did you mean ttl?'],
+    [{ lease: { waitTimout: 5 } }, 'lease.waitTimout', 'did you mean waitTimeout?'],
+    [{ timeouts: { command: 5 } }, 'timeouts.command', 'where there are connect, read, write'],
+    [{ l1: false }, 'l1', 'not an option here'],
+    [{ name: 'reports' }, 'name', 'an argument of forRootAsync'],
+    [{ isGlobal: true }, 'isGlobal', 'an argument of forRootAsync'],
+    [{ constructor: 1 }, 'constructor', 'not an option here'],
+    [{ toString: 1 }, 'toString', 'not an option here'],
+    [JSON.parse('{"__proto__": {"ttl": 5}}'), '__proto__', 'not an option here'],
+  ])('%p → its path, and what was meant', (given, path, text) => {
+    const [problem, ...others] = problems(given);
+    expect(others).toEqual([]);
+    expect(problem!.path).toBe(path);
+    expect(problem!.accepted).toContain(text);
+  });
+});
+
+describe('T12 resolveOptions — the error', () => {
+  it.each([undefined, null, 'redis://localhost', 5, [], () => ({})])(
+    '%p as options → refused',
+    (given) => {
+      expect(problems(given)).toEqual([
+        expect.objectContaining({
+          path: 'options',
+          accepted: expect.stringContaining('an object'),
+        }),
+      ]);
+    },
+  );
+
+  it.each([null, 5, 'x', []])('%p as lease → one problem, not one per field', (lease) => {
+    expect(problems({ lease })).toEqual([
+      expect.objectContaining({
+        path: 'lease',
+        accepted: 'an object of ttl, waitTimeout, onWaitTimeout',
+      }),
+    ]);
+  });
+
+  it('every wrong field at once → all are listed, each with its path', () => {
+    const wrong: Record<string, unknown> = { nonsense: 1 };
+    for (const [path, { rejects }] of Object.entries(rows)) {
+      const [first, second] = path.split('.') as [string, string?];
+      if (!second) wrong[first] = rejects[0];
+      else wrong[first] = { ...(wrong[first] as object), [second]: rejects[0] };
+    }
+    wrong.topology = { ...(wrong.topology as object), type: 'single' };
+
+    const error = failure(wrong);
+
+    const expected = [...Object.keys(rows), 'nonsense', 'topology'];
+    expect(error.problems.map(({ path }) => path).sort()).toEqual(expected.sort());
+    expect(error.message.split('\n')).toHaveLength(expected.length + 1);
+    expect(error.message).toMatch(/^Wrong options for RedisCacheModule:\n/);
+    expect(isCacheError(error) && error.code).toBe('ERR_CACHE_OPTIONS');
+    for (const { given, accepted } of error.problems) {
+      expect(given).not.toBe('');
+      expect(accepted).not.toMatch(/should not exist|must be|\$/);
+    }
+  });
+
+  it('wrong options → no secret in text or fields', () => {
+    const error = failure({
+      password: 'hunter2',
+      topology: {
+        type: 'single',
+        url: 'redis://user:hunter2@host/nonsense',
+        redis: { keyPrefix: 'a:', password: 'hunter2' },
+        client: { password: 'hunter2' },
+        password: 'hunter2',
+        sentinelPassword: 'hunter2',
+        tls: { key: 'hunter2' },
+      },
+      namespace: 'redis://:hunter2@host',
+      failure: ['hunter2'],
+    });
+    expect(error.problems.length).toBeGreaterThanOrEqual(8);
+    expect(JSON.stringify(error) + error.message + error.stack).not.toContain('hunter2');
+  });
+});
