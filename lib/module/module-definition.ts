@@ -1,0 +1,108 @@
+import {
+  ConfigurableModuleBuilder,
+  type DynamicModule,
+  type InjectionToken,
+  type ModuleMetadata,
+  type OptionalFactoryDependency,
+  type Provider,
+  type Type,
+} from '@nestjs/common';
+
+import { CacheOptionsError, type OptionProblem } from '../common/errors.js';
+import { DEFAULT_CACHE } from '../common/tokens.js';
+import { describeValue } from './describe-value.js';
+import { cacheProviders, describeCache, exportedTokens, GIVEN_OPTIONS } from './providers.js';
+import type { RedisCacheOptions } from './redis-cache.options.js';
+
+/** What is said about a cache where it is registered, and not by a factory: Nest needs it before any factory runs. */
+export interface CacheRegistration {
+  /** A second, separate cache, injected with `@InjectCache(name)`. Without it: the one that is `CacheService`. */
+  name?: string;
+  /**
+   * Whether every module can inject the cache without importing this one.
+   * @default true
+   */
+  isGlobal?: boolean;
+}
+
+/** A class for `useClass` or `useExisting` of `forRootAsync`. */
+export interface RedisCacheOptionsFactory {
+  createCacheOptions(): RedisCacheOptions | Promise<RedisCacheOptions>;
+}
+
+/** Exactly one of `useFactory`, `useClass` and `useExisting` says where the options come from. */
+export interface RedisCacheAsyncOptions extends CacheRegistration, Pick<ModuleMetadata, 'imports'> {
+  /** Its parameters are of any type, because TypeScript cannot relate them to `inject`. */
+  useFactory?: (...dependencies: any[]) => RedisCacheOptions | Promise<RedisCacheOptions>;
+  inject?: (InjectionToken | OptionalFactoryDependency)[];
+  /** Instantiated by the module itself. */
+  useClass?: Type<RedisCacheOptionsFactory>;
+  /** The class of a provider of `imports`, or of a global module. */
+  useExisting?: Type<RedisCacheOptionsFactory>;
+  /** Providers that only the factory, or the class, needs. */
+  extraProviders?: Provider[];
+}
+
+const FORMS = ['useFactory', 'useClass', 'useExisting'] as const;
+const ASYNC_FIELDS = new Set<string>([
+  ...FORMS,
+  'inject',
+  'imports',
+  'extraProviders',
+  'name',
+  'isGlobal',
+]);
+
+export const { ConfigurableModuleClass } =
+  // Transient: two registrations with equal options are two caches also where Nest tells modules apart by content.
+  new ConfigurableModuleBuilder<RedisCacheOptions>({
+    optionsInjectionToken: GIVEN_OPTIONS,
+    alwaysTransient: true,
+  })
+    .setClassMethodName('forRoot')
+    .setFactoryMethodName('createCacheOptions')
+    .setExtras<CacheRegistration>({ name: DEFAULT_CACHE, isGlobal: true }, register)
+    .build();
+
+function register(definition: DynamicModule, registration: CacheRegistration): DynamicModule {
+  const { name = DEFAULT_CACHE, isGlobal = true } = registration;
+  const problems: OptionProblem[] = [];
+  if (typeof name !== 'string' || name === '')
+    problems.push({ path: 'name', given: describeValue(name), accepted: 'a text, not empty' });
+  if (typeof isGlobal !== 'boolean')
+    problems.push({ path: 'isGlobal', given: describeValue(isGlobal), accepted: 'true or false' });
+  if (problems.length > 0) throw new CacheOptionsError('RedisCacheModule', problems);
+  return {
+    ...definition,
+    global: isGlobal,
+    providers: [...(definition.providers ?? []), ...cacheProviders(name)],
+    exports: exportedTokens(name),
+  };
+}
+
+/** @throws CacheOptionsError unless there is exactly one source of options, and nothing beside it that nobody reads */
+export function checkAsyncOptions(options: RedisCacheAsyncOptions): void {
+  const forms = FORMS.filter((form) => options[form] !== undefined);
+  const problems: OptionProblem[] = Object.entries(options)
+    .filter(([field]) => !ASYNC_FIELDS.has(field))
+    .map(([field, value]) => ({
+      path: field,
+      given: describeValue(value, field),
+      accepted: 'nothing: options are what the factory returns',
+    }));
+  if (forms.length !== 1)
+    problems.push({
+      path: 'forRootAsync',
+      given: forms.join(' and ') || 'none of useFactory, useClass and useExisting',
+      accepted: 'exactly one of useFactory, useClass and useExisting',
+    });
+  for (const form of forms)
+    if (typeof options[form] !== 'function')
+      problems.push({
+        path: form,
+        given: describeValue(options[form]),
+        accepted: form === 'useFactory' ? 'a function' : 'a class',
+      });
+  if (problems.length > 0)
+    throw new CacheOptionsError(describeCache(options.name ?? DEFAULT_CACHE), problems);
+}

@@ -1,0 +1,55 @@
+import { Logger, type InjectionToken, type Provider } from '@nestjs/common';
+
+import { CacheService } from '../cache/cache.service.js';
+import { DEFAULT_CACHE, getCacheOptionsToken, getCacheToken } from '../common/tokens.js';
+import { assemble, type AssembledCache } from './assemble.js';
+import { CacheLifecycle } from './lifecycle.js';
+import { resolveOptions } from './resolve-options.js';
+import type { ResolvedCacheOptions } from './resolved-options.js';
+
+/** What the application gave, unchecked. This token and the next are private to each registration of the module. */
+export const GIVEN_OPTIONS = Symbol('nestjs-redis-cache.given-options');
+const ASSEMBLED_CACHE = Symbol('nestjs-redis-cache.assembled-cache');
+
+/**
+ * The providers of one registration: given options, checked options, cache, and who opens and closes it. Making them
+ * opens nothing, so an application that fails to compile leaves nothing open.
+ */
+export function cacheProviders(name: string): Provider[] {
+  const optionsToken = getCacheOptionsToken(name);
+  return [
+    {
+      provide: optionsToken,
+      useFactory: (given: unknown) => resolveOptions(given, describeCache(name)),
+      inject: [GIVEN_OPTIONS],
+    },
+    {
+      provide: ASSEMBLED_CACHE,
+      useFactory: (options: ResolvedCacheOptions) =>
+        assemble(options, { log: new Logger(describeCache(name)) }),
+      inject: [optionsToken],
+    },
+    {
+      provide: CacheLifecycle,
+      useFactory: (cache: AssembledCache, { timeouts }: ResolvedCacheOptions) =>
+        new CacheLifecycle(cache, timeouts.connectMs),
+      inject: [ASSEMBLED_CACHE, optionsToken],
+    },
+    {
+      provide: exportedTokens(name)[0]!,
+      useFactory: (cache: AssembledCache) => cache.service,
+      inject: [ASSEMBLED_CACHE],
+    },
+    // An alias, so that a test which overrides CacheService has replaced the cache for everybody.
+    ...(name === DEFAULT_CACHE ? [{ provide: getCacheToken(), useExisting: CacheService }] : []),
+  ];
+}
+
+/** Only the unnamed cache is `CacheService`; a named one would otherwise take its place where both are global. */
+export function exportedTokens(name: string): InjectionToken[] {
+  return name === DEFAULT_CACHE ? [CacheService, getCacheToken()] : [getCacheToken(name)];
+}
+
+export function describeCache(name: string): string {
+  return name === DEFAULT_CACHE ? 'RedisCacheModule' : `RedisCacheModule '${name}'`;
+}

@@ -1,0 +1,31 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+
+import {
+  checkAsyncOptions,
+  ConfigurableModuleClass,
+  type CacheRegistration,
+  type RedisCacheAsyncOptions,
+} from './module/module-definition.js';
+import type { RedisCacheOptions } from './module/redis-cache.options.js';
+
+/**
+ * Registers a cache. Several are told apart by `name`; each registration has its own connections, and with the memory
+ * topology its own entries.
+ *
+ * @publicApi
+ */
+@Module({})
+export class RedisCacheModule extends ConfigurableModuleClass {
+  /** Options are checked when the application starts: CacheOptionsError lists all that is wrong with them. */
+  static override forRoot(options: RedisCacheOptions & CacheRegistration = {}): DynamicModule {
+    return super.forRoot(options);
+  }
+
+  /** @throws CacheOptionsError at once unless there is exactly one of `useFactory`, `useClass` and `useExisting` */
+  static override forRootAsync(options: RedisCacheAsyncOptions): DynamicModule {
+    checkAsyncOptions(options);
+    const { extraProviders = [], ...source } = options;
+    const definition = super.forRootAsync(source);
+    return { ...definition, providers: [...(definition.providers ?? []), ...extraProviders] };
+  }
+}
