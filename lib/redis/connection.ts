@@ -1,0 +1,154 @@
+import { Redis, type RedisOptions } from 'ioredis';
+import { deferred } from '../common/async.js';
+import type { Clock } from '../common/clock.js';
+import { CacheOptionsError } from '../common/errors.js';
+import { withoutCommand } from '../resilience/redis-failure.js';
+
+/** What a connection of ours needs beside its address. */
+export interface ConnectionContext {
+  clock: Clock;
+  /** `timeouts.connect`. */
+  connectTimeoutMs: number;
+  /** Hears why a connection is lost or cannot be made: the same message at most once in ten seconds. */
+  onError: (error: Error) => void;
+}
+
+const QUIT_MS = 500;
+const SAME_ERROR_MS = 10_000;
+/** Distinct messages remembered for that; beyond, all are forgotten. */
+const REMEMBERED_ERRORS = 32;
+const READONLY_RECONNECT_MS = 1_000;
+/** For a closed socket's last bytes. The client keeps the process alive for so long. */
+const DISCONNECT_MS = 100;
+
+/** A client of ours, not connected yet. `redis` goes before the safe options, `url` before both. */
+export function createConnection(
+  { url, redis }: { url?: string; redis?: RedisOptions },
+  context: ConnectionContext,
+): Redis {
+  const options = { ...safeOptions(context), ...redis };
+  const client = url === undefined ? new Redis(options) : fromUrl(url, options);
+  client.on('error', reportOnce(context));
+  return client;
+}
+
+/**
+ * Nothing waits in the client: a command is written at once or rejected, and rejected when its connection goes, so that
+ * the deadline around the call is the only clock. The client would otherwise queue for 20 reconnects (73 s), send what
+ * was in flight a second time, and keep a hung server's socket for ever.
+ */
+function safeOptions({ clock, connectTimeoutMs }: ConnectionContext): RedisOptions {
+  return {
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    // Any other number leaves commands in flight unsettled when their connection goes: without the resending, nobody
+    // takes them out of the queue.
+    maxRetriesPerRequest: 0,
+    connectTimeout: connectTimeoutMs,
+    // A server that accepts and does not answer; keep-alive does not notice, for its kernel still does.
+    socketTimeout: 1_000,
+    disconnectTimeout: DISCONNECT_MS,
+    keepAlive: 5_000,
+    maxLoadingRetryTime: 1_000,
+    retryStrategy: (attempt) => Math.min(50 * 2 ** (attempt - 1), 1_000) + Math.random() * 100,
+    reconnectOnError: reconnectOnReadonly(clock),
+    failoverDetector: true,
+    sentinelReconnectStrategy: (attempt) => Math.min(100 * attempt, 1_000),
+    sentinelCommandTimeout: connectTimeoutMs,
+  };
+}
+
+/** A replica that a name or proxy still takes for the master answers READONLY for ever; a new connection finds the master. */
+function reconnectOnReadonly(clock: Clock): (error: Error) => 1 | false {
+  let lastAt = -Infinity;
+  return (error) => {
+    const now = clock.monotonic();
+    if (!error.message.startsWith('READONLY') || now - lastAt < READONLY_RECONNECT_MS) return false;
+    lastAt = now;
+    return 1;
+  };
+}
+
+function fromUrl(url: string, options: RedisOptions): Redis {
+  try {
+    if (/^unix:/i.test(url)) return new Redis({ ...options, ...socketOf(url) });
+    // The client looks for `rediss://` by letter case, and would go on without TLS.
+    return new Redis(
+      url.replace(/^rediss?:/i, (scheme) => scheme.toLowerCase()),
+      options,
+    );
+  } catch (error) {
+    // Carries the URL, and with it the password.
+    if (!['TypeError', 'URIError'].includes((error as Error).name)) throw error;
+    throw new CacheOptionsError('the connection to Redis', [
+      {
+        path: 'topology.url',
+        given: 'no valid URL',
+        accepted: 'redis://user:password@host:6379/0',
+      },
+    ]);
+  }
+}
+
+function socketOf(url: string): RedisOptions {
+  const { username, password, pathname, searchParams } = new URL(url);
+  return {
+    path: decodeURIComponent(pathname),
+    db: Number(searchParams.get('db') ?? 0),
+    ...(username && { username: decodeURIComponent(username) }),
+    ...(password && { password: decodeURIComponent(password) }),
+  };
+}
+
+function reportOnce({ clock, onError }: ConnectionContext): (error: unknown) => void {
+  const reportedAt = new Map<string, number>();
+  return (error) => {
+    const failure = withoutCommand(error);
+    const now = clock.monotonic();
+    if (now - (reportedAt.get(failure.message) ?? -Infinity) < SAME_ERROR_MS) return;
+    if (reportedAt.size >= REMEMBERED_ERRORS) reportedAt.clear();
+    reportedAt.set(failure.message, now);
+    onError(failure);
+  };
+}
+
+/** Resolves when the client is ready, when its first attempt has failed, or after the connect timeout; never rejects. */
+export async function connectOnce(client: Redis, context: ConnectionContext): Promise<void> {
+  if (client.status === 'ready' || client.status === 'end') return;
+  const first = deferred<void>();
+  // `error` because a client that finds no sentinel neither connects nor closes.
+  const events = ['ready', 'error', 'close', 'end'] as const;
+  const done = (): void => first.resolve();
+  for (const event of events) client.once(event, done);
+  const timer = context.clock.setTimer(context.connectTimeoutMs, done);
+  if (client.status === 'wait') client.connect().catch(() => undefined);
+  await first.promise;
+  context.clock.clearTimer(timer);
+  for (const event of events) client.off(event, done);
+}
+
+/** Ends a client of ours in whatever state it is, and leaves no handle behind. */
+export async function closeConnection(client: Redis, clock: Clock): Promise<void> {
+  const { status } = client;
+  if (status === 'end') return;
+  if (status === 'ready') await within(QUIT_MS, clock, quit(client));
+  const ended = new Promise<void>((resolve) => client.once('end', resolve));
+  if ((client.status as string) === 'end') return;
+  client.disconnect();
+  // Without this a socket that is still connecting, or whose server hangs, would be waited for.
+  client.stream?.destroy();
+  // A client between two attempts ends without saying so; its last timer is then the disconnect timeout.
+  await within((client.options.disconnectTimeout ?? DISCONNECT_MS) + 10, clock, ended);
+}
+
+async function quit(client: Redis): Promise<void> {
+  await client.quit().catch(() => undefined);
+}
+
+async function within(ms: number, clock: Clock, promise: Promise<void>): Promise<void> {
+  const late = deferred<void>();
+  const timer = clock.setTimer(ms, () => late.resolve());
+  await Promise.race([promise, late.promise]);
+  clock.clearTimer(timer);
+}

@@ -1,0 +1,87 @@
+import type { RedisClient } from './topology.js';
+
+type Bytes = Buffer | null;
+
+interface Reading {
+  resolve: (bytes: Bytes) => void;
+  reject: (error: unknown) => void;
+  /** Others of this batch that read the same key; they get copies. */
+  others?: Reading[];
+}
+
+export interface ReadBatcherOptions {
+  client: RedisClient;
+  /** Keys in one command, 1: no batches. */
+  maxKeys: number;
+  /** Goes around every command that is sent. */
+  guard: (call: () => Promise<Bytes[]>) => Promise<Bytes[]>;
+}
+
+/**
+ * Turns the reads of one tick into one command: GET for a lone key, else MGET. None joins a command that has been sent,
+ * so what a read sees was read after it was asked for. A key that holds no string reads as null either way.
+ *
+ * A tick is what runs before the event loop turns: all the code and promise jobs that follow from one event, for
+ * instance from one chunk of replies. So a flush costs no waiting for anything but work that was due anyway.
+ */
+export class ReadBatcher {
+  private readings = new Map<string, Reading>();
+
+  constructor(private readonly options: ReadBatcherOptions) {}
+
+  read(key: string): Promise<Bytes> {
+    return new Promise((resolve, reject) => {
+      const reading: Reading = { resolve, reject };
+      const same = this.readings.get(key);
+      if (same) {
+        (same.others ??= []).push(reading);
+        return;
+      }
+      if (this.readings.size === 0) atEndOfTick(this.flush);
+      this.readings.set(key, reading);
+      if (this.readings.size >= this.options.maxKeys) this.flush();
+    });
+  }
+
+  private readonly flush = (): void => {
+    if (this.readings.size === 0) return;
+    const batch = this.readings;
+    this.readings = new Map();
+    this.options
+      .guard(() => readAll(this.options.client, [...batch.keys()]))
+      .then(
+        (values) => {
+          let i = 0;
+          for (const reading of batch.values()) give(reading, values[i++] ?? null);
+        },
+        (error: unknown) => {
+          for (const reading of batch.values()) refuse(reading, error);
+        },
+      );
+  };
+}
+
+/** After the promise jobs that are due now: a tick callback set from one of them runs when none is left. */
+function atEndOfTick(flush: () => void): void {
+  queueMicrotask(() => process.nextTick(flush));
+}
+
+async function readAll(client: RedisClient, keys: string[]): Promise<Bytes[]> {
+  if (keys.length > 1) return client.mgetBuffer(keys);
+  try {
+    return [await client.getBuffer(keys[0]!)];
+  } catch (error) {
+    if ((error as Error).message.startsWith('WRONGTYPE')) return [null];
+    throw error;
+  }
+}
+
+function give(reading: Reading, bytes: Bytes): void {
+  reading.resolve(bytes);
+  for (const other of reading.others ?? []) other.resolve(bytes && Buffer.from(bytes));
+}
+
+function refuse(reading: Reading, error: unknown): void {
+  reading.reject(error);
+  for (const other of reading.others ?? []) other.reject(error);
+}

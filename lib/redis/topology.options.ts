@@ -1,0 +1,30 @@
+import type { Redis, RedisOptions } from 'ioredis';
+
+/** No server: entries live in this process. */
+export interface MemoryTopologyOptions {
+  type: 'memory';
+}
+
+/** One Redis server, or one master that Sentinel finds. */
+export interface SingleTopologyOptions {
+  type: 'single';
+  /**
+   * `redis://user:password@host:6379/0`, `rediss://…` for TLS, `/path/to.sock` or `unix://user:password@/path/to.sock?db=0`
+   * for a socket. What the URL says goes before `redis`. Default `redis://localhost:6379`.
+   */
+  url?: string;
+  /** Options of the client, before the defaults of this package; `sentinels` and `name` make it Sentinel. */
+  redis?: RedisOptions;
+  /**
+   * A client of the application, or a function that makes one per connection. It is used as it is, with its own
+   * timeouts and retries, and is never closed by the cache, also when the function made it. One with `keyPrefix` is refused.
+   */
+  client?: Redis | (() => Redis);
+  /**
+   * Connections to the server, 1..32, default 1; keys are spread over them. One does for nearly everybody, since commands
+   * are pipelined: more help where large values hold up small ones. A given client is one connection.
+   */
+  connections?: number;
+}
+
+export type TopologyOptions = MemoryTopologyOptions | SingleTopologyOptions;

@@ -1,0 +1,71 @@
+import type { Clock } from '../common/clock.js';
+
+/** One call that is being waited for; a link of the list of all of them. */
+export interface Deadline {
+  dueAt: number;
+  /** Called once when the time is up. */
+  expire: () => void;
+  before: Deadline | undefined;
+  after: Deadline | undefined;
+}
+
+/**
+ * Deadlines that are all equally long, so that they fall due in the order in which they were set: a list and a single
+ * timer for its head do for any number of calls, and a call costs no timer of its own. The list holds the calls in
+ * flight and nothing else. The timer is left to run out when the list empties; it never keeps the process alive.
+ *
+ * A timer that fires may be late because this process was busy, and then the answer is perhaps already in the socket.
+ * Timers run before sockets are read; so what is due is given two turns of the event loop before it expires.
+ */
+export class Deadlines {
+  private first: Deadline | undefined;
+  private last: Deadline | undefined;
+  private armed = false;
+
+  constructor(
+    private readonly afterMs: number,
+    private readonly clock: Clock,
+  ) {}
+
+  set(expire: () => void): Deadline {
+    const dueAt = this.clock.monotonic() + this.afterMs;
+    const deadline: Deadline = { dueAt, expire, before: this.last, after: undefined };
+    if (this.last) this.last.after = deadline;
+    else this.first = deadline;
+    this.last = deadline;
+    if (!this.armed) this.arm(this.afterMs);
+    return deadline;
+  }
+
+  /** Must be called exactly once per deadline, unless it has expired. */
+  clear(deadline: Deadline): void {
+    const { before, after } = deadline;
+    if (before) before.after = after;
+    else this.first = after;
+    if (after) after.before = before;
+    else this.last = before;
+  }
+
+  private arm(ms: number): void {
+    this.armed = true;
+    this.clock.setTimer(ms, () => {
+      const first = this.first;
+      if (first && first.dueAt <= this.clock.monotonic())
+        setImmediate(() => setImmediate(() => this.expireUntil(this.clock.monotonic())));
+      else this.rearm();
+    });
+  }
+
+  private rearm(): void {
+    this.armed = false;
+    if (this.first) this.arm(Math.max(1, this.first.dueAt - this.clock.monotonic()));
+  }
+
+  private expireUntil(now: number): void {
+    for (let due = this.first; due && due.dueAt <= now; due = this.first) {
+      this.clear(due);
+      due.expire();
+    }
+    this.rearm();
+  }
+}

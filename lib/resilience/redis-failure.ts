@@ -1,0 +1,43 @@
+import {
+  CacheConnectionError,
+  CacheError,
+  CacheTimeoutError,
+  isCacheError,
+} from '../common/errors.js';
+
+/** Errors of our own making, which no retry and no degrading heals. By name: a test runner's realm has its own classes. */
+const PROGRAMMING_ERRORS = new Set(['TypeError', 'RangeError', 'ReferenceError', 'SyntaxError']);
+
+/** Where Redis and its client quote what was sent or received. */
+const QUOTES = /(with args beginning with|Last reply:)[^]*$/;
+
+/**
+ * The error with nothing of the command in it. The client hangs the whole command on its errors, with every argument, so a
+ * stored value would end up in a log.
+ */
+export function withoutCommand(error: unknown): Error {
+  const failure = error instanceof Error ? error : new Error(String(error));
+  delete (failure as { command?: unknown }).command;
+  delete (failure as { input?: unknown }).input;
+  if (QUOTES.test(failure.message)) {
+    failure.message = failure.message.replace(QUOTES, '$1 …');
+    failure.stack = `${failure.name}: ${failure.message}`;
+  }
+  return failure;
+}
+
+/** What a failed call to Redis is to the rest of the cache; a programming error stays what it is. */
+export function toCacheError(error: unknown, operation: string, node: string): unknown {
+  if (isCacheError(error)) return error;
+  const cause = withoutCommand(error);
+  if (PROGRAMMING_ERRORS.has(cause.name)) return cause;
+  if (/timed out|ETIMEDOUT/.test(cause.message))
+    return new CacheTimeoutError(`${operation} failed at ${node}: ${cause.message}`, { cause });
+  return new CacheConnectionError(`${operation} failed at ${node}: ${cause.message}`, { cause });
+}
+
+export function lateAnswer(operation: string, node: string, limit: string): CacheError {
+  return new CacheTimeoutError(
+    `${operation} was not answered by ${node} within ${limit}; it may still be carried out`,
+  );
+}

@@ -1,0 +1,17 @@
+import { defineScript } from '../../redis/script.js';
+import { HEAD, NOW, STORE, WAITERS } from './record.lua.js';
+
+export const fill = defineScript({
+  name: 'fill',
+  args: ['expectId', 'newId', 'body', 'softMs', 'ttlMs', 'wakePrefix'],
+  replies: ['refused', 'stored'],
+  lua: `${HEAD}${WAITERS}${NOW}${STORE}
+local kind, id = head()
+if kind == 'V' and id == newId then return STORED end
+if id ~= expectId or (kind ~= 'L' and kind ~= 'V') then return REFUSED end
+local waiting = waiters(kind)
+store()
+wake(waiting)
+return STORED
+`,
+});

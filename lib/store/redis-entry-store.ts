@@ -1,0 +1,142 @@
+import { ReadBatcher } from '../redis/read-batcher.js';
+import { runScript, type ScriptAnswer } from '../redis/script-runner.js';
+import type { Script, ScriptValue } from '../redis/script.js';
+import type { RedisClient, Shard, Topology } from '../redis/topology.js';
+import type { CallGuard, CallKind } from '../resilience/call-guard.js';
+import type {
+  AcquireReply,
+  AcquireRequest,
+  EntryStore,
+  FillRequest,
+  StoredBody,
+  WriteRequest,
+} from './entry-store.js';
+import { acquire } from './lua/acquire.lua.js';
+import { evict } from './lua/evict.lua.js';
+import { fill } from './lua/fill.lua.js';
+import { inspect } from './lua/inspect.lua.js';
+import { release } from './lua/release.lua.js';
+import { renew } from './lua/renew.lua.js';
+import { write } from './lua/write.lua.js';
+import { HOLD_ID } from './record.js';
+
+export interface RedisEntryStoreOptions {
+  /** Id of this process, as it registers for wakes: of one length everywhere, and without a comma. */
+  instance: string;
+  /** Channel of an instance's wakes, up to its id. The message is the Redis key. */
+  wakePrefix: string;
+  guard: CallGuard;
+}
+
+/** Keys in one MGET. More are no faster, and would let the first wait for the last. */
+const MAX_KEYS = 512;
+
+/** The protocol as scripts, one atomic step each, on whatever servers the topology has. */
+export class RedisEntryStore implements EntryStore {
+  /** One per connection. */
+  private readonly batchers = new Map<RedisClient, ReadBatcher>();
+
+  constructor(
+    private readonly topology: Topology,
+    private readonly options: RedisEntryStoreOptions,
+  ) {}
+
+  read(key: string): Promise<Buffer | null> {
+    return this.batcherFor(this.topology.shardOf(key)).read(key);
+  }
+
+  readMany(keys: readonly string[]): Promise<(Buffer | null)[]> {
+    return Promise.all(keys.map((key) => this.read(key)));
+  }
+
+  async inspect(key: string): Promise<{ bytes: Buffer; ttlMs: number } | null> {
+    const { reply, details } = await this.run('read', inspect, key, {});
+    return reply === 'found' ? { bytes: details[0] as Buffer, ttlMs: ttlOf(details[1]) } : null;
+  }
+
+  async acquire(key: string, request: AcquireRequest): Promise<AcquireReply> {
+    const { token, reject } = request;
+    const leaseMs = wholeMs(request.leaseMs);
+    const { instance } = this.options;
+    const answer = await this.run('write', acquire, key, { token, leaseMs, instance, reject });
+    switch (answer.reply) {
+      case 'granted':
+        return { state: 'granted' };
+      case 'value':
+        return { state: 'value', bytes: answer.details[0] as Buffer };
+      case 'held':
+      case 'barrier':
+        return { state: answer.reply, ttlMs: ttlOf(answer.details[0]) };
+    }
+  }
+
+  async fill(key: string, request: FillRequest): Promise<boolean> {
+    const { expectId } = request;
+    const { wakePrefix } = this.options;
+    const values = { expectId, ...storedArgs(request), wakePrefix };
+    return (await this.run('write', fill, key, values)).reply === 'stored';
+  }
+
+  async renew(key: string, request: { token: string; leaseMs: number }): Promise<boolean> {
+    const values = { token: request.token, leaseMs: wholeMs(request.leaseMs) };
+    return (await this.run('write', renew, key, values)).reply === 'renewed';
+  }
+
+  async release(key: string, request: { token: string; holdMs: number }): Promise<boolean> {
+    const { wakePrefix } = this.options;
+    const holdMs = wholeMs(request.holdMs);
+    const values = { token: request.token, holdId: HOLD_ID, holdMs, wakePrefix };
+    return (await this.run('write', release, key, values)).reply === 'released';
+  }
+
+  async evict(key: string): Promise<boolean> {
+    const { wakePrefix } = this.options;
+    return (await this.run('write', evict, key, { wakePrefix })).reply === 'evicted';
+  }
+
+  async write(key: string, request: WriteRequest): Promise<boolean> {
+    const { wakePrefix } = this.options;
+    const values = { ...storedArgs(request), only: request.only ?? '', wakePrefix };
+    return (await this.run('write', write, key, values)).reply === 'stored';
+  }
+
+  private run<Arg extends string, Reply extends string>(
+    kind: CallKind,
+    script: Script<Arg, Reply>,
+    key: string,
+    values: Record<Arg, ScriptValue>,
+  ): Promise<ScriptAnswer<Reply>> {
+    const { client, name } = this.topology.shardOf(key);
+    const call = (): Promise<ScriptAnswer<Reply>> => runScript(client, script, key, values);
+    return this.options.guard.run(kind, script.name, call, name);
+  }
+
+  private batcherFor({ client, name }: Shard): ReadBatcher {
+    let batcher = this.batchers.get(client);
+    if (!batcher) {
+      batcher = new ReadBatcher({
+        client,
+        // The keys of one command must be in one slot.
+        maxKeys: this.topology.kind === 'cluster' ? 1 : MAX_KEYS,
+        guard: (call) => this.options.guard.run('read', 'read', call, name),
+      });
+      this.batchers.set(client, batcher);
+    }
+    return batcher;
+  }
+}
+
+function storedArgs({ newId, body, softMs, ttlMs }: StoredBody) {
+  return { newId, body, softMs: wholeMs(softMs), ttlMs: wholeMs(ttlMs) };
+}
+
+/** Redis takes whole milliseconds only; rounded up, for 0 means "for ever". */
+function wholeMs(ms: number): number {
+  return Math.ceil(ms);
+}
+
+/** What PTTL answers, -1 for a key that does not expire. */
+function ttlOf(answer: unknown): number {
+  const ttlMs = Number(answer);
+  return ttlMs < 0 ? Infinity : ttlMs;
+}
