@@ -3,14 +3,14 @@ import { freePort } from './ports.ts';
 import { untilReady } from './ready.ts';
 import { serverArguments, serverUrl, type ServerOptions, type TestServer } from './server.ts';
 
-type Engine = Awaited<ReturnType<typeof getContainerRuntimeClient>>['container'];
+type Engine = Awaited<ReturnType<typeof getContainerRuntimeClient>>;
+type Container = Awaited<ReturnType<Engine['container']['create']>>;
 
 const RUN_LABEL = 'nestjs-redis-cache.test-run';
-const REDIS_PORT = 6379;
+const REDIS_PORT = '6379/tcp';
 
-/** Long enough to pull the image once over a slow line. */
-const START_TIMEOUT_MS = 120_000;
 const DETECT_TIMEOUT_MS = 3000;
+const START_TIMEOUT_MS = 20_000;
 
 /** Throws where no container engine answers. */
 export async function requireDocker(): Promise<void> {
@@ -23,14 +23,14 @@ export async function requireDocker(): Promise<void> {
 }
 
 /**
- * A server in a container of its own. Its host port is chosen beforehand: one that the engine chooses would change with
- * every restart.
+ * A server in a container of its own. Its host port is chosen beforehand, because one that the engine chooses would
+ * change with every restart.
  */
 export class DockerServer implements TestServer {
   readonly url: string;
 
   private constructor(
-    private readonly container: ReturnType<Engine['getById']>,
+    private readonly container: Container,
     options: ServerOptions,
     readonly host: string,
     readonly port: number,
@@ -39,21 +39,24 @@ export class DockerServer implements TestServer {
   }
 
   static async start(image: string, options: ServerOptions, run: string): Promise<DockerServer> {
-    const { GenericContainer, Wait, getContainerRuntimeClient } = await import('testcontainers');
+    const { getContainerRuntimeClient } = await import('testcontainers');
+    const engine = await getContainerRuntimeClient();
     const port = await freePort();
-    // The official image turns protected mode off itself, others do not.
-    const command = ['redis-server', '--protected-mode', 'no', ...serverArguments(options)];
-    const started = await new GenericContainer(image)
-      .withCommand(command)
-      .withExposedPorts({ container: REDIS_PORT, host: port })
-      .withLabels({ [RUN_LABEL]: run })
-      .withWaitStrategy(Wait.forLogMessage(/Ready to accept connections/))
-      .withStartupTimeout(START_TIMEOUT_MS)
-      .start();
-    const client = await getContainerRuntimeClient();
-    const container = client.container.getById(started.getId());
-    const server = new DockerServer(container, options, started.getHost(), port);
-    await untilReady(server.url, START_TIMEOUT_MS);
+    const container = await engine.container.create({
+      Image: await pulled(engine, image),
+      // The official image turns protected mode off itself, others do not.
+      Cmd: ['redis-server', '--protected-mode', 'no', ...serverArguments(options)],
+      ExposedPorts: { [REDIS_PORT]: {} },
+      HostConfig: { PortBindings: { [REDIS_PORT]: [{ HostPort: `${port}` }] } },
+      Labels: { [RUN_LABEL]: run, ...(await reaperLabels(engine)) },
+    });
+    const server = new DockerServer(container, options, engine.info.containerRuntime.host, port);
+    try {
+      await server.restart();
+    } catch (error) {
+      await server.stop();
+      throw error;
+    }
     return server;
   }
 
@@ -70,7 +73,16 @@ export class DockerServer implements TestServer {
   async restart(): Promise<void> {
     await this.kill();
     await this.container.start();
-    await untilReady(this.url, START_TIMEOUT_MS);
+    const ended = new AbortController();
+    void this.container.wait().then(
+      () => ended.abort(),
+      () => undefined,
+    );
+    try {
+      await untilReady(this.url, START_TIMEOUT_MS, ended.signal);
+    } catch (cause) {
+      throw new Error(`The container did not start: ${await this.lastWords()}`, { cause });
+    }
   }
 
   async pause(): Promise<void> {
@@ -84,6 +96,11 @@ export class DockerServer implements TestServer {
   async stop(): Promise<void> {
     await this.container.remove({ force: true, v: true });
   }
+
+  private async lastWords(): Promise<string> {
+    const log = await this.container.logs({ stdout: true, stderr: true, tail: 3 });
+    return log.toString('utf8');
+  }
 }
 
 /** Removes the containers of that run that their test files have left behind. */
@@ -95,4 +112,17 @@ export async function removeContainers(run: string): Promise<void> {
   await Promise.all(
     left.map(({ Id }) => dockerode.getContainer(Id).remove({ force: true, v: true })),
   );
+}
+
+async function pulled(engine: Engine, image: string): Promise<string> {
+  const { ImageName } = await import('testcontainers');
+  const name = ImageName.fromString(image);
+  await engine.image.pull(name);
+  return name.string;
+}
+
+/** Testcontainers' own reaper removes what bears its label when this process dies without a teardown. */
+async function reaperLabels(engine: Engine): Promise<Record<string, string>> {
+  const { getReaper, LABEL_TESTCONTAINERS_SESSION_ID } = await import('testcontainers');
+  return { [LABEL_TESTCONTAINERS_SESSION_ID]: (await getReaper(engine)).sessionId };
 }

@@ -25,28 +25,29 @@ export class FaultProxy {
 
   private constructor(
     private readonly listener: Server,
-    private readonly target: { host: string; port: number },
+    private readonly target: URL,
   ) {
     listener.on('connection', (client) => this.accept(client));
   }
 
   /** Listens on a free port of the loopback interface, in front of the server at `url`. */
   static async start(url: string): Promise<FaultProxy> {
-    const { hostname, port } = new URL(url);
     const listener = createServer({ allowHalfOpen: true, noDelay: true });
     await new Promise<void>((resolve, reject) => {
       listener.once('error', reject).listen(0, '127.0.0.1', resolve);
     });
-    return new FaultProxy(listener, { host: hostname, port: Number(port || 6379) });
+    return new FaultProxy(listener, new URL(url));
   }
 
   get port(): number {
     return (this.listener.address() as AddressInfo).port;
   }
 
-  /** Without user and password of the server's own URL. */
+  /** The server's URL, credentials and all, with the way through the proxy. */
   get url(): string {
-    return `redis://127.0.0.1:${this.port}`;
+    const url = new URL(this.target);
+    url.host = `127.0.0.1:${this.port}`;
+    return url.href;
   }
 
   /** How many connections are open at this moment. */
@@ -72,7 +73,9 @@ export class FaultProxy {
 
   private accept(client: Socket): void {
     if (this.mode === 'reset') return void client.resetAndDestroy();
-    const server = connect({ ...this.target, noDelay: true, allowHalfOpen: true });
+    const { hostname: host, port } = this.target;
+    const options = { host, port: Number(port || 6379), noDelay: true, allowHalfOpen: true };
+    const server = connect(options);
     const link: Link = { client, server, replies: Promise.resolve(), torn: false };
     this.links.add(link);
     for (const socket of [client, server])
