@@ -31,6 +31,9 @@ export async function problemOf(
       : undefined;
   } catch (error) {
     const { code, stderr } = error as { code?: unknown; stderr?: string };
-    return code === 'ENOENT' ? `no ${binary}` : `${binary} does not run: ${stderr || code}`.trim();
+    // EACCES: also where one folder of the PATH may not be searched.
+    return code === 'ENOENT' || code === 'EACCES'
+      ? `found no ${binary} that may be run`
+      : `${binary} does not run: ${stderr || code}`.trim();
   }
 }

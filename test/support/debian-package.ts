@@ -58,9 +58,12 @@ async function download(archives: string, aptHome: string): Promise<void> {
   } catch {
     const state = ['-o', `Dir::State=${join(aptHome, 'state')}`];
     const own = [...cache, ...state, '-o', 'Dir::State::status=/var/lib/dpkg/status'];
-    // Fails as a whole when one of several sources does not answer; the download tells whether that one mattered.
-    await apt([...own, 'update'], archives).catch(() => undefined);
-    await downloadMissing(archives, own);
+    // A source that does not answer need not be the one that matters; where it is, its words explain the failure.
+    const update = [...own, '-o', 'APT::Update::Error-Mode=any', 'update'];
+    const problem = await apt(update, archives).catch((error: Error) => error);
+    await downloadMissing(archives, own).catch((cause: Error) => {
+      throw problem instanceof Error ? problem : cause;
+    });
   }
 }
 

@@ -2,7 +2,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Janitor } from './janitor.ts';
-import { startByFirstWay } from './provision.ts';
+import { MissingRedisError, startByFirstWay } from './provision.ts';
 import { untilReady } from './ready.ts';
 import type { Launcher } from './server.ts';
 import { PASSED_ON } from './start-server.ts';
@@ -43,10 +43,9 @@ async function startOwnServer(rootDir: string): Promise<{ url: string; way: stri
 /** Tests that freeze or kill a server start their own by the next way, if there is one. */
 async function useGivenServer(rootDir: string): Promise<{ url: string; way: string }> {
   const url = givenUrl()!;
-  await untilReady(url, GIVEN_SERVER_TIMEOUT_MS).catch((cause) => {
-    throw new Error(`REDIS_URL names a server at ${new URL(url).host} that does not answer`, {
-      cause,
-    });
+  await untilReady(url, GIVEN_SERVER_TIMEOUT_MS).catch((error: Error) => {
+    const { host } = new URL(url);
+    throw new MissingRedisError(`REDIS_URL names ${host}, which does not answer: ${error.message}`);
   });
   try {
     const { launcher, server } = await startByFirstWay(rootDir);

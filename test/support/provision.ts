@@ -20,6 +20,14 @@ const WAYS: Record<Way, (rootDir: string) => Promise<Launcher>> = {
   }),
 };
 
+/** Something that the machine lacks. The message says all there is to know, so jest gets no stack to print. */
+export class MissingRedisError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.stack = message;
+  }
+}
+
 /** The first way that starts a server, with that server. */
 export async function startByFirstWay(
   rootDir: string,
@@ -33,7 +41,7 @@ export async function startByFirstWay(
       reasons.push(`  ${way}: ${(error as Error).message}`);
     }
   }
-  throw new Error(`${HELP}\nWhat was tried:\n${reasons.join('\n')}`);
+  throw new MissingRedisError(`${HELP}\nWhat was tried:\n${reasons.join('\n')}`);
 }
 
 /** A binary that was named is meant: no other way may answer in its place. */
@@ -41,7 +49,7 @@ function waysToTry(): Way[] {
   const wanted = process.env.TEST_REDIS_PROVIDER;
   if (wanted && wanted !== 'env') {
     if (wanted in WAYS) return [wanted as Way];
-    throw new Error(
+    throw new MissingRedisError(
       `TEST_REDIS_PROVIDER is '${wanted}'; it may be env, ${Object.keys(WAYS).join(', ')}`,
     );
   }
