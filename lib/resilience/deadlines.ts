@@ -49,9 +49,9 @@ export class Deadlines {
   private arm(ms: number): void {
     this.armed = true;
     this.clock.setTimer(ms, () => {
-      const first = this.first;
-      if (first && first.dueAt <= this.clock.monotonic())
-        setImmediate(() => setImmediate(() => this.expireUntil(this.clock.monotonic())));
+      const now = this.clock.monotonic();
+      if (this.first && this.first.dueAt <= now)
+        setImmediate(() => setImmediate(() => this.expireUntil(now)));
       else this.rearm();
     });
   }

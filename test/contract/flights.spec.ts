@@ -1,0 +1,256 @@
+import { beforeEach, describe, expect, it, jest } from '@jest/globals';
+import type { CacheService } from '../../lib/cache/cache.service.js';
+import { NOTHING_PENDING, openCache, TOPOLOGIES, type TestCache } from '../support/caches.js';
+import { Gate } from '../support/gate.js';
+import { waitFor } from '../support/wait-for.js';
+
+describe.each(TOPOLOGIES)('loads on %s', (topology) => {
+  let cache: TestCache;
+  let service: CacheService;
+
+  beforeEach(async () => {
+    cache = await openCache(topology);
+    service = cache.service;
+  });
+
+  const open = (options: Parameters<typeof openCache>[1]): Promise<TestCache> =>
+    openCache(topology, { ...options });
+
+  it('L1 1000 callers of one missing key → one load, one value, empty tables', async () => {
+    const gate = new Gate();
+    const loader = jest.fn(async () => {
+      await gate.pass();
+      return { id: 1 };
+    });
+    const callers = Array.from({ length: 1000 }, () => service.getOrSet('k', loader));
+    await gate.arrived();
+    gate.open();
+    const values = await Promise.all(callers);
+    expect(loader).toHaveBeenCalledTimes(1);
+    expect(new Set(values).size).toBe(1);
+    expect(cache.engine.pending()).toEqual(NOTHING_PENDING);
+  });
+
+  it('L5 evict during a load → the load stores nothing, and who comes later gets the new value', async () => {
+    const gate = new Gate();
+    let row = 'old';
+    const first = service.getOrSet('k', async () => {
+      const read = row;
+      await gate.pass();
+      return read;
+    });
+    await gate.arrived();
+    row = 'new';
+    await service.evict('k');
+    const later = service.getOrSet('k', () => row);
+    gate.open();
+    expect(await later).toBe('new');
+    // It came before the evict: what was current then is good enough for it.
+    expect(await first).toBe('old');
+    expect(await service.get('k')).toBe('new');
+  });
+
+  it('L5 set during a load → the load does not overwrite it', async () => {
+    const gate = new Gate();
+    const loading = service.getOrSet('k', async () => (await gate.pass(), 'loaded'));
+    await gate.arrived();
+    await service.set('k', 'written');
+    gate.open();
+    expect(await loading).toBe('loaded');
+    expect(await service.get('k')).toBe('written');
+  });
+
+  it('L5 joined during a load that an evict has doomed → reads again', async () => {
+    const gate = new Gate();
+    let row = 'old';
+    const loader = async (): Promise<string> => {
+      const read = row;
+      await gate.pass();
+      return read;
+    };
+    const first = service.getOrSet('k', loader);
+    await gate.arrived();
+    const joined = service.getOrSet('k', loader);
+    row = 'new';
+    await service.evict('k');
+    gate.open();
+    expect(await joined).toBe('new');
+    expect(await first).toBe('old');
+  });
+
+  it('L6 a load five times as long as its lease → one load, and its value is stored', async () => {
+    const short = await open({ lease: { ttl: 60 } });
+    const loader = jest.fn(async ({ signal }: { signal: AbortSignal }) => {
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      return signal.aborted;
+    });
+    const values = await Promise.all([
+      short.service.getOrSet('k', loader),
+      short.service.getOrSet('k', loader),
+    ]);
+    expect(values).toEqual([false, false]);
+    expect(await short.service.get('k')).toBe(false);
+    expect(loader).toHaveBeenCalledTimes(1);
+  });
+
+  it('L12 the loader fails → everybody in the flight gets that very error, once', async () => {
+    const gate = new Gate();
+    const error = new Error('source is down');
+    const loader = jest.fn(async () => {
+      await gate.pass();
+      throw error;
+    });
+    const callers = Array.from({ length: 50 }, () => service.getOrSet('k', loader));
+    await gate.arrived();
+    gate.open();
+    const results = await Promise.allSettled(callers);
+    expect(results.every((r) => r.status === 'rejected' && r.reason === error)).toBe(true);
+    expect(loader).toHaveBeenCalledTimes(1);
+    expect(cache.engine.pending()).toEqual(NOTHING_PENDING);
+    expect(await service.getOrSet('k', () => 'well')).toBe('well');
+  });
+
+  it('A5 errorBackoff → for so long nobody loads again', async () => {
+    const patient = await open({ errorBackoff: 150 });
+    const begin = performance.now();
+    await expect(
+      patient.service.getOrSet('k', () => Promise.reject(new Error('down'))),
+    ).rejects.toThrow('down');
+    expect(await patient.service.getOrSet('k', () => 'well')).toBe('well');
+    expect(performance.now() - begin).toBeGreaterThan(140);
+  });
+
+  it('L13 a loader that asks for its own key → an error, and no deadlock', async () => {
+    await expect(service.getOrSet('k', () => service.getOrSet('k', () => 1))).rejects.toMatchObject(
+      { code: 'ERR_CACHE_NESTED_LOAD', key: 'k' },
+    );
+    await expect(
+      service.getOrSet('a', () => service.getOrSet('b', () => service.getOrSet('a', () => 1))),
+    ).rejects.toMatchObject({ code: 'ERR_CACHE_NESTED_LOAD', key: 'a' });
+    expect(await service.getOrSet('a', () => service.getOrSet('b', () => 2))).toBe(2);
+  });
+
+  it('L13 work that a loader leaves behind → may ask for the key once the load has ended', async () => {
+    let later!: () => Promise<unknown>;
+    const gate = new Gate();
+    const left = new Promise<unknown>((resolve) => {
+      later = async () => resolve(await service.getOrSet('k', () => 'reloaded'));
+    });
+    await service.getOrSet('k', () => {
+      void gate.pass().then(later);
+      return 'first';
+    });
+    await service.evict('k');
+    gate.open();
+    expect(await left).toBe('reloaded');
+  });
+
+  it('A7 loaderTimeout → rejects, fires the signal, frees the lease', async () => {
+    const strict = await open({ loaderTimeout: 40 });
+    let signal!: AbortSignal;
+    await expect(
+      strict.service.getOrSet('k', (context) => {
+        signal = context.signal;
+        return new Promise(() => undefined);
+      }),
+    ).rejects.toMatchObject({
+      code: 'ERR_CACHE_TIMEOUT',
+      message: expect.stringContaining('40 ms'),
+    });
+    expect(signal.aborted).toBe(true);
+    const begin = performance.now();
+    expect(await strict.service.getOrSet('k', () => 'next')).toBe('next');
+    expect(performance.now() - begin).toBeLessThan(1000);
+  });
+
+  it('A7 one waiter aborts → only its own wait ends', async () => {
+    const gate = new Gate();
+    const abort = new AbortController();
+    const loader = jest.fn(async () => (await gate.pass(), 'loaded'));
+    const leader = service.getOrSet('k', loader, { signal: abort.signal });
+    await gate.arrived();
+    const waiter = service.getOrSet('k', loader);
+    const reason = new Error('the client has gone');
+    abort.abort(reason);
+    await expect(leader).rejects.toBe(reason);
+    gate.open();
+    expect(await waiter).toBe('loaded');
+    expect(loader).toHaveBeenCalledTimes(1);
+    await expect(service.getOrSet('x', loader, { signal: abort.signal })).rejects.toBe(reason);
+  });
+
+  it('L10 waitTimeout, throw → CacheTimeoutError while the load goes on', async () => {
+    const strict = await open({ lease: { waitTimeout: 30, onWaitTimeout: 'throw' } });
+    const gate = new Gate();
+    const first = strict.service.getOrSet('k', async () => (await gate.pass(), 'loaded'));
+    await gate.arrived();
+    await expect(strict.service.getOrSet('k', () => 'other')).rejects.toMatchObject({
+      code: 'ERR_CACHE_TIMEOUT',
+      message: expect.stringContaining('waitTimeout'),
+    });
+    gate.open();
+    expect(await first).toBe('loaded');
+  });
+
+  it('L10 waitTimeout, load → one further load for all who wait, not stored', async () => {
+    const gate = new Gate();
+    const first = service.getOrSet('k', async () => (await gate.pass(), 'first'));
+    await gate.arrived();
+    const further = jest.fn(async () => 'further');
+    const waiters = Array.from({ length: 20 }, () =>
+      service.getOrSet('k', further, { waitTimeout: 30 }),
+    );
+    expect(new Set(await Promise.all(waiters))).toEqual(new Set(['further']));
+    expect(further.mock.calls.length).toBeLessThanOrEqual(2);
+    gate.open();
+    expect(await first).toBe('first');
+    expect(await service.get('k')).toBe('first');
+  });
+
+  it('loaderConcurrency → never more loads at a time', async () => {
+    const limited = await open({ loaderConcurrency: 2 });
+    let running = 0;
+    let most = 0;
+    const keys = Array.from({ length: 10 }, (_, i) => `k${i}`);
+    await Promise.all(
+      keys.map((key) =>
+        limited.service.getOrSet(key, async () => {
+          most = Math.max(most, ++running);
+          await new Promise((resolve) => setImmediate(resolve));
+          running--;
+          return key;
+        }),
+      ),
+    );
+    expect(most).toBe(2);
+  });
+
+  it('A2 1000 forced loads at once → few loads, each begun after its caller came', async () => {
+    await service.set('k', 0);
+    let version = 0;
+    const loader = jest.fn(async () => ++version);
+    const values = await Promise.all(
+      Array.from({ length: 1000 }, () => service.getOrSet('k', loader, { force: true })),
+    );
+    expect(loader.mock.calls.length).toBeLessThanOrEqual(3);
+    expect(Math.min(...values)).toBeGreaterThan(0);
+    expect(await service.get('k')).toBe(version);
+  });
+
+  it('A2 evicted while a forced load runs → nothing is resurrected', async () => {
+    await service.set('k', 'old');
+    const gate = new Gate();
+    const forced = service.getOrSet('k', async () => (await gate.pass(), 'older'), { force: true });
+    await gate.arrived();
+    await service.evict('k');
+    gate.open();
+    expect(await forced).toBe('older');
+    expect(await service.has('k')).toBe(false);
+  });
+
+  it('after close → reads go to the loader, evicts reject', async () => {
+    await cache.close();
+    await expect(service.evict('k')).rejects.toMatchObject({ code: 'ERR_CACHE_CLOSED' });
+    await waitFor(async () => (await service.getOrSet('k', () => 'loaded')) === 'loaded');
+  });
+});
