@@ -113,7 +113,7 @@ function hasMethod(value: unknown, name: string): boolean {
 
 function isRedisUrl(text: string): boolean {
   if (/[?&]keyPrefix=/i.test(text)) return false;
-  if (/^(unix:\/\/([^@/]*@)?)?\/[^/]/.test(text)) return true;
+  if (/^(unix:\/\/)?\/[^/]/i.test(text)) return true;
   if (!/^rediss?:\/\//i.test(text)) return false;
   try {
     const url = new URL(text);

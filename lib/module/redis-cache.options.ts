@@ -43,7 +43,10 @@ export class SingleTopologyOptions implements topologies.SingleTopologyOptions {
   @IsRedisOptions()
   redis?: RedisOptions;
 
-  /** A client of the application's own, or a function that makes one. It is used as it is, and never closed. */
+  /**
+   * A client of the application's own, or a function that makes one for each connection. It is used as it is, with its
+   * own timeouts, and is never closed by the cache. One with `keyPrefix` is refused.
+   */
   @IsRedisClient()
   client?: Redis | (() => Redis);
 

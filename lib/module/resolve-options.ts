@@ -47,7 +47,7 @@ function collect(errors: ValidationError[], path: string, problems: OptionProble
   }
 }
 
-/** Two servers named at once, or none, are wrong only together. */
+/** What is wrong only together: two servers named at once, or none; several connections of one client. */
 function checkServer(topology: TopologyOptions, problems: OptionProblem[]): void {
   if (topology.type !== 'single') return;
   const named = (['url', 'redis', 'client'] as const).filter((way) => topology[way] !== undefined);
@@ -56,6 +56,12 @@ function checkServer(topology: TopologyOptions, problems: OptionProblem[]): void
       path: 'topology',
       given: named.join(' and ') || 'none of url, redis and client',
       accepted: 'exactly one of url, redis and client',
+    });
+  if (typeof topology.client === 'object' && topology.connections! > 1)
+    problems.push({
+      path: 'topology.connections',
+      given: `${topology.connections} beside a client`,
+      accepted: '1, because a client is one connection; a function makes one for each',
     });
 }
 

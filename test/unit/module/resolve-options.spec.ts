@@ -194,7 +194,7 @@ const rows: Record<string, Row> = {
       'redis://host?family=6',
       '/var/run/redis.sock',
       'unix:///var/run/redis.sock',
-      'unix://user:p%40ss@/var/run/redis.sock?db=1',
+      'unix:///var/run/redis.sock?db=1',
     ],
     rejects: [
       '',
@@ -207,6 +207,7 @@ const rows: Record<string, Row> = {
       '/tmp/redis.sock?keyPrefix=a:',
       '//host',
       'unix://host',
+      'unix://user:p@/tmp/redis.sock',
       6379,
       null,
       ['redis://host'],
@@ -279,6 +280,14 @@ describe('T12 resolveOptions — topology', () => {
     expect(problems({ topology: { type: 'single', ...server } })).toEqual([
       { path: 'topology', given, accepted: 'exactly one of url, redis and client' },
     ]);
+  });
+
+  it('several connections of one client → refused, of a function → accepted', () => {
+    const topology = { type: 'single', client, connections: 2 };
+    expect(problems({ topology }).map(({ path }) => path)).toEqual(['topology.connections']);
+    expect(() =>
+      resolveOptions({ topology: { ...topology, client: () => client } }, 'x'),
+    ).not.toThrow();
   });
 
   it('an option of single beside memory → unknown there', () => {
