@@ -1,0 +1,129 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
+import fc from 'fast-check';
+import type { EntryStore } from '../../lib/store/entry-store.js';
+import { memoryBackend } from './support/memory-backend.js';
+import { barrier, bodyOf, lease, value } from './support/records.js';
+import { redisBackend } from './support/redis-backend.js';
+import type { StoreBackend } from './support/store-backend.js';
+
+/** One step of a sequence, done to both stores. */
+type Step = (backend: StoreBackend, key: string) => Promise<unknown>;
+
+/** Few and alike, so that sequences meet each other's ids. */
+const id = fc.constantFrom('a'.repeat(20), `${'a'.repeat(19)}b`, 'b'.repeat(20), '.'.repeat(20));
+/** Far apart, so that what has passed in between is no difference. */
+const lifeMs = fc.constantFrom(1_000_000, 2_000_000, 3_000_000.5);
+const endless = fc.oneof(lifeMs, fc.constant(0));
+const body = fc
+  .tuple(fc.uint8Array({ maxLength: 40 }), fc.constantFrom(0, 1, 2 ** 32 - 1))
+  .map(([payload, graceMs]) => bodyOf({ payload: Buffer.from(payload), graceMs }));
+const softAt = fc.constantFrom(0, 1, -1, NaN, 1e13);
+
+const record = fc.oneof(
+  fc.tuple(id, body, softAt).map(([i, b, s]) => value(i, b, s)),
+  fc.tuple(id, body).map(([i, b]) => value(i, b).subarray(0, 35)),
+  fc.tuple(id, fc.subarray(['one', 'two', 'instance-A'])).map(([i, who]) => lease(i, ...who)),
+  fc.constantFrom('0', '1').map((taint) => barrier({ taint })),
+  id.map((i) => Buffer.from('B' + i)),
+  id.map((i) => Buffer.from('X' + i)),
+  fc.uint8Array({ maxLength: 30 }).map((bytes) => Buffer.from(bytes)),
+);
+
+function call(act: (store: EntryStore, key: string) => Promise<unknown>): Step {
+  return (backend, key) => act(backend.store, key);
+}
+
+const step: fc.Arbitrary<[string, Step]> = fc.oneof(
+  named('put', record, (bytes) => (backend, key) => backend.put(key, bytes)),
+  named('expire', fc.constant(null), (none) => (backend, key) => backend.put(key, none)),
+  named('read', fc.constant(0), () => call((store, key) => store.read(key))),
+  named('inspect', fc.constant(0), () => call((store, key) => store.inspect(key))),
+  named(
+    'acquire',
+    fc.record({ token: id, leaseMs: lifeMs, reject: fc.oneof(id, fc.constant('')) }),
+    (request) => call((store, key) => store.acquire(key, request)),
+  ),
+  named(
+    'fill',
+    fc.record({ expectId: id, newId: id, body, softMs: endless, ttlMs: endless }),
+    (request) => call((store, key) => store.fill(key, request)),
+  ),
+  named('renew', fc.record({ token: id, leaseMs: lifeMs }), (request) =>
+    call((store, key) => store.renew(key, request)),
+  ),
+  named('release', fc.record({ token: id, holdMs: endless }), (request) =>
+    call((store, key) => store.release(key, request)),
+  ),
+  named('evict', fc.constant(0), () => call((store, key) => store.evict(key))),
+  named(
+    'write',
+    fc.record({
+      newId: id,
+      body,
+      softMs: endless,
+      ttlMs: endless,
+      only: fc.constantFrom(undefined, 'absent' as const, 'present' as const),
+    }),
+    (request) => call((store, key) => store.write(key, request)),
+  ),
+);
+
+function named<T>(
+  name: string,
+  request: fc.Arbitrary<T>,
+  make: (request: T) => Step,
+): fc.Arbitrary<[string, Step]> {
+  return request.map((r) => [`${name} ${fc.stringify(r)}`, make(r)]);
+}
+
+/** What two stores may differ in: a few milliseconds. */
+function comparable(given: unknown): unknown {
+  if (Buffer.isBuffer(given)) return comparableBytes(given).toString('latin1');
+  if (given === null || typeof given !== 'object') return given;
+  return Object.fromEntries(
+    Object.entries(given).map(([name, x]) => [name, name === 'ttlMs' ? rounded(x) : comparable(x)]),
+  );
+}
+
+function comparableBytes(bytes: Buffer): Buffer {
+  const copy = Buffer.from(bytes);
+  if (copy.length < 32 || copy[0] !== 'V'.charCodeAt(0)) return copy;
+  const at = copy.readDoubleBE(24);
+  if (Math.abs(at - Date.now()) < 1e9) copy.writeDoubleBE(rounded(at - Date.now()), 24);
+  return copy;
+}
+
+function rounded(ms: number): number {
+  return Math.round(ms / 100_000);
+}
+
+describe('EntryStore, memory against Redis', () => {
+  let backends: StoreBackend[];
+
+  beforeAll(async () => {
+    backends = await Promise.all([memoryBackend(), redisBackend()]);
+  });
+  afterAll(() => Promise.all(backends.map((backend) => backend.close())));
+
+  it('any sequence of steps → the same answers, bytes, lives and wakes', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), async (steps) => {
+        const key = `differential:${randomUUID()}`;
+        const [memory, redis] = await Promise.all(
+          backends.map(async (backend) => {
+            const seen: unknown[] = [];
+            for (const [name, act] of steps) {
+              const answer = comparable(await act(backend, key));
+              seen.push({ name, answer, left: comparable(await backend.store.inspect(key)) });
+            }
+            await backend.put(key, null);
+            return { seen, wakes: (await backend.wakes()).filter((w) => w.endsWith(key)) };
+          }),
+        );
+        expect(memory).toEqual(redis);
+      }),
+      { numRuns: 300 },
+    );
+  }, 60_000);
+});
