@@ -1,0 +1,70 @@
+import { CacheKeyError } from '../common/errors.js';
+import { encodeKey, MAX_DIGEST_BYTES, MAX_SPELLED_BYTES, type Key } from './encode-key.js';
+
+/** A key of the user and where it lives in Redis. */
+export interface EntryKey {
+  readonly given: Key;
+  /** Complete, at most 300 bytes. */
+  readonly redisKey: string;
+  /** The whole key where `redisKey` holds only its digest; belongs into the entry's header. */
+  readonly digestOf?: string;
+}
+
+/** Names of namespaces, and so the segments of a path: no `/`, no `:`, nothing that a pattern or a hash tag could mean. */
+const NAME = /^[A-Za-z0-9._-]{1,64}$/;
+
+const MAX_REDIS_KEY_BYTES = 300;
+/** The `:` behind the path, the kind letter of the entry, and one more for records kept beside an entry. */
+const GLUE_BYTES = 3;
+const MAX_PATH = MAX_REDIS_KEY_BYTES - GLUE_BYTES - (MAX_DIGEST_BYTES - 1);
+
+/**
+ * One namespace: the only place where parts of a Redis key are glued together, as `path:key`. A path is the root's name and
+ * those of the nested namespaces, joined by `/`; it never holds a `:`, so no key of one namespace is one of another.
+ */
+export class KeySpace {
+  /** The name of the outermost namespace. */
+  readonly root: string;
+  private readonly prefix: string;
+  /** Under a long path keys become digests sooner, so that the Redis key stays within its bound. */
+  private readonly maxSpelledBytes: number;
+
+  constructor(readonly path: string) {
+    const names = path.split('/');
+    for (const name of names) assertName(name);
+    if (path.length > MAX_PATH)
+      throw new CacheKeyError(
+        `The path of nested namespaces "${path}" has ${path.length} characters; at most ${MAX_PATH} leave room for a key`,
+      );
+    this.root = names[0]!;
+    this.prefix = `${path}:`;
+    this.maxSpelledBytes = Math.min(
+      MAX_SPELLED_BYTES,
+      MAX_REDIS_KEY_BYTES - GLUE_BYTES - path.length,
+    );
+  }
+
+  /** Throws `CacheKeyError` for what is no key. */
+  entry(key: Key): EntryKey {
+    const { text, digestOf } = encodeKey(key, this.maxSpelledBytes);
+    return { given: key, redisKey: this.prefix + text, digestOf };
+  }
+
+  /** The namespace `name` within this one. Throws `CacheKeyError` for a bad name. */
+  child(name: string): KeySpace {
+    assertName(name);
+    return new KeySpace(`${this.path}/${name}`);
+  }
+}
+
+/** Where the lease of a refresh lies, while the entry itself keeps its value. A path holds no `:`, so the first one ends it. */
+export const refreshKeyOf = (key: EntryKey): string => key.redisKey.replace(':', ':r');
+
+function assertName(name: unknown): void {
+  if (typeof name === 'string' && NAME.test(name)) return;
+  const given =
+    typeof name === 'string' ? JSON.stringify(name.slice(0, 80)) : `a value of type ${typeof name}`;
+  throw new CacheKeyError(
+    `The namespace ${given} cannot be used; accepted are 1 to 64 of the characters A-Z a-z 0-9 . _ -`,
+  );
+}

@@ -1,0 +1,48 @@
+/**
+ * How readers get a cached value. `freeze`: plain objects and arrays are deep-frozen and shared; a value that holds anything
+ * else (Date, Map, Set, Buffer, typed array, an instance of a class) cannot be frozen, and is copied for each reader.
+ * `clone`: copied for each reader. `reference`: shared as it is.
+ */
+export type Isolation = 'freeze' | 'clone' | 'reference';
+
+export interface Isolated {
+  /** The value for one more reader. */
+  take(): unknown;
+}
+
+/** From here on `value` belongs to the readers; `again` makes another one that is equal to it. */
+export function isolate(value: unknown, mode: Isolation, again: () => unknown): Isolated {
+  if (typeof value !== 'object' || value === null) return { take: () => value };
+  if (mode === 'reference' || (mode === 'freeze' && deepFreeze(value)))
+    return { take: () => value };
+  let first: unknown = value;
+  return {
+    take() {
+      if (first === undefined) return again();
+      const taken = first;
+      first = undefined;
+      return taken;
+    },
+  };
+}
+
+/** Freezes `value` and all within it; false, with nothing frozen, if part of it could still change. */
+function deepFreeze(value: object): boolean {
+  const found = new Set<object>([value]); // grows while it is walked; each object is in it once, so cycles end
+  for (const node of found) {
+    if (!isPlain(node)) return false;
+    for (const child of Array.isArray(node) ? node : Object.values(node)) {
+      if (typeof child === 'function') return false;
+      if (typeof child === 'object' && child !== null) found.add(child);
+    }
+  }
+  for (const node of found) Object.freeze(node);
+  return true;
+}
+
+/** An array or a plain object, also of another realm, whose Object.prototype is not ours but has no prototype either. */
+function isPlain(node: object): boolean {
+  if (Array.isArray(node)) return true;
+  const prototype: unknown = Object.getPrototypeOf(node);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
