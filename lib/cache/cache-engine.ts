@@ -1,0 +1,141 @@
+import { CacheError } from '../common/errors.js';
+import { KeySpace, type EntryKey } from '../keys/key-space.js';
+import { look } from './entry.js';
+import type { LoadSettings } from './entry.options.js';
+import { EvictJournal } from './evict-journal.js';
+import { Flights } from './flights.js';
+import { LeaseWaits } from './lease-waits.js';
+import type { CacheParts } from './parts.js';
+import { EntryFormats } from './read/entry-formats.js';
+import { Loads, type LoadRequest } from './read/load.js';
+import { Reader, type Served } from './read/reader.js';
+import type { CacheSettings } from './settings.js';
+import { Evictor } from './write/evictor.js';
+import { Writer } from './write/writer.js';
+
+/** What an HTTP handler's load may say of itself. */
+export interface HttpLoad {
+  (context: { setTtl(ttlMs: number): void }): Promise<Buffer | undefined>;
+}
+
+/**
+ * One cache, below its public face: all views of it (namespaces, interceptors) share the same flights, journal and
+ * store. Works without Nest.
+ */
+export class CacheEngine {
+  readonly reader: Reader;
+  readonly writer: Writer;
+  private readonly evictor: Evictor;
+  private readonly flights = new Flights();
+  private readonly waits: LeaseWaits;
+  private readonly journal: EvictJournal;
+  private closed = false;
+
+  constructor(private readonly parts: CacheParts) {
+    const formats = new EntryFormats(parts);
+    this.waits = new LeaseWaits(parts.clock);
+    this.journal = new EvictJournal(parts);
+    const { flights, waits, journal } = this;
+    const loads = new Loads(parts, { flights, waits, formats });
+    this.reader = new Reader(parts, { flights, waits, journal, formats, loads });
+    this.writer = new Writer(parts, formats);
+    this.evictor = new Evictor(parts, { flights, journal });
+  }
+
+  get options(): CacheSettings {
+    return this.parts.settings;
+  }
+
+  keySpace(namespace?: string): KeySpace {
+    const root = new KeySpace(this.parts.settings.namespace);
+    return namespace === undefined ? root : root.child(namespace);
+  }
+
+  load(request: LoadRequest): Promise<Served> {
+    return this.reader.getOrLoad(request);
+  }
+
+  /** What is left of an entry's life in ms, Infinity if it does not expire, undefined if there is none. */
+  async ttl(key: EntryKey): Promise<number | undefined> {
+    if (this.journal.blocks(key.redisKey)) return undefined;
+    const { store, settings, reporter } = this.parts;
+    try {
+      const found = await store.inspect(key.redisKey);
+      if (!found) return undefined;
+      const isEntry = (['value', 'http'] as const).some(
+        (kind) => look(found.bytes, key, kind).state === 'usable',
+      );
+      return isEntry ? found.ttlMs : undefined;
+    } catch (error) {
+      if (settings.failure === 'strict') throw error;
+      reporter.report('ttl', undefined, error);
+      return undefined;
+    }
+  }
+
+  async evict(keys: readonly EntryKey[], failure: 'throw' | 'queue'): Promise<number> {
+    if (this.closed)
+      throw new CacheError('ERR_CACHE_CLOSED', 'The cache is closed: nothing can be evicted', {
+        key: keys[0]?.given,
+      });
+    return this.evictor.evict(keys, failure);
+  }
+
+  /** A response that a handler makes; what may not be stored is for its own request alone. */
+  async loadHttp(
+    key: EntryKey,
+    load: HttpLoad,
+    options: { ttlMs?: number; waitTimeoutMs?: number; force?: boolean },
+  ): Promise<{
+    bytes: Buffer | undefined;
+    source: 'hit' | 'loaded' | 'joined';
+    stored: boolean;
+    ttlMs?: number;
+  }> {
+    const { settings } = this.parts;
+    const ttlMs = options.ttlMs ?? settings.ttlMs;
+    const own: LoadSettings = {
+      ttlMs,
+      negativeTtlMs: ttlMs,
+      cacheNull: true,
+      force: options.force ?? false,
+      waitTimeoutMs: options.waitTimeoutMs ?? settings.lease.waitTimeoutMs,
+    };
+    const served = await this.load({ key, kind: 'http', loader: load, settings: own });
+    const bytes = served.value.take() as Buffer | undefined;
+    const freshMs = served.value.freshMs();
+    const source = served.source === 'private' ? 'joined' : served.source;
+    return freshMs > 0
+      ? { bytes, source, stored: true, ttlMs: freshMs }
+      : { bytes, source, stored: false };
+  }
+
+  /** Waits for running loads, tries the journal once more; never longer than `shutdownTimeout`. */
+  async drain(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    const { clock, settings, reporter } = this.parts;
+    let timer;
+    const late = new Promise<'late'>((resolve) => {
+      timer = clock.setTimer(settings.shutdownTimeoutMs, () => resolve('late'));
+    });
+    const left = await Promise.race([
+      this.flights.settled().then(() => this.journal.close()),
+      late,
+    ]);
+    clock.clearTimer(timer);
+    const lost = left === 'late' ? this.journal.size : left.length;
+    if (lost > 0)
+      reporter.warn('shutdown', `closed with ${lost} evicts that have not reached Redis`);
+  }
+
+  /** For tests and diagnosis: what runs or waits at this moment. */
+  pending(): { flights: number; waits: number; journal: number; wakeups: number } {
+    return {
+      flights: this.flights.size,
+      waits: this.waits.size,
+      journal: this.journal.size,
+      wakeups: this.parts.wakeups.size,
+    };
+  }
+}

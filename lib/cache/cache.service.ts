@@ -1,0 +1,123 @@
+import type { Key } from '../keys/encode-key.js';
+import type { EntryKey, KeySpace } from '../keys/key-space.js';
+import type { CacheEngine } from './cache-engine.js';
+import { loadSettings, setSettings, type LoadOptions, type SetOptions } from './entry.options.js';
+import type { LoadContext } from './read/load.js';
+
+/** The engine behind a service, for the rest of this package; undefined for a stand-in that a test has provided. */
+export let engineOf: (service: CacheService) => CacheEngine | undefined;
+
+/**
+ * The cache. Every method takes a key as a string or as an array of its parts, which is encoded so that two different
+ * keys never meet: `['a:b']` is not `['a', 'b']`, and `1` is not `'1'`. A wrong key rejects with `CacheKeyError`, a wrong
+ * option with `CacheOptionsError`, before anything runs. What happens while Redis cannot be reached is the module's
+ * `failure` option: by default reads miss, loads go to the loader, writes store nothing, and evicts say so.
+ *
+ * Values are the same on a miss as on a hit: what the serializer gives back. Plain objects and arrays are frozen.
+ */
+export class CacheService {
+  readonly #engine: CacheEngine;
+  readonly #space: KeySpace;
+
+  static {
+    engineOf = (service) => (#engine in service ? service.#engine : undefined);
+  }
+
+  /** Made by the module; see `RedisCacheModule.forRoot`. */
+  constructor(engine: CacheEngine, space: KeySpace) {
+    this.#engine = engine;
+    this.#space = space;
+  }
+
+  /** The value, or undefined for a miss; null is a value. */
+  async get<T = unknown>(key: Key): Promise<T | undefined> {
+    const value = await this.#engine.reader.get(this.#space.entry(key), 'get');
+    return value?.take() as T | undefined;
+  }
+
+  async has(key: Key): Promise<boolean> {
+    return (await this.#engine.reader.get(this.#space.entry(key), 'has')) !== undefined;
+  }
+
+  /**
+   * Stores a value; a load that is running cannot overwrite it. False: refused by `if`, by a write in progress
+   * (`withWrite`), or Redis cannot be reached. Rejects with `CacheSerializationError` where the value cannot be stored.
+   */
+  async set<T>(key: Key, value: T, options?: SetOptions): Promise<boolean> {
+    const entry = this.#space.entry(key);
+    return this.#engine.writer.set(entry, value, setSettings('set', options, this.#engine.options));
+  }
+
+  /**
+   * Removes entries; gives how many existed. Once it has resolved, no read that begins later, in any process, gives an
+   * older value from Redis, and no load that began earlier can store one.
+   * An array of nothing but strings is at once a list of keys and a key of several parts: both are evicted.
+   *
+   * Rejects with `CacheEvictError` where Redis could not be reached: those keys are retried, and bypassed in this
+   * process until then.
+   */
+  async evict(key: Key | readonly Key[]): Promise<number> {
+    const entries = keysOf(key).map((k) => this.#space.entry(k));
+    return this.#engine.evict(unique(entries), this.#engine.options.evictFailure.calls);
+  }
+
+  /**
+   * The value, or what the loader gives: run by this caller, or by whoever is at it already, in any process; its result
+   * is stored unless the key was evicted or written meanwhile. A loader's error is passed on as it is, to everybody who
+   * waits for that load. undefined is never stored.
+   *
+   * Rejects with `CacheTimeoutError` after `loaderTimeout`, or (`onWaitTimeout: 'throw'`) after `waitTimeout`.
+   */
+  async getOrSet<T>(
+    key: Key,
+    loader: (context: LoadContext) => T | Promise<T>,
+    options?: LoadOptions,
+  ): Promise<T> {
+    const entry = this.#space.entry(key);
+    const settings = loadSettings('getOrSet', options, this.#engine.options);
+    const request = { key: entry, kind: 'value', loader, settings } as const;
+    return (await this.#engine.load(request)).value.take() as T;
+  }
+
+  /** The hits, under the keys as given and in their order. */
+  async getMany<T = unknown>(keys: readonly Key[]): Promise<Map<Key, T>> {
+    const entries = keys.map((key) => this.#space.entry(key));
+    const values = await Promise.all(entries.map((e) => this.#engine.reader.get(e, 'getMany')));
+    const hits = new Map<Key, T>();
+    values.forEach((value, i) => {
+      if (value) hits.set(keys[i]!, value.take() as T);
+    });
+    return hits;
+  }
+
+  /** Stores several values, each as `set` does. Everything is checked and encoded before anything is sent. */
+  async setMany<T>(entries: Iterable<readonly [Key, T]>, options?: SetOptions): Promise<void> {
+    const settings = setSettings('setMany', options, this.#engine.options);
+    const values = [...entries].map(([key, value]) => ({ key: this.#space.entry(key), value }));
+    await this.#engine.writer.setMany(values, settings);
+  }
+
+  /** What is left of an entry's life in ms; Infinity: it does not expire; undefined: there is none. */
+  async ttl(key: Key): Promise<number | undefined> {
+    return this.#engine.ttl(this.#space.entry(key));
+  }
+
+  /**
+   * A view of this cache whose keys are apart from all others; views nest.
+   * `name`: 1 to 64 letters, digits, `.`, `_`, `-`; anything else throws `CacheKeyError`.
+   */
+  namespace(name: string): CacheService {
+    return new CacheService(this.#engine, this.#space.child(name));
+  }
+}
+
+function keysOf(key: Key | readonly Key[]): readonly Key[] {
+  if (!Array.isArray(key)) return [key as Key];
+  if (key.length === 0) return [];
+  if (key.every((part) => typeof part === 'string')) return [...key, key];
+  return key.some((part) => Array.isArray(part)) ? key : [key as Key];
+}
+
+function unique(entries: readonly EntryKey[]): EntryKey[] {
+  return [...new Map(entries.map((entry) => [entry.redisKey, entry])).values()];
+}

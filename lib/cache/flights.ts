@@ -1,0 +1,82 @@
+import type { Opened } from './entry.js';
+
+/** How a load ended, and for whom its value is good. */
+export type FlightOutcome =
+  /** Stored under an unbroken lease: for everybody who joined before FILL was sent. */
+  | { kind: 'stored'; value: Opened }
+  /** ACQUIRE answered with a value: for the caller that sent it; whoever joined afterwards reads again. */
+  | { kind: 'found'; value: Opened }
+  /** Not stored: for those who came before the loader began; the others read again. */
+  | { kind: 'unstored'; value: Opened }
+  /** Loaded while Redis cannot be reached: for everybody. */
+  | { kind: 'degraded'; value: Opened }
+  /** Not for sharing at all (a response with a cookie): for the caller that led; the others load for themselves. */
+  | { kind: 'private' }
+  | { kind: 'failed'; error: unknown }
+  /** Somebody else holds the lease: all wait, then read again. */
+  | { kind: 'held'; changed: Promise<void> };
+
+let moments = 0;
+
+/** The order in which callers came and loaders began in this process; a clock could not tell two of one tick apart. */
+export const nextMoment = (): number => ++moments;
+
+/** One acquisition of one key in this process, from ACQUIRE to FILL. */
+export class Flight {
+  /** When the loader began; what it read may be older than callers who came later. */
+  loadBegan: number | undefined;
+  /** Evicted or its lease lost: its result is not stored. */
+  doomed = false;
+  outcome!: Promise<FlightOutcome>;
+
+  constructor(readonly key: string) {}
+}
+
+/**
+ * The loads of this process, at most one that can be joined per key. A caller may accept a value only if the command
+ * that observed it was sent after the caller came, or the load began after the caller came, or the load's FILL was sent
+ * after the caller came and succeeded: hence `loadBegan`, and hence `seal` in the very step that sends FILL.
+ */
+export class Flights {
+  private readonly open = new Map<string, Flight>();
+  private readonly running = new Set<Promise<unknown>>();
+
+  /** The flight that a caller may join now. */
+  joinable(key: string): Flight | undefined {
+    return this.open.get(key);
+  }
+
+  lead(key: string, run: (flight: Flight) => Promise<FlightOutcome>): Flight {
+    const flight = new Flight(key);
+    this.open.set(key, flight);
+    flight.outcome = run(flight)
+      .catch((error: unknown): FlightOutcome => ({ kind: 'failed', error }))
+      .finally(() => {
+        this.seal(flight);
+        this.running.delete(flight.outcome);
+      });
+    this.running.add(flight.outcome);
+    return flight;
+  }
+
+  /** Nobody joins from here on. */
+  seal(flight: Flight): void {
+    if (this.open.get(flight.key) === flight) this.open.delete(flight.key);
+  }
+
+  /** Its key was evicted here, or its lease lost: those who wait may still be served, nothing is stored. */
+  doom(flight: Flight | undefined): void {
+    if (!flight) return;
+    flight.doomed = true;
+    this.seal(flight);
+  }
+
+  get size(): number {
+    return this.running.size;
+  }
+
+  /** Resolves when every load that runs now has ended, however. */
+  async settled(): Promise<void> {
+    await Promise.all(this.running);
+  }
+}

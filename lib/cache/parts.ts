@@ -1,0 +1,18 @@
+import type { Wakeups } from '../bus/wakeups.js';
+import type { Codec } from '../codec/codec.js';
+import type { Clock } from '../common/clock.js';
+import type { IdSource } from '../common/ids.js';
+import type { Reporter } from '../observe/reporter.js';
+import type { EntryStore } from '../store/entry-store.js';
+import type { CacheSettings } from './settings.js';
+
+/** The ports that every piece of the cache is given; `assemble` fills them in. */
+export interface CacheParts {
+  readonly store: EntryStore;
+  readonly codec: Codec;
+  readonly ids: IdSource;
+  readonly clock: Clock;
+  readonly wakeups: Wakeups;
+  readonly reporter: Reporter;
+  readonly settings: CacheSettings;
+}

@@ -1,0 +1,81 @@
+import { readRecord } from '../../codec/envelope.js';
+import type { EntryKey } from '../../keys/key-space.js';
+import { isolate } from '../../l1/isolation.js';
+import type { StoredBody } from '../../store/entry-store.js';
+import type { EntryKind, Opened, ValueRecord } from '../entry.js';
+import type { CacheParts } from '../parts.js';
+
+/** What a loader gave, and what is to become of it. */
+export interface Loaded {
+  readonly value: unknown;
+  /** Infinity: it does not expire. */
+  readonly ttlMs: number;
+  readonly store: boolean;
+}
+
+export interface Encoded {
+  readonly body: Omit<StoredBody, 'newId'>;
+  /** The value as it will come back from Redis. */
+  readonly value: Opened;
+}
+
+/** 20 bytes that stand for an id where a body is read back before it has one. */
+const NO_ID = Buffer.from(`V${'0'.repeat(20)}`);
+
+/** Between values and stored bytes: what is kept of a value, and how each reader gets it. */
+export class EntryFormats {
+  constructor(private readonly parts: CacheParts) {}
+
+  /** Undefined, and reported, where the value cannot be stored. */
+  encode(
+    target: { key: EntryKey; kind: EntryKind },
+    loaded: { value: unknown; ttlMs: number },
+  ): Encoded | undefined {
+    try {
+      const body = this.write(target, loaded);
+      const record = readRecord(Buffer.concat([NO_ID, body.body])) as ValueRecord;
+      const freshMs = (): number => body.softMs || Infinity;
+      return { body, value: { take: this.taker(record), freshMs } };
+    } catch (error) {
+      this.parts.reporter.report('getOrSet', 'the loaded value, not stored', error);
+      return undefined;
+    }
+  }
+
+  /** The bytes and lives of an entry; throws `CacheSerializationError`. */
+  write(
+    { key, kind }: { key: EntryKey; kind: EntryKind },
+    { value, ttlMs }: { value: unknown; ttlMs: number },
+  ): Omit<StoredBody, 'newId'> {
+    const { codec, settings } = this.parts;
+    const header = { graceMs: 0, c0: 0, topologyId: 0, digestOf: key.digestOf };
+    const body =
+      kind === 'http'
+        ? codec.encodeBytes(value as Buffer, { ...header, kind })
+        : codec.encode(value, header);
+    if (ttlMs === Infinity) return { body, softMs: 0, ttlMs: 0 };
+    // Rounded up: a life of less than a millisecond is one, and never "for ever".
+    const kept = Math.max(1, Math.ceil(ttlMs * (1 - Math.random() * settings.ttlJitter)));
+    return { body, softMs: kept, ttlMs: kept };
+  }
+
+  /** Undefined, and reported, where the bytes cannot be understood: such a value is a miss, and is replaced. */
+  open(record: ValueRecord): Opened | undefined {
+    try {
+      const { clock } = this.parts;
+      const freshMs = (): number =>
+        record.softAt === 0 ? Infinity : Math.max(0, record.softAt - clock.now());
+      return { take: this.taker(record), freshMs };
+    } catch (error) {
+      this.parts.reporter.report('get', undefined, error);
+      return undefined;
+    }
+  }
+
+  private taker(record: ValueRecord): () => unknown {
+    if (record.header.kind === 'http') return () => record.payload;
+    const decode = (): unknown => this.parts.codec.decode(record);
+    const isolated = isolate(decode(), 'freeze', decode);
+    return () => isolated.take();
+  }
+}

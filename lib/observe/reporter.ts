@@ -1,0 +1,59 @@
+import type { Clock } from '../common/clock.js';
+
+/** What `onError` hears: the call that failed, what it returns instead, and why. */
+export interface CacheErrorEvent {
+  operation: string;
+  returning: unknown;
+  error: Error;
+}
+
+/** Where one-line messages go; Nest's Logger fits. */
+export interface LogSink {
+  warn(message: string): void;
+}
+
+const ONE_LINE_PER_MS = 10_000;
+/** Causes remembered for the rate limit; they are operation and error code, so there are a few dozen at most. */
+const MOST_CAUSES = 256;
+
+/**
+ * Tells the application what the cache swallowed: every event to `onError`, one log line per cause and ten seconds.
+ * Keys, values and commands never reach the log.
+ */
+export class Reporter {
+  private readonly lines = new Map<string, { at: number; more: number }>();
+
+  constructor(
+    private readonly options: {
+      clock: Clock;
+      log: LogSink;
+      onError?: (event: CacheErrorEvent) => void;
+    },
+  ) {}
+
+  report(operation: string, returning: unknown, cause: unknown): void {
+    const error = cause instanceof Error ? cause : new Error(String(cause));
+    this.warn(
+      `${operation}:${(error as { code?: string }).code ?? error.name}`,
+      `${operation} failed: ${error.message}`,
+    );
+    try {
+      this.options.onError?.({ operation, returning, error });
+    } catch (thrown) {
+      this.warn('onError', `the onError handler threw: ${String(thrown)}`);
+    }
+  }
+
+  /** A line for a cause, at most every ten seconds; the next one says how many were left out. */
+  warn(cause: string, message: string): void {
+    const now = this.options.clock.monotonic();
+    const line = this.lines.get(cause);
+    if (line && now - line.at < ONE_LINE_PER_MS) {
+      line.more++;
+      return;
+    }
+    if (this.lines.size >= MOST_CAUSES) this.lines.clear();
+    this.lines.set(cause, { at: now, more: 0 });
+    this.options.log.warn(line?.more ? `${message} (and ${line.more} more like it)` : message);
+  }
+}

@@ -1,0 +1,72 @@
+import { randomBytes } from 'node:crypto';
+import { afterEach, expect } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { assemble, type AssembledCache, type Surroundings } from '../../lib/module/assemble.js';
+import type { RedisCacheOptions } from '../../lib/module/redis-cache.options.js';
+import { resolveOptions } from '../../lib/module/resolve-options.js';
+
+/** Where the same suite has to pass; TEST_TOPOLOGY narrows it to one. */
+export const TOPOLOGIES = (['memory', 'single'] as const).filter(
+  (name) => (process.env.TEST_TOPOLOGY ?? name) === name,
+);
+export type TopologyName = (typeof TOPOLOGIES)[number];
+
+export interface TestCache extends AssembledCache {
+  readonly namespace: string;
+  /** What `onError` has heard. */
+  readonly errors: { operation: string; error: Error }[];
+  /** Lines that would have gone to the log. */
+  readonly log: string[];
+}
+
+const open: TestCache[] = [];
+const clients: Redis[] = [];
+
+/** A cache in a namespace of its own, closed after the test; nothing may still run or wait by then. */
+export async function openCache(
+  topology: TopologyName | RedisCacheOptions['topology'],
+  options: Partial<RedisCacheOptions> = {},
+  surroundings: Surroundings = {},
+): Promise<TestCache> {
+  const errors: TestCache['errors'] = [];
+  const log: string[] = [];
+  const namespace = options.namespace ?? `t${randomBytes(6).toString('hex')}`;
+  const resolved = resolveOptions(
+    {
+      onError: ({ operation, error }: TestCache['errors'][number]) =>
+        errors.push({ operation, error }),
+      ...options,
+      namespace,
+      topology: typeof topology === 'string' ? topologyOptions(topology) : topology,
+    },
+    'the test',
+  );
+  const cache = assemble(resolved, { log: { warn: (line) => log.push(line) }, ...surroundings });
+  await cache.connect();
+  const test = { ...cache, namespace, errors, log };
+  open.push(test);
+  return test;
+}
+
+export function topologyOptions(name: TopologyName): NonNullable<RedisCacheOptions['topology']> {
+  return name === 'memory'
+    ? { type: 'memory' }
+    : { type: 'single', url: process.env.TEST_REDIS_URL! };
+}
+
+/** A plain client to the suite's server, for what other programs may do to keys. */
+export function plainClient(): Redis {
+  const client = new Redis(process.env.TEST_REDIS_URL!);
+  clients.push(client);
+  return client;
+}
+
+/** The tables of a cache at rest. */
+export const NOTHING_PENDING = { flights: 0, waits: 0, journal: 0, wakeups: 0 };
+
+afterEach(async () => {
+  const closed = open.splice(0);
+  await Promise.all(closed.map((cache) => cache.close()));
+  clients.splice(0).forEach((client) => client.disconnect());
+  for (const cache of closed) expect(cache.engine.pending()).toEqual(NOTHING_PENDING);
+});
