@@ -30,7 +30,7 @@ export async function problemOf(
       ? `${binary} is ${version}, older than ${OLDEST}`
       : undefined;
   } catch (error) {
-    const { code, stderr } = error as { code?: unknown; stderr?: string };
+    const { code, stderr } = error as { code?: string; stderr?: string };
     // EACCES: also where one folder of the PATH may not be searched.
     return code === 'ENOENT' || code === 'EACCES'
       ? `found no ${binary} that may be run`

@@ -25,7 +25,7 @@ export async function waitFor<T>(
       cause = error;
     }
     if (performance.now() > deadline)
-      throw new Error(`Not fulfilled within ${timeoutMs} ms: ${condition}`, { cause });
+      throw new Error(`Not fulfilled within ${timeoutMs} ms: ${String(condition)}`, { cause });
     await sleep(intervalMs);
   }
 }
