@@ -1,0 +1,152 @@
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { Redis } from 'ioredis';
+import type { CacheService } from '../../../lib/cache/cache.service.js';
+import { NOTHING_PENDING, openCache, type TestCache } from '../../support/caches.js';
+import { Gate } from '../../support/gate.js';
+import { startServer } from '../../support/start-server.js';
+import type { TestServer } from '../../support/server.js';
+import { waitFor } from '../../support/wait-for.js';
+
+describe('Redis fails', () => {
+  let server: TestServer;
+  let cache: TestCache;
+  let service: CacheService;
+
+  beforeEach(async () => {
+    server = await startServer();
+    cache = await openCache({ type: 'single', url: server.url });
+    service = cache.service;
+  });
+
+  afterEach(() => server.stop());
+
+  const back = (): Promise<boolean> =>
+    waitFor(() => service.set('probe', 1), { timeoutMs: 10_000 });
+
+  it('R1 every read, server killed → as if nothing were cached, reported, at once', async () => {
+    await service.set('k', 1);
+    await server.kill();
+    const begin = performance.now();
+    expect(await service.get('k')).toBeUndefined();
+    expect(await service.has('k')).toBe(false);
+    expect(await service.getMany(['k', 'l'])).toEqual(new Map());
+    expect(await service.ttl('k')).toBeUndefined();
+    expect(await service.set('k', 2)).toBe(false);
+    expect(performance.now() - begin).toBeLessThan(1_500);
+    const reported = new Set(cache.errors.map(({ operation }) => operation));
+    for (const operation of ['get', 'has', 'getMany', 'ttl', 'set'])
+      expect(reported).toContain(operation);
+  });
+
+  it('R4 getOrSet, server killed → the loader runs once for all callers, its value is returned', async () => {
+    await server.kill();
+    const gate = new Gate();
+    const loader = jest.fn(async () => (await gate.pass(), 'loaded'));
+    const callers = Array.from({ length: 100 }, () => service.getOrSet('k', loader));
+    await gate.arrived();
+    gate.open();
+    expect(new Set(await Promise.all(callers))).toEqual(new Set(['loaded']));
+    expect(loader).toHaveBeenCalledTimes(1);
+    expect(cache.engine.pending()).toEqual(NOTHING_PENDING);
+  });
+
+  it('R2 failure strict, server killed → typed errors, with a cause and without the value', async () => {
+    const strict = await openCache({ type: 'single', url: server.url }, { failure: 'strict' });
+    await server.kill();
+    const secret = 'a-secret-payload';
+    const calls = [
+      strict.service.get('k'),
+      strict.service.has('k'),
+      strict.service.getMany(['k']),
+      strict.service.ttl('k'),
+      strict.service.set('k', secret),
+      strict.service.setMany([['k', secret]]),
+      strict.service.getOrSet('k', () => secret),
+    ];
+    for (const result of await Promise.allSettled(calls)) {
+      const { reason } = result as PromiseRejectedResult;
+      expect(reason).toMatchObject({
+        code: expect.stringMatching(/^ERR_CACHE_(CONNECTION|TIMEOUT)$/),
+      });
+      expect(JSON.stringify([reason, reason.cause, reason.message, reason.stack])).not.toContain(
+        secret,
+      );
+    }
+  });
+
+  it('R7 server frozen → reads take their deadline and no longer', async () => {
+    await service.set('k', 1);
+    await server.pause();
+    const begin = performance.now();
+    expect(await service.getOrSet('k', () => 'loaded')).toBe('loaded');
+    expect(performance.now() - begin).toBeLessThan(900);
+    await server.resume();
+    await back();
+  });
+
+  it('evict, server killed → CacheEvictError; the key is bypassed here until the evict has got through', async () => {
+    await service.set('k', 'old');
+    await service.set('other', 'kept');
+    await server.pause();
+    await expect(service.evict(['k', ['a', 1]])).rejects.toMatchObject({
+      code: 'ERR_CACHE_EVICT',
+      failed: ['k', ['a', 1]],
+    });
+    expect(cache.engine.pending().journal).toBe(2);
+    expect(await service.getOrSet('k', () => 'new')).toBe('new');
+    await server.resume();
+    await waitFor(() => cache.engine.pending().journal === 0);
+    expect(await service.get('k')).toBeUndefined();
+    expect(await service.get('other')).toBe('kept');
+    expect(await service.getOrSet('k', () => 'new')).toBe('new');
+    expect(await service.get('k')).toBe('new');
+  });
+
+  it('evict, while it has not got through → a value that is still in Redis is not served', async () => {
+    await service.set('k', 'old');
+    const client = new Redis(server.url);
+    await client.call('CLIENT', 'PAUSE', '500', 'WRITE');
+    await expect(service.evict('k')).rejects.toMatchObject({ code: 'ERR_CACHE_EVICT' });
+    expect(await client.exists(`${cache.namespace}:kk`)).toBe(1);
+    expect(await service.get('k')).toBeUndefined();
+    expect(await service.has('k')).toBe(false);
+    expect(await service.ttl('k')).toBeUndefined();
+    await waitFor(() => cache.engine.pending().journal === 0);
+    client.disconnect();
+  });
+
+  it('evictFailure queue → resolves, and is retried all the same', async () => {
+    const quiet = await openCache({ type: 'single', url: server.url }, { evictFailure: 'queue' });
+    await quiet.service.set('k', 'old');
+    await server.pause();
+    expect(await quiet.service.evict('k')).toBe(0);
+    expect(quiet.errors.at(-1)).toMatchObject({
+      operation: 'evict',
+      error: { code: 'ERR_CACHE_EVICT' },
+    });
+    await server.resume();
+    await waitFor(() => quiet.engine.pending().journal === 0);
+    expect(await quiet.service.has('k')).toBe(false);
+  });
+
+  it('Redis goes while the loader runs → its value is returned, later callers load anew', async () => {
+    const gate = new Gate();
+    const loading = service.getOrSet('k', async () => (await gate.pass(), 'loaded'));
+    await gate.arrived();
+    await server.kill();
+    gate.open();
+    expect(await loading).toBe('loaded');
+    expect(await service.getOrSet('k', () => 'again')).toBe('again');
+    await server.restart();
+    await back();
+    expect(await service.getOrSet('k', () => 'cached')).toBe('cached');
+    expect(await service.get('k')).toBe('cached');
+  });
+
+  it('the log → one line per cause in ten seconds, no values', async () => {
+    await server.kill();
+    for (let i = 0; i < 50; i++) await service.set('k', 'a-secret-payload');
+    expect(cache.log.length).toBeLessThanOrEqual(4);
+    expect(cache.log.join()).not.toContain('secret');
+  });
+});
