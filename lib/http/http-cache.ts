@@ -29,6 +29,7 @@ export interface HttpCache {
 
 /** The part of the module's options that an interceptor falls back to. */
 export interface HttpCacheDefaults {
+  readonly ttlMs: number;
   /** TTL of a null body in ms; default: that of any other. */
   readonly negativeTtlMs?: number | undefined;
   /** false: a null body is never stored. */
@@ -42,6 +43,8 @@ export type HttpLoader = (context: HttpLoadContext) => Promise<Buffer | undefine
 export interface HttpLoadContext {
   /** Another TTL for this response than that of the call, in ms. */
   setTtl(ttlMs: number): void;
+  /** Fires when nobody waits for this load any more: it has taken longer than `loaderTimeout`. */
+  readonly signal?: AbortSignal;
 }
 
 export interface HttpLoadOptions {

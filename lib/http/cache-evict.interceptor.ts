@@ -1,0 +1,119 @@
+import {
+  Injectable,
+  type CallHandler,
+  type ExecutionContext,
+  type NestInterceptor,
+} from '@nestjs/common';
+import { SSE_METADATA } from '@nestjs/common/constants.js';
+import { ModuleRef } from '@nestjs/core';
+import { concat, defer, ignoreElements, mergeMap, Observable, tap } from 'rxjs';
+import type { Key } from '../keys/encode-key.js';
+import type { EntryKey } from '../keys/key-space.js';
+import { Caches, Warnings } from './caches.js';
+import type { HttpCache } from './http-cache.js';
+import type { HttpRequest } from './http-exchange.js';
+import { cacheEvictRoutes, type CacheEvictRoute } from './http.options.js';
+import { keysIn } from './key-source.js';
+import { lookupIn } from './request-key.js';
+
+/**
+ * Evicts for a handler with `@CacheEvict`, which binds it: once the handler has succeeded and its observable has completed,
+ * and before the response is sent, so that whoever has seen the response never reads what it replaced.
+ *
+ * The handler's transaction has committed by then. So nothing that goes wrong here fails the request, unless the module says
+ * `evictFailure: 'throw'`: it is reported, and an evict that did not reach Redis is retried.
+ */
+@Injectable()
+export class CacheEvictInterceptor implements NestInterceptor {
+  private readonly caches: Caches;
+  private readonly warnings = new Warnings();
+
+  constructor(moduleRef: ModuleRef) {
+    this.caches = new Caches(moduleRef);
+  }
+
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    const routes = context.getType() === 'http' ? cacheEvictRoutes.get(context.getHandler()) : [];
+    if (!routes?.length) return next.handle();
+    // A cache that does not exist stops the request here, and not once the handler has done its work.
+    for (const { cache, where } of routes) this.caches.named(cache, where);
+    const evictAll = async (when: CacheEvictRoute['when'], result?: unknown): Promise<void> => {
+      const due = routes.filter((route) => route.when === when);
+      await Promise.all(due.map((route) => this.evict(route, context, result)));
+    };
+    const isSse = Reflect.getMetadata(SSE_METADATA, context.getHandler()) === true;
+    const finish = isSse ? lastly : beforeLast;
+    return defer(() => evictAll('before')).pipe(
+      mergeMap(() => finish(next.handle(), (result) => evictAll('after', result))),
+    );
+  }
+
+  private async evict(
+    route: CacheEvictRoute,
+    context: ExecutionContext,
+    result: unknown,
+  ): Promise<void> {
+    const cache = this.caches.named(route.cache, route.where);
+    if (!cache) return;
+    const failure = cache.options.evictFailure.decorators;
+    try {
+      if (route.condition && !(await route.condition(context, result))) return;
+      await cache.evict(this.keysOf(route, { cache, context, result }), failure);
+    } catch (error) {
+      if (failure === 'throw') throw error;
+      this.warnings.error(route.where, 'nothing was evicted', error);
+    }
+  }
+
+  private keysOf(
+    route: CacheEvictRoute,
+    { cache, context, result }: { cache: HttpCache; context: ExecutionContext; result: unknown },
+  ): EntryKey[] {
+    const space = cache.keySpace(route.namespace);
+    const lookup = lookupIn(context.switchToHttp().getRequest<HttpRequest>(), result);
+    return route.keys.flatMap((source) => {
+      const given = source.of(lookup, [context, result]);
+      if (given == null) this.warnings.once(route.where, NO_KEY);
+      return given == null
+        ? []
+        : (source.isComputed ? keysIn(given) : [given as Key]).map((key) => space.entry(key));
+    });
+  }
+}
+
+const NO_KEY = 'nothing is evicted for a request that has no value for a part of the key';
+
+/** Holds each value back until there is a next one, and the last until `action` is done with it. */
+function beforeLast(
+  source: Observable<unknown>,
+  action: (last: unknown) => Promise<void>,
+): Observable<unknown> {
+  return new Observable((out) => {
+    const held: unknown[] = [];
+    return source.subscribe({
+      next: (value) => {
+        if (held.push(value) > 1) out.next(held.shift());
+      },
+      error: (error: unknown) => out.error(error),
+      complete: () => {
+        action(held[0]).then(
+          () => {
+            for (const value of held) out.next(value);
+            out.complete();
+          },
+          (error: unknown) => out.error(error),
+        );
+      },
+    });
+  });
+}
+
+/** Events are not held back; `action` follows the last one. */
+function lastly(
+  source: Observable<unknown>,
+  action: (last: unknown) => Promise<void>,
+): Observable<unknown> {
+  let last: unknown;
+  const note = tap((value: unknown) => (last = value));
+  return concat(source.pipe(note), defer(() => action(last)).pipe(ignoreElements()));
+}

@@ -1,0 +1,43 @@
+/**
+ * What the cache did with a request, as `Cache-Status` (RFC 9211) says it, and as `X-Cache` says it for those who only
+ * want to know that.
+ */
+export type CacheOutcome =
+  | { kind: 'hit'; ttlMs?: number | undefined }
+  /** Answered by the handler; `detail`: why that is not stored. */
+  | { kind: 'miss'; stored: boolean; detail?: string | undefined }
+  /** Answered by what the handler gave to another request that came at the same time. */
+  | { kind: 'collapsed' }
+  /** The cache was not asked: `why` is the reason by the RFC, `detail` ours. */
+  | { kind: 'bypass'; why: 'bypass' | 'method' | 'request'; detail?: string | undefined };
+
+const CACHE_NAME = 'nestjs-redis-cache';
+
+/** One member of the list; every detail of ours is a token (RFC 9651 §3.3.4), so nothing has to be quoted. */
+export function cacheStatus(outcome: CacheOutcome): string {
+  return [CACHE_NAME, ...parameters(outcome)].join('; ');
+}
+
+export function xCache({ kind }: CacheOutcome): 'HIT' | 'MISS' | 'BYPASS' {
+  if (kind === 'hit') return 'HIT';
+  return kind === 'bypass' ? 'BYPASS' : 'MISS';
+}
+
+function parameters(outcome: CacheOutcome): string[] {
+  switch (outcome.kind) {
+    case 'hit':
+      return Number.isFinite(outcome.ttlMs)
+        ? ['hit', `ttl=${Math.floor(outcome.ttlMs! / 1000)}`]
+        : ['hit'];
+    case 'collapsed':
+      return ['fwd=miss', 'collapsed'];
+    case 'miss':
+      return [
+        'fwd=miss',
+        ...(outcome.stored ? ['stored'] : []),
+        ...(outcome.detail ? [`detail=${outcome.detail}`] : []),
+      ];
+    case 'bypass':
+      return [`fwd=${outcome.why}`, ...(outcome.detail ? [`detail=${outcome.detail}`] : [])];
+  }
+}

@@ -1,0 +1,53 @@
+import { Logger } from '@nestjs/common';
+import type { ModuleRef } from '@nestjs/core';
+import { engineOf, type CacheService } from '../cache/cache.service.js';
+import { CacheOptionsError } from '../common/errors.js';
+import { getCacheToken } from '../common/tokens.js';
+import type { HttpCache } from './http-cache.js';
+
+/** The caches of this application by their names; looked up when a request first needs one, wherever it was imported. */
+export class Caches {
+  private readonly found = new Map<string, HttpCache | undefined>();
+
+  constructor(private readonly moduleRef: ModuleRef) {}
+
+  /**
+   * Undefined where a test has put something else in the place of the service. Throws `CacheOptionsError` where no cache of
+   * that name is registered.
+   */
+  named(name: string, where: string): HttpCache | undefined {
+    if (!this.found.has(name)) this.found.set(name, engineOf(this.service(name, where)));
+    return this.found.get(name);
+  }
+
+  private service(name: string, where: string): CacheService {
+    try {
+      return this.moduleRef.get<CacheService>(getCacheToken(name), { strict: false });
+    } catch (cause) {
+      const problem = {
+        path: 'cache',
+        given: `'${name}'`,
+        accepted: `the name of a cache that is registered: RedisCacheModule.forRoot({ name: '${name}' })`,
+      };
+      throw Object.assign(new CacheOptionsError(where, [problem]), { cause });
+    }
+  }
+}
+
+/** Says each thing once. Bounded by the number of decorated handlers times the things there are to say of one. */
+export class Warnings {
+  private readonly logger = new Logger('RedisCacheModule');
+  private readonly said = new Set<string>();
+
+  /** `cause` may differ each time, and does not count. */
+  once(where: string, text: string, cause?: unknown): void {
+    const message = `${where}: ${text}`;
+    if (this.said.has(message)) return;
+    this.said.add(message);
+    this.logger.warn(cause instanceof Error ? `${message} (${cause.message})` : message);
+  }
+
+  error(where: string, text: string, error: unknown): void {
+    this.logger.error(`${where}: ${text}`, error instanceof Error ? error.stack : String(error));
+  }
+}

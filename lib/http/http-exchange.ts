@@ -1,0 +1,122 @@
+import type { ExecutionContext } from '@nestjs/common';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+/** The parts of a request that keys and policies look at; Express and Fastify agree on them. */
+export interface HttpRequest {
+  readonly method: string;
+  /** As the client sent it, mount paths and all. */
+  readonly originalUrl: string;
+  readonly url: string;
+  readonly baseUrl?: string;
+  readonly hostname: string;
+  readonly headers: IncomingMessage['headers'];
+  readonly params?: unknown;
+  readonly query?: unknown;
+  readonly body?: unknown;
+  readonly user?: unknown;
+  readonly raw?: IncomingMessage;
+}
+
+interface ExpressResponse extends ServerResponse {
+  raw?: undefined;
+}
+
+interface FastifyReply {
+  statusCode: number;
+  readonly sent: boolean;
+  readonly raw: ServerResponse;
+  getHeader(name: string): number | string | string[] | undefined;
+  header(name: string, value: number | string | string[]): unknown;
+}
+
+/** Requests that an interceptor of ours has taken on: bound globally and to the handler, only the outer one acts. */
+const claimed = new WeakSet<object>();
+
+/** One request and its response: the differences between Express and Fastify end here. */
+export class HttpExchange {
+  private constructor(
+    readonly request: HttpRequest,
+    private readonly response: ExpressResponse | FastifyReply,
+  ) {}
+
+  /** Undefined in any other context than HTTP, and on a platform that is neither Express nor Fastify. */
+  static of(context: ExecutionContext): HttpExchange | undefined {
+    if (context.getType() !== 'http') return undefined;
+    const http = context.switchToHttp();
+    const request = http.getRequest<Partial<HttpRequest> | undefined>();
+    const response = http.getResponse<Partial<FastifyReply> | undefined>();
+    const isKnown =
+      typeof request?.method === 'string' &&
+      typeof request.originalUrl === 'string' &&
+      typeof response?.getHeader === 'function' &&
+      typeof (response.raw ?? (response as ServerResponse)).setHeader === 'function';
+    if (!isKnown) return undefined;
+    return new HttpExchange(request as HttpRequest, response as ExpressResponse | FastifyReply);
+  }
+
+  /** False: another interceptor of ours is at work on this request already. */
+  claim(): boolean {
+    const request = this.request.raw ?? this.request;
+    if (claimed.has(request)) return false;
+    claimed.add(request);
+    return true;
+  }
+
+  get isSafe(): boolean {
+    return this.request.method === 'GET' || this.request.method === 'HEAD';
+  }
+
+  /** Several fields of one name are one list (RFC 9110 §5.3). */
+  requestHeader(name: string): string | undefined {
+    const value = this.request.headers[name];
+    return Array.isArray(value) ? value.join(', ') : value;
+  }
+
+  get status(): number {
+    return this.response.statusCode;
+  }
+
+  set status(code: number) {
+    this.response.statusCode = code;
+  }
+
+  header(name: string): string | string[] | undefined {
+    const value = this.response.getHeader(name);
+    return typeof value === 'number' ? String(value) : value;
+  }
+
+  headerList(name: string): string | undefined {
+    const value = this.header(name);
+    return Array.isArray(value) ? value.join(', ') : value;
+  }
+
+  setHeader(name: string, value: string | string[]): void {
+    if (this.response.raw) this.response.header(name, value);
+    else this.response.setHeader(name, value);
+  }
+
+  /** The headers are out, or somebody else writes the response: it cannot be recorded, and must not be touched. */
+  get isSent(): boolean {
+    if (!this.response.raw) return this.response.headersSent;
+    return this.response.sent || this.response.raw.headersSent;
+  }
+
+  get setsCookie(): boolean {
+    return this.header('set-cookie') !== undefined || this.hasPendingCookie();
+  }
+
+  /** Runs `action` once the response has left; its headers are still there then. Not if the client hangs up before. */
+  onSent(action: () => void): void {
+    (this.response.raw ?? this.response).once('finish', action);
+  }
+
+  /** `@fastify/cookie` keeps the cookies of a reply to itself until the reply is on its way. */
+  private hasPendingCookie(): boolean {
+    if (!this.response.raw) return false;
+    const reply = this.response as unknown as Record<symbol, { size?: number } | null>;
+    const slot = Object.getOwnPropertySymbols(reply).find(
+      ({ description }) => description === 'fastify.reply.setCookies',
+    );
+    return slot !== undefined && (reply[slot]?.size ?? 0) > 0;
+  }
+}

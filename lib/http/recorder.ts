@@ -1,0 +1,67 @@
+import type { CallHandler, ExecutionContext } from '@nestjs/common';
+import type { HandlerRun } from './handler-run.js';
+import type { HttpCache, HttpLoadContext } from './http-cache.js';
+import type { HttpExchange } from './http-exchange.js';
+import type { CacheableRoute } from './http.options.js';
+import { storable, type Refusal, type Storable } from './response-policy.js';
+import type { Route } from './route.js';
+import { encodeResponse } from './stored-response.js';
+
+/** One request on its way. */
+export interface Call {
+  readonly context: ExecutionContext;
+  readonly exchange: HttpExchange;
+  readonly route: Route;
+  readonly cacheable: CacheableRoute;
+  readonly next: CallHandler;
+  readonly run: HandlerRun;
+}
+
+/** Runs the handler of one request for the cache, and keeps in mind why its answer may not be stored. */
+export class Recorder {
+  refusal: Refusal | undefined;
+  /** `Vary` before the handler ran. */
+  private readonly varyBefore: string | undefined;
+
+  constructor(
+    private readonly call: Call,
+    private readonly cache: HttpCache,
+  ) {
+    this.varyBefore = call.exchange.headerList('vary');
+  }
+
+  /** The loader: bytes to store, or undefined. Rejects with the handler's error. */
+  readonly load = async ({ setTtl, signal }: HttpLoadContext): Promise<Buffer | undefined> => {
+    const { run } = this.call;
+    // Asked a second time, what the handler read the first time may have been evicted since.
+    if (run.started) return undefined;
+    const emitted = await run.outcome(signal);
+    const made = emitted.one
+      ? await this.judge(emitted.value).catch(unjudged)
+      : { refusal: 'emissions' };
+    if ('refusal' in made) {
+      this.refusal = made;
+      return undefined;
+    }
+    if (made.ttlMs !== undefined) setTtl(made.ttlMs);
+    return encodeResponse(made.response);
+  };
+
+  private async judge(value: unknown): Promise<Storable | Refusal> {
+    const { cacheable } = this.call;
+    const { cacheNull, negativeTtlMs } = this.cache.options;
+    if (value === null && !(cacheable.cacheNull ?? cacheNull)) return { refusal: 'null' };
+    const made = await storable({ ...this.call, value, varyBefore: this.varyBefore });
+    if ('refusal' in made) return made;
+    const ttlMs =
+      value === null ? (cacheable.negativeTtlMs ?? negativeTtlMs) : cacheable.load.ttlMs;
+    if (made.sharedMaxAgeMs === undefined) return { ...made, ttlMs };
+    return { ...made, ttlMs: Math.min(made.sharedMaxAgeMs, ttlMs ?? this.cache.options.ttlMs) };
+  }
+}
+
+/** `unless` has failed, or a header cannot be written down: the answer stands all the same. */
+function unjudged(error: unknown): Refusal {
+  const why = error instanceof Error ? error.message : 'no Error was thrown';
+  return { refusal: 'error', warning: `what may be stored could not be decided: ${why}` };
+}

@@ -1,0 +1,75 @@
+import { unescape } from 'node:querystring';
+import type { Key, KeyPart } from '../keys/encode-key.js';
+import type { HttpExchange, HttpRequest } from './http-exchange.js';
+import type { Route } from './route.js';
+
+/** More pairs than this are not sorted: parsers drop those beyond a limit of theirs, so their order matters. */
+const MOST_SORTED = 100;
+
+/**
+ * The key of a route without one: method (HEAD shares with GET), handler, path and sorted query. The path is the one that
+ * the client sent, with global prefix, version and mount path; whatever else chose the handler is added where it did: the
+ * version of a header, the host, the URL that a middleware made of it.
+ */
+export function requestKey(exchange: HttpExchange, route: Route): Key {
+  const { request } = exchange;
+  const { path, query } = splitUrl(request.originalUrl);
+  const routed = `${request.baseUrl ?? ''}${request.url}`;
+  const key = ['GET', route.name, path, sortQuery(query)];
+  const version = route.versionOf(request);
+  if (version !== undefined) key.push(`version=${version}`);
+  if (route.boundToHost) key.push(`host=${request.hostname}`);
+  if (routed !== request.originalUrl) key.push(`url=${routed}`);
+  return key;
+}
+
+/**
+ * `key` and what it varies by: `[...key, vary]`, or `[...key, ...vary, n]` for an array of n parts. The count, which is the
+ * only number that can stand there, keeps a longer key with a shorter `vary` apart from the reverse.
+ */
+export function varied(key: Key, vary: Key): Key {
+  const parts: readonly KeyPart[] = typeof key === 'string' ? [key] : key;
+  return typeof vary === 'string' ? [...parts, vary] : [...parts, ...vary, vary.length];
+}
+
+/**
+ * The query with its pairs in the order of their names. Pairs that a parser may see as one parameter (`a`, `%61`, `a[]`,
+ * `a.b`) keep their order. Nothing is decoded, so what the handler could tell apart stays apart.
+ */
+export function sortQuery(query: string): string {
+  const pairs = query.split('&').filter((pair) => pair !== '');
+  if (pairs.length > MOST_SORTED) return query;
+  return pairs
+    .map((pair) => ({ pair, name: parameterOf(pair) }))
+    .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
+    .map(({ pair }) => pair)
+    .join('&');
+}
+
+/** What a template's placeholder names in this request; `result` is there for evicts. */
+export function lookupIn(
+  request: HttpRequest,
+  result?: unknown,
+): (path: readonly string[]) => unknown {
+  return ([root, ...path]) => {
+    if (root === 'headers') return request.headers[path.join('.').toLowerCase()];
+    let value = root === 'result' ? result : request[root as 'params' | 'query' | 'body' | 'user'];
+    for (const name of path) {
+      if (typeof value !== 'object' || value === null) return undefined;
+      value = (value as Record<string, unknown>)[name];
+    }
+    return value;
+  };
+}
+
+function splitUrl(url: string): { path: string; query: string } {
+  const mark = url.indexOf('?');
+  return mark < 0
+    ? { path: url, query: '' }
+    : { path: url.slice(0, mark), query: url.slice(mark + 1) };
+}
+
+function parameterOf(pair: string): string {
+  const name = pair.split('=', 1)[0]!;
+  return unescape(name.replaceAll('+', ' ')).split(/[[.]/, 1)[0]!;
+}

@@ -1,0 +1,41 @@
+import type { ExecutionContext } from '@nestjs/common';
+import { parseCacheControl } from './cache-control.js';
+import type { CacheOutcome } from './cache-status.js';
+import type { HttpExchange } from './http-exchange.js';
+import type { CacheableRoute } from './http.options.js';
+
+export type Bypass = Extract<CacheOutcome, { kind: 'bypass' }>;
+
+/** The templates that tell one user from another. */
+const OF_A_USER = ['headers.authorization', 'headers.cookie'];
+
+/**
+ * Why this request must not be answered from the cache, or undefined. The rule that cannot be switched off by accident:
+ * a request that says who it is may be answered for that user alone (RFC 9111 §3.5 for `Authorization`; a cookie and
+ * `request.user` say the same), unless the decorator says that the response is for everybody, or what it varies by.
+ */
+export function bypassOf(exchange: HttpExchange, route: CacheableRoute): Bypass | undefined {
+  if (!exchange.isSafe && !route.key) return { kind: 'bypass', why: 'method' };
+  if (parseCacheControl(exchange.requestHeader('cache-control')).has('no-store'))
+    return { kind: 'bypass', why: 'request', detail: 'no-store' };
+  const detail = tellsUsersApart(route) ? undefined : identityOf(exchange);
+  return detail ? { kind: 'bypass', why: 'bypass', detail } : undefined;
+}
+
+/** Whether `condition` lets the request through to the cache. */
+export async function isWanted(route: CacheableRoute, context: ExecutionContext): Promise<boolean> {
+  return !route.condition || (await route.condition(context));
+}
+
+function tellsUsersApart({ http, key }: CacheableRoute): boolean {
+  if (http.shared || http.varyBy) return true;
+  return (key?.paths ?? []).some(
+    (path) => path[0] === 'user' || OF_A_USER.includes(path.join('.').toLowerCase()),
+  );
+}
+
+function identityOf({ request }: HttpExchange): string | undefined {
+  if (request.headers.authorization !== undefined) return 'authorization';
+  if (request.headers.cookie !== undefined) return 'cookie';
+  return request.user != null ? 'user' : undefined;
+}

@@ -1,0 +1,171 @@
+import type { ExecutionContext } from '@nestjs/common';
+import { types } from 'node:util';
+import { systemClock } from '../common/clock.js';
+import { forbiddenBy, parseCacheControl, sharedMaxAge } from './cache-control.js';
+import { strongEtag } from './etag.js';
+import type { HttpExchange } from './http-exchange.js';
+import type { CacheableRoute } from './http.options.js';
+import type { Route } from './route.js';
+import type { StoredResponse } from './stored-response.js';
+
+/** Stored with every response that has them; `headers` of the decorator adds to these. */
+const STORED_HEADERS = [
+  'cache-control',
+  'content-language',
+  'content-location',
+  'content-type',
+  'etag',
+  'expires',
+  'last-modified',
+  'link',
+  'location',
+  'vary',
+];
+
+/** Answers that mean the same to the next one who asks. A part (206) does not; an error is thrown, and never gets here. */
+const STORED_STATUS = [200, 201, 202, 203, 204, 301, 308, 404, 410];
+
+export interface Refusal {
+  /** For `Cache-Status`. */
+  readonly refusal: string;
+  /** For the log, once, where the author of the handler will not have meant it. */
+  readonly warning?: string | undefined;
+}
+
+const UNSERIALIZED =
+  'it returns an instance of a class, which ClassSerializerInterceptor must see as such: write @UseInterceptors(ClassSerializerInterceptor) above @Cacheable on the method, or return a plain object';
+
+const unkeyed = (name: string): string =>
+  `the response varies by ${name}, and the key does not: name it in the key as {headers.${name}}, or give http.varyBy`;
+
+export interface Storable {
+  readonly response: StoredResponse;
+  /** `s-maxage`: the longest that a shared cache may keep it, whatever its `ttl`. */
+  readonly sharedMaxAgeMs?: number | undefined;
+  /** Undefined: the module's. */
+  readonly ttlMs?: number | undefined;
+}
+
+interface Answer {
+  readonly value: unknown;
+  readonly exchange: HttpExchange;
+  readonly context: ExecutionContext;
+  readonly route: Route;
+  readonly cacheable: CacheableRoute;
+  /** `Vary` before the handler ran. */
+  readonly varyBefore: string | undefined;
+}
+
+/** What a handler has answered, as it is to be stored; or why it is not. */
+export async function storable(answer: Answer): Promise<Storable | Refusal> {
+  const { value, exchange, cacheable, context } = answer;
+  if (exchange.isSent) return { refusal: 'sent' };
+  if (exchange.setsCookie) return { refusal: 'set-cookie' };
+  const directives = parseCacheControl(exchange.headerList('cache-control'));
+  const refusal = forbiddenBy(directives);
+  if (refusal) return { refusal };
+  if (!STORED_STATUS.includes(exchange.status)) return { refusal: 'status' };
+  const vary = uncovered(answer);
+  if (vary) return { refusal: 'vary', warning: vary === '*' ? undefined : unkeyed(vary) };
+  if (isStream(value)) return { refusal: 'stream' };
+  const body = toJson(value, exchange.status);
+  if (body === 'no-json') return { refusal: 'no-json' };
+  if (answer.route.serializes && holdsInstance(value))
+    return { refusal: 'serializer', warning: UNSERIALIZED };
+  if (await cacheable.unless?.(value, context)) return { refusal: 'unless' };
+  const maxAge = sharedMaxAge(directives);
+  return {
+    response: {
+      status: exchange.status,
+      headers: headersOf(answer, body),
+      storedAtMs: systemClock.now(),
+      body,
+    },
+    sharedMaxAgeMs: maxAge === undefined ? undefined : maxAge * 1000,
+  };
+}
+
+/** The `Vary` of the key itself: the headers that its template names. */
+export function varyOf(cacheable: CacheableRoute): string[] {
+  return (cacheable.key?.paths ?? [])
+    .filter(([root]) => root === 'headers')
+    .map(([, ...name]) => name.join('.').toLowerCase());
+}
+
+/**
+ * The first header that the response varies by and the key does not. What is outside of us may say `Accept-Encoding`
+ * (we store what is not encoded yet) and, before the handler ran, `Origin` (CORS, whose headers are not stored).
+ */
+function uncovered({ exchange, cacheable, varyBefore }: Answer): string | undefined {
+  if (cacheable.http.varyBy && !listOf(exchange.headerList('vary')).includes('*')) return undefined;
+  const covered = [...varyOf(cacheable), 'accept-encoding'];
+  if (listOf(varyBefore).includes('origin')) covered.push('origin');
+  return listOf(exchange.headerList('vary')).find((name) => !covered.includes(name));
+}
+
+export function listOf(header: string | undefined): string[] {
+  return (header ?? '')
+    .split(',')
+    .map((name) => name.trim().toLowerCase())
+    .filter((name) => name !== '');
+}
+
+function headersOf(
+  { exchange, cacheable, route }: Answer,
+  body: Buffer | undefined,
+): StoredResponse['headers'] {
+  const headers: Record<string, string | string[]> = {};
+  for (const name of [...STORED_HEADERS, ...(cacheable.http.headers ?? [])]) {
+    const value = exchange.header(name);
+    if (value !== undefined) headers[name] = value;
+  }
+  const vary = [...new Set([...listOf(exchange.headerList('vary')), ...varyOf(cacheable)])];
+  if (vary.length > 0) headers['vary'] = vary.join(', ');
+  if (cacheable.http.cacheControl) headers['cache-control'] ??= cacheable.http.cacheControl;
+  if (body && route.returnsBody && cacheable.http.etag !== false)
+    headers['etag'] ??= strongEtag(body);
+  return headers;
+}
+
+/** Everything that Nest would send as something else than JSON or text. */
+function isStream(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value)) return true;
+  const { pipe, getReader, getStream } = value as Record<string, unknown>;
+  return (
+    [pipe, getReader, getStream].some((method) => typeof method === 'function') ||
+    Symbol.asyncIterator in value ||
+    types.isGeneratorObject(value) ||
+    ['[object Response]', '[object Blob]', '[object File]'].includes(
+      Object.prototype.toString.call(value),
+    )
+  );
+}
+
+/**
+ * The body as Nest would send it; undefined for one that has none. A value that does not come back from JSON as the same
+ * kind of thing would be sent otherwise on a hit, so it is not stored; nor is undefined, but for a status without a body.
+ */
+function toJson(value: unknown, status: number): Buffer | undefined | 'no-json' {
+  if (value === undefined) return status === 204 ? undefined : 'no-json';
+  if (types.isNativeError(value) || (typeof value === 'number' && !Number.isFinite(value)))
+    return 'no-json';
+  let json: string | undefined;
+  try {
+    json = JSON.stringify(value) as string | undefined;
+  } catch {
+    return 'no-json'; // a circle, or a bigint within
+  }
+  const isObject = typeof value === 'object' && value !== null;
+  if (json === undefined || isObject !== /^[[{]/.test(json)) return 'no-json';
+  return Buffer.from(json);
+}
+
+function holdsInstance(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || types.isDate(value)) return false;
+  if (Array.isArray(value)) return value.some(holdsInstance);
+  const prototype = Object.getPrototypeOf(value) as { constructor?: { name?: string } } | null;
+  // By name: an object of another realm is as plain as one of ours.
+  if (prototype !== null && prototype.constructor?.name !== 'Object') return true;
+  return Object.values(value).some(holdsInstance);
+}

@@ -1,0 +1,114 @@
+import {
+  ClassSerializerInterceptor,
+  VersioningType,
+  type ExecutionContext,
+  type NestInterceptor,
+  type Type,
+} from '@nestjs/common';
+import {
+  HOST_METADATA,
+  INTERCEPTORS_METADATA,
+  REDIRECT_METADATA,
+  RENDER_METADATA,
+  RESPONSE_PASSTHROUGH_METADATA,
+  ROUTE_ARGS_METADATA,
+  SSE_METADATA,
+  VERSION_METADATA,
+} from '@nestjs/common/constants.js';
+import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum.js';
+import type { ApplicationConfig } from '@nestjs/core';
+import { compileCacheable } from './compile-route.js';
+import type { HttpRequest } from './http-exchange.js';
+import { cacheableRoute, noCache, type CacheableRoute } from './http.options.js';
+
+type Handler = ReturnType<ExecutionContext['getHandler']>;
+
+/** What Nest and the decorators say of one handler of one controller. */
+export class Route {
+  /** `CatsController.find` */
+  readonly name: string;
+  /** The defaults where there is no `@Cacheable`. */
+  readonly cacheable: CacheableRoute;
+  readonly isDecorated: boolean;
+  /** Why its responses are none that could be stored: events, or a response that the handler writes itself. */
+  readonly beyondUs: 'sse' | 'response' | undefined;
+  readonly excluded: boolean;
+  /** What it returns is the body, and not the model of a view or a redirect. */
+  readonly returnsBody: boolean;
+  /** The controller is reached under one host alone. */
+  readonly boundToHost: boolean;
+
+  /** Instances of classes are still to be serialised, by an interceptor that must see them as such. */
+  readonly serializes: boolean;
+  private readonly versions: unknown;
+
+  constructor(
+    context: ExecutionContext,
+    private readonly config: ApplicationConfig,
+  ) {
+    const handler = context.getHandler();
+    const controller = context.getClass();
+    const read = (key: string, ...targets: object[]): unknown =>
+      targets.map((target) => Reflect.getMetadata(key, target) as unknown).find((v) => v != null);
+    this.name = `${controller.name}.${handler.name}`;
+    const own = cacheableRoute.get(handler);
+    this.isDecorated = own !== undefined;
+    this.cacheable = own ?? compileCacheable(this.name, {});
+    this.excluded = (noCache.get(handler) ?? noCache.get(controller)) === true;
+    this.returnsBody = !read(RENDER_METADATA, handler) && !read(REDIRECT_METADATA, handler);
+    this.boundToHost = read(HOST_METADATA, controller) !== undefined;
+    this.versions = read(VERSION_METADATA, handler, controller);
+    if (read(SSE_METADATA, handler)) this.beyondUs = 'sse';
+    else if (writesResponse(controller, handler)) this.beyondUs = 'response';
+    this.serializes = [
+      ...config.getGlobalInterceptors(),
+      ...config.getGlobalRequestInterceptors().map(({ metatype }) => metatype),
+      ...[handler, controller].flatMap((target) => [read(INTERCEPTORS_METADATA, target)].flat()),
+    ].some(isClassSerializer);
+  }
+
+  /**
+   * What chose this handler among those of the same path: its version where it has one, and otherwise what the request
+   * says of the version. A version in the path is in the path.
+   */
+  versionOf(request: HttpRequest): string | undefined {
+    const versioning = this.config.getVersioning();
+    if (!versioning || versioning.type === VersioningType.URI) return undefined;
+    if (typeof this.versions === 'string') return this.versions;
+    if (versioning.type === VersioningType.CUSTOM)
+      return `?${String(versioning.extractor(request))}`;
+    const header = versioning.type === VersioningType.HEADER ? versioning.header : 'accept';
+    return `?${String(request.headers[header.toLowerCase()] ?? '')}`;
+  }
+}
+
+function isClassSerializer(interceptor: unknown): boolean {
+  const type =
+    typeof interceptor === 'function'
+      ? (interceptor as Type<NestInterceptor>)
+      : (interceptor as object | undefined)?.constructor;
+  return (
+    type === ClassSerializerInterceptor || type?.prototype instanceof ClassSerializerInterceptor
+  );
+}
+
+/** `@Res()` or `@Next()` without `passthrough`, by the rule of Nest's router. */
+function writesResponse(controller: Type, handler: Handler): boolean {
+  const name = methodName(controller, handler);
+  if (Reflect.getMetadata(RESPONSE_PASSTHROUGH_METADATA, controller, name)) return false;
+  const args = (Reflect.getMetadata(ROUTE_ARGS_METADATA, controller, name) ?? {}) as object;
+  const own = [RouteParamtypes.RESPONSE, RouteParamtypes.NEXT].map(String);
+  return Object.keys(args).some((arg) => own.includes(arg.split(':', 1)[0]!));
+}
+
+/** Its name in the class: a function that another decorator has put in its place may be called anything. */
+function methodName(controller: Type, handler: Handler): string {
+  for (
+    let prototype = controller.prototype as object | null;
+    prototype && prototype !== Object.prototype;
+    prototype = Object.getPrototypeOf(prototype) as object | null
+  )
+    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(prototype)))
+      if (value === handler) return name;
+  return handler.name;
+}
