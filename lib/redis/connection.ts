@@ -20,6 +20,7 @@ const REMEMBERED_ERRORS = 32;
 const READONLY_RECONNECT_MS = 1_000;
 /** For a closed socket's last bytes. The client keeps the process alive for so long. */
 const DISCONNECT_MS = 100;
+const LOADING_RETRY_MS = 250;
 
 /** A client of ours, not connected yet. `redis` goes before the safe options, `url` before both. */
 export function createConnection(
@@ -70,6 +71,36 @@ function reconnectOnReadonly(clock: Clock): (error: Error) => 1 | false {
   };
 }
 
+/**
+ * A client for pub/sub to the same server, not connected yet, to be closed by whoever asks for it. It is good for one
+ * connection: reconnecting and subscribing again are for its owner, since the client reports itself ready before it is
+ * subscribed, and leaves the rejection unhandled when it cannot be.
+ *
+ * Without the options that would end a connection on which nothing is said for a while, and without Sentinel's own
+ * messages: an owner that expects a heartbeat notices a failover as well.
+ */
+export function createPubSubClient(
+  like: Redis,
+  { connectTimeoutMs }: Pick<ConnectionContext, 'connectTimeoutMs'>,
+): Redis {
+  return like.duplicate({
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    autoResubscribe: false,
+    autoResendUnfulfilledCommands: false,
+    retryStrategy: null,
+    reconnectOnError: null,
+    commandTimeout: undefined,
+    socketTimeout: undefined,
+    connectTimeout: connectTimeoutMs,
+    disconnectTimeout: DISCONNECT_MS,
+    maxLoadingRetryTime: LOADING_RETRY_MS,
+    failoverDetector: false,
+    sentinelRetryStrategy: () => null,
+    sentinelCommandTimeout: connectTimeoutMs,
+  });
+}
+
 function fromUrl(url: string, options: RedisOptions): Redis {
   try {
     if (/^unix:/i.test(url)) return new Redis({ ...options, ...socketOf(url) });
@@ -101,7 +132,11 @@ function socketOf(url: string): RedisOptions {
   };
 }
 
-function reportOnce({ clock, onError }: ConnectionContext): (error: unknown) => void {
+/** Passes errors on without their command, the same message at most once in ten seconds. */
+export function reportOnce({
+  clock,
+  onError,
+}: Pick<ConnectionContext, 'clock' | 'onError'>): (error: unknown) => void {
   const reportedAt = new Map<string, number>();
   return (error) => {
     const failure = withoutCommand(error);
@@ -130,11 +165,14 @@ export async function connectOnce(client: Redis, context: ConnectionContext): Pr
 
 /** Ends a client of ours in whatever state it is, and leaves no handle behind. */
 export async function closeConnection(client: Redis, clock: Clock): Promise<void> {
-  const { status } = client;
-  if (status === 'end') return;
-  if (status === 'ready') await within(QUIT_MS, clock, quit(client));
+  if (client.status === 'ready') await within(QUIT_MS, clock, quit(client));
+  await dropConnection(client, clock);
+}
+
+/** The same without a word to the server. */
+export async function dropConnection(client: Redis, clock: Clock): Promise<void> {
+  if (client.status === 'end') return;
   const ended = new Promise<void>((resolve) => client.once('end', resolve));
-  if ((client.status as string) === 'end') return;
   client.disconnect();
   // Without this a socket that is still connecting, or whose server hangs, would be waited for.
   client.stream?.destroy();

@@ -4,6 +4,7 @@ import {
   closeConnection,
   connectOnce,
   createConnection,
+  createPubSubClient,
   type ConnectionContext,
 } from './connection.js';
 import type { Shard, Topology } from './topology.js';
@@ -36,6 +37,10 @@ export class SingleTopology implements Topology {
 
   shards(): readonly Shard[] {
     return this.links.slice(0, 1);
+  }
+
+  createPubSubClient(): Redis {
+    return createPubSubClient(this.links[0]!.client, this.context);
   }
 
   connect(): Promise<void> {

@@ -15,6 +15,8 @@ export interface Topology {
   shardOf(key: string): Shard;
   /** Each shard once, whatever the number of connections to it. */
   shards(): readonly Shard[];
+  /** A client for pub/sub on a shard's server, for one connection and not connected yet; who asks for it closes it. */
+  createPubSubClient(shard: Shard): Redis;
   /** Resolves when every connection is ready or its first attempt has failed; never rejects, and retries go on. */
   connect(): Promise<void>;
   /** Closes own connections within about half a second, injected ones never. May be called at any time, and twice. */
