@@ -1,0 +1,233 @@
+import { describe, expect, it, jest } from '@jest/globals';
+import { Codec, type CodecOptions } from '../../../lib/codec/codec.js';
+import { readRecord, writeBody, type EntryHeader } from '../../../lib/codec/envelope.js';
+import type { Serializer } from '../../../lib/codec/serializer.js';
+import { CacheSerializationError } from '../../../lib/common/errors.js';
+
+const FACTS = { graceMs: 0, c0: 0, topologyId: 0 };
+
+const codecOf = (options: Partial<CodecOptions> = {}): Codec =>
+  new Codec({ serializer: 'json', maxValueBytes: 1024, ...options });
+
+const custom = (part: Partial<Serializer>): Codec =>
+  codecOf({
+    serializer: {
+      serialize: (value) => Buffer.from(String(value)),
+      deserialize: (bytes) => bytes.toString(),
+      ...part,
+    },
+  });
+
+function recordOf(body: Buffer): Extract<ReturnType<typeof readRecord>, { type: 'value' }> {
+  const record = readRecord(Buffer.concat([Buffer.from(`V${'0'.repeat(20)}`), body]));
+  if (record.type !== 'value') throw new Error('not a value');
+  return record;
+}
+
+/** What the call throws; fails if it throws nothing. */
+function thrownBy(call: () => unknown): any {
+  try {
+    call();
+  } catch (error) {
+    return error;
+  }
+  throw new Error('nothing was thrown');
+}
+
+describe('Codec.encode and decode', () => {
+  it('B1 values that are false, and null → themselves, not a miss', () => {
+    const codec = codecOf();
+    for (const value of [null, false, 0, '', NaN, [], {}])
+      expect(codec.decode(recordOf(codec.encode(value, FACTS)))).toStrictEqual(value);
+  });
+
+  it('null → a flag and no payload, and no serializer is asked', () => {
+    const serialize = jest.fn<Serializer['serialize']>();
+    const codec = custom({ serialize });
+    const record = recordOf(codec.encode(null, FACTS));
+    expect(record.header.isNull).toBe(true);
+    expect(record.payload).toHaveLength(0);
+    expect(codecOf().decode(record)).toBeNull();
+    expect(serialize).not.toHaveBeenCalled();
+  });
+
+  it('facts of the entry → in its header', () => {
+    const facts = { graceMs: 5, c0: 6, topologyId: 7, tags: ['a'], digestOf: '"k"', version: '1' };
+    const { header } = recordOf(codecOf().encode(1, facts));
+    expect(header).toEqual({ ...facts, kind: 'value', isNull: false, serializer: 'json' });
+  });
+
+  it('decode — twice → two values', () => {
+    const codec = codecOf();
+    const record = recordOf(codec.encode({ a: [1] }, FACTS));
+    expect(codec.decode(record)).not.toBe(codec.decode(record));
+  });
+
+  it('S1 own serializer → its bytes, and its value', () => {
+    const codec = custom({});
+    const record = recordOf(codec.encode('é', FACTS));
+    expect(record.header.serializer).toBe('custom');
+    expect(record.payload.toString()).toBe('é');
+    expect(codec.decode(record)).toBe('é');
+  });
+
+  it('encodeBytes → the bytes as they are, and no value', () => {
+    const bytes = Buffer.from([0, 255, 123]);
+    const record = recordOf(codecOf().encodeBytes(bytes, { ...FACTS, kind: 'http' }));
+    expect(record.header).toMatchObject({ kind: 'http', serializer: 'none', isNull: false });
+    expect(record.payload).toEqual(bytes);
+    expect(() => codecOf().decode(record)).toThrow(CacheSerializationError);
+  });
+});
+
+describe('Codec.encode — what cannot be stored', () => {
+  it('undefined → CacheSerializationError, whatever the serializer', () => {
+    expect(() => codecOf().encode(undefined, FACTS)).toThrow(CacheSerializationError);
+    expect(() => custom({}).encode(undefined, FACTS)).toThrow('undefined cannot be stored');
+  });
+
+  it('row 15 toJSON that throws → CacheSerializationError with the cause, and no content', () => {
+    const cause = new RangeError('no json');
+    const value = {
+      password: 'hunter2',
+      at: {
+        toJSON: () => {
+          throw cause;
+        },
+      },
+    };
+    const error = thrownBy(() => codecOf().encode(value, FACTS));
+    expect(error).toBeInstanceOf(CacheSerializationError);
+    expect(error.cause).toBe(cause);
+    expect(error.message).toContain('RangeError was thrown');
+    expect(error.message).not.toContain('hunter2');
+  });
+
+  it('row 15 value nested 10 000 deep → CacheSerializationError', () => {
+    let deep: unknown = 1;
+    for (let i = 0; i < 10_000; i++) deep = { deep };
+    expect(() => codecOf().encode(deep, FACTS)).toThrow(CacheSerializationError);
+  });
+
+  it('row 17 payload of maxValueBytes → stored; one more → refused with both sizes', () => {
+    const codec = codecOf({ maxValueBytes: 100 });
+    expect(recordOf(codec.encode('x'.repeat(98), FACTS)).payload).toHaveLength(100);
+    expect(() => codec.encode('x'.repeat(99), FACTS)).toThrow(
+      'The value has 101 bytes, more than the 100 of the option maxValueBytes',
+    );
+    expect(() => codec.encodeBytes(Buffer.alloc(101), { ...FACTS, kind: 'http' })).toThrow(
+      CacheSerializationError,
+    );
+  });
+
+  it.each<[string, unknown]>([
+    ['undefined', undefined],
+    ['string', 'text'],
+    ['object', Promise.resolve(Buffer.alloc(1))],
+    ['object', new Uint8Array(1)],
+  ])('serializer that returns %s → CacheSerializationError', (type, result) => {
+    const codec = custom({ serialize: () => result as Buffer });
+    expect(() => codec.encode(1, FACTS)).toThrow(
+      new CacheSerializationError(
+        `The serializer must return a Buffer, and returned a value of type ${type}`,
+      ),
+    );
+  });
+
+  it('serializer that throws anything → CacheSerializationError', () => {
+    const codec = custom({
+      serialize: () => {
+        // eslint-disable-next-line no-throw-literal, typescript/only-throw-error
+        throw 'hunter2';
+      },
+    });
+    const error = thrownBy(() => codec.encode(1, FACTS));
+    expect(error).toBeInstanceOf(CacheSerializationError);
+    expect(error.message).not.toContain('hunter2');
+  });
+});
+
+describe('Codec.decode — what cannot be read', () => {
+  const stored = (payload: string, header: Partial<EntryHeader> = {}) =>
+    recordOf(
+      writeBody(
+        { ...FACTS, kind: 'value', isNull: false, serializer: 'json', ...header },
+        Buffer.from(payload),
+      ),
+    );
+
+  it.each([
+    ['{"password":"hunter2"', {}],
+    ['~["$hunter2"]', {}],
+    ['"hunter2"', { serializer: 'custom' as const }],
+    ['"hunter2"', { serializer: 'none' as const }],
+    ['hunter2', { kind: 'counter' as const }],
+  ])('S5 %s %j → CacheSerializationError without the payload', (payload, header) => {
+    const error = thrownBy(() => codecOf().decode(stored(payload, header)));
+    expect(error).toBeInstanceOf(CacheSerializationError);
+    expect(error.message).not.toContain('hunter2');
+    expect(error.cause).toBeUndefined();
+  });
+
+  it('S5 own serializer reads what JSON wrote, throws, or gives undefined → CacheSerializationError', () => {
+    expect(() => custom({}).decode(stored('1'))).toThrow("written by the serializer 'json'");
+    const ours = stored('1', { serializer: 'custom' });
+    expect(() => custom({ deserialize: () => undefined }).decode(ours)).toThrow(
+      CacheSerializationError,
+    );
+    const parse = (bytes: Buffer): never => {
+      throw new SyntaxError(`bad: ${bytes.toString()}`);
+    };
+    expect(() => custom({ deserialize: parse }).decode(ours)).toThrow(
+      'the serializer threw SyntaxError',
+    );
+  });
+
+  it('row 27 payload over the limit → refused before it is parsed', () => {
+    const deserialize = jest.fn<Serializer['deserialize']>();
+    const codec = custom({ deserialize });
+    expect(() => codec.decode(stored('x'.repeat(1025), { serializer: 'custom' }))).toThrow(
+      'more than the 1024',
+    );
+    expect(deserialize).not.toHaveBeenCalled();
+  });
+
+  it.each([
+    ['0', 0],
+    ['-42', -42],
+    ['9007199254740991', Number.MAX_SAFE_INTEGER],
+  ])('counter %s → %d', (payload, count) => {
+    const counter = stored(payload, { kind: 'counter', serializer: 'none' });
+    expect(codecOf().decode(counter)).toBe(count);
+    expect(custom({}).decode(counter)).toBe(count);
+  });
+
+  it.each(['', '-', '1.5', '1e3', ' 1', '9007199254740992', '1'.repeat(400)])(
+    'counter %p → CacheSerializationError',
+    (payload) => {
+      expect(() => codecOf().decode(stored(payload, { kind: 'counter' }))).toThrow(
+        CacheSerializationError,
+      );
+    },
+  );
+
+  it('row 16 4 000 damaged records → a miss or the very value, and nothing but CacheSerializationError', () => {
+    const codec = codecOf();
+    const value = { id: 7, at: new Date(0), tags: new Set(['a']), text: 'äöü' };
+    const original = Buffer.concat([
+      Buffer.from(`V${'0'.repeat(20)}`),
+      codec.encode(value, { ...FACTS, tags: ['x'], version: '1' }),
+    ]);
+    let read = 0;
+    for (let run = 0; run < 4000; run++) {
+      const bytes = Buffer.from(original.subarray(0, run % 3 ? undefined : run % original.length));
+      for (let i = 0; i <= run % 4 && bytes.length > 0; i++)
+        bytes[Math.floor(Math.random() * bytes.length)] = Math.floor(Math.random() * 256);
+      const record = readRecord(bytes);
+      if (record.type !== 'value') continue;
+      read++;
+      expect(codec.decode(record)).toStrictEqual(value);
+    }
+    expect(read).toBeLessThan(2000);
+  });
+});

@@ -1,0 +1,76 @@
+import { describe, expect, it } from '@jest/globals';
+import { CacheKeyError } from '../../../lib/common/errors.js';
+import { KeySpace } from '../../../lib/keys/key-space.js';
+
+const NAME_64 = 'n'.repeat(64);
+
+describe('KeySpace', () => {
+  it('entry — a key → path, colon, encoded key, and the key as given', () => {
+    const key = ['user', 7] as const;
+    expect(new KeySpace('cache').entry(key)).toEqual({ given: key, redisKey: 'cache:k%suser%n7' });
+    expect(new KeySpace('cache').entry(key).given).toBe(key);
+  });
+
+  it('B9 entry — a long key → its digest, and the whole key for the header', () => {
+    const entry = new KeySpace('cache').entry('x'.repeat(300));
+    expect(entry.redisKey).toMatch(/^cache:h[\w-]{43}$/);
+    expect(entry.digestOf).toBe(JSON.stringify('x'.repeat(300)));
+  });
+
+  it('child — nested → the path joined by slashes, the root kept', () => {
+    const space = new KeySpace('cache').child('users').child('v2.1_a-b');
+    expect(space.path).toBe('cache/users/v2.1_a-b');
+    expect(space.root).toBe('cache');
+    expect(space.entry('a').redisKey).toBe('cache/users/v2.1_a-b:ka');
+    expect(new KeySpace(space.path).root).toBe('cache');
+  });
+
+  it('keys that imitate another namespace → stay in their own', () => {
+    const cache = new KeySpace('cache');
+    expect(cache.entry('/users:ka').redisKey).not.toBe(cache.child('users').entry('a').redisKey);
+  });
+
+  it.each([
+    '',
+    ' ',
+    'a b',
+    'a:b',
+    'a/b',
+    '{a}',
+    'a*',
+    'ü',
+    'a\n',
+    'n'.repeat(65),
+    7,
+    undefined,
+    null,
+  ])('child — %p → CacheKeyError that says what is accepted', (name) => {
+    expect(() => new KeySpace('cache').child(name as string)).toThrow(CacheKeyError);
+    expect(() => new KeySpace('cache').child(name as string)).toThrow('accepted are 1 to 64');
+  });
+
+  it.each(['', '/', 'a/', '/a', 'a//b', 'a:b'])('constructor — path %p → CacheKeyError', (path) => {
+    expect(() => new KeySpace(path)).toThrow(CacheKeyError);
+  });
+
+  it.each([
+    new KeySpace('cache'),
+    new KeySpace(NAME_64),
+    new KeySpace(NAME_64).child(NAME_64),
+    new KeySpace(`${NAME_64}/${NAME_64}/${'n'.repeat(20)}`),
+  ])(
+    '$path, any key → a Redis key of at most 300 bytes, room for a kind letter included',
+    (space) => {
+      const lengths = [1, 50, 90, 99, 100, 101, 150, 180, 197, 198, 199, 200, 201, 300, 5000];
+      for (const length of lengths)
+        for (const key of ['x', '{x', 'ü', ' '].map((unit) => unit.repeat(length)))
+          for (const tagged of [key, `{${key}}`, `{${key}}${key}`])
+            expect(Buffer.byteLength(space.entry(tagged).redisKey)).toBeLessThanOrEqual(299);
+    },
+  );
+
+  it('child — a path that leaves no room for a key → CacheKeyError with its length', () => {
+    const space = new KeySpace(NAME_64).child(NAME_64);
+    expect(() => space.child(NAME_64)).toThrow(/has 194 characters; at most \d+/);
+  });
+});
