@@ -1,0 +1,54 @@
+import { Transform } from 'class-transformer';
+import {
+  IsLatitude,
+  IsLongitude,
+  IsNumber,
+  IsOptional,
+  IsString,
+  Length,
+  Matches,
+  ValidateIf,
+} from 'class-validator';
+import { IsCountryCode } from '../countries/country-code.js';
+
+const Trim = () =>
+  Transform(({ value }: { value: unknown }) => (typeof value === 'string' ? value.trim() : value));
+
+/** Leaves out what is not given; null is given, and wrong. */
+const IfGiven = () => ValidateIf((_, value) => value !== undefined);
+
+export class SearchQuery {
+  @Trim()
+  @IsString()
+  @Length(2, 60)
+  name!: string;
+
+  @IsOptional()
+  @IsCountryCode()
+  country?: string;
+}
+
+export class CityParams {
+  /** One spelling for each number: '042' would be a second entry for city 42, which nobody evicts. */
+  @Matches(/^[1-9]\d{0,8}$/, { message: 'id must be a whole number from 1, without leading zeros' })
+  id!: string;
+}
+
+/** What is to be changed of a city; what is not given stays. */
+export class CityChange {
+  @IfGiven()
+  @Trim()
+  @IsString()
+  @Length(1, 100)
+  name?: string;
+
+  @IfGiven()
+  @IsNumber()
+  @IsLatitude()
+  lat?: number;
+
+  @IfGiven()
+  @IsNumber()
+  @IsLongitude()
+  lng?: number;
+}

@@ -1,0 +1,17 @@
+import { Global, Module } from '@nestjs/common';
+import { Settings } from '../settings.js';
+import { Database } from './database.js';
+import { loadingProgress } from './loading-progress.js';
+
+@Global()
+@Module({
+  providers: [
+    {
+      provide: Database,
+      inject: [Settings],
+      useFactory: ({ dataDirectory }: Settings) => Database.open(dataDirectory, loadingProgress()),
+    },
+  ],
+  exports: [Database],
+})
+export class DatabaseModule {}
