@@ -44,7 +44,7 @@ function toMs(value: unknown, rule: DurationRule): number | undefined {
   if (value === Infinity) return infinity ? Infinity : undefined;
   const exact = typeof value === 'string' ? sumOfUnits(value) : value;
   if (typeof exact !== 'number' || !(exact > 0)) return undefined;
-  // Rounded to a nanosecond first: 1.1 s is 1100.0000000000002 ms in floating point, and not 1101 ms.
+  // Rounded to a nanosecond first: 1.07 m is 64200.00000000001 ms in floating point, and not 64201 ms.
   const ms = Math.max(1, Math.ceil(Math.round(exact * 1e6) / 1e6));
   return ms >= minMs && ms <= maxMs ? ms : undefined;
 }

@@ -24,8 +24,8 @@ describe('parseDuration', () => {
     [1e-9, 1],
     [10.5, 11],
     ['1.5ms', 2],
-    ['1.1s', 1100],
-    ['0.1h', 360_000],
+    ['1.07m', 64_200],
+    ['0.07h', 252_000],
   ])('fraction %p → rounded up to %d ms, and not by an error of floating point', (given, ms) => {
     expect(parseDuration(given)).toBe(ms);
   });

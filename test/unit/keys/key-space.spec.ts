@@ -61,7 +61,7 @@ describe('KeySpace', () => {
   ])(
     '$path, any key → a Redis key of at most 300 bytes, room for a kind letter included',
     (space) => {
-      const lengths = [1, 50, 90, 99, 100, 101, 150, 180, 197, 198, 199, 200, 201, 300, 5000];
+      const lengths = [...Array.from({ length: 210 }, (_, i) => i + 1), 300, 5000];
       for (const length of lengths)
         for (const key of ['x', '{x', 'ü', ' '].map((unit) => unit.repeat(length)))
           for (const tagged of [key, `{${key}}`, `{${key}}${key}`])
