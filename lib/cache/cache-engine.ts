@@ -11,6 +11,7 @@ import { Loads, type LoadRequest } from './read/load.js';
 import { Reader, type Served } from './read/reader.js';
 import type { CacheSettings } from './settings.js';
 import { Evictor } from './write/evictor.js';
+import { WriteBarrier } from './write/write-barrier.js';
 import { Writer } from './write/writer.js';
 
 /** What an HTTP handler's load may say of itself. */
@@ -25,6 +26,7 @@ export interface HttpLoad {
 export class CacheEngine {
   readonly reader: Reader;
   readonly writer: Writer;
+  readonly barrier: WriteBarrier;
   private readonly evictor: Evictor;
   private readonly flights = new Flights();
   private readonly waits: LeaseWaits;
@@ -40,6 +42,7 @@ export class CacheEngine {
     this.reader = new Reader(parts, { flights, waits, journal, formats, loads });
     this.writer = new Writer(parts, formats);
     this.evictor = new Evictor(parts, { flights, journal });
+    this.barrier = new WriteBarrier(parts, { flights, evictor: this.evictor, formats });
   }
 
   get options(): CacheSettings {

@@ -1,7 +1,14 @@
 import type { Key } from '../keys/encode-key.js';
 import type { EntryKey, KeySpace } from '../keys/key-space.js';
 import type { CacheEngine } from './cache-engine.js';
-import { loadSettings, setSettings, type LoadOptions, type SetOptions } from './entry.options.js';
+import {
+  loadSettings,
+  setSettings,
+  writeSettings,
+  type LoadOptions,
+  type SetOptions,
+} from './entry.options.js';
+import type { WriteContext } from './write/write-barrier.js';
 import type { LoadContext } from './read/load.js';
 
 /** The engine behind a service, for the rest of this package; undefined for a stand-in that a test has provided. */
@@ -95,6 +102,33 @@ export class CacheService {
     const settings = setSettings('setMany', options, this.#engine.options);
     const values = [...entries].map(([key, value]) => ({ key: this.#space.entry(key), value }));
     await this.#engine.writer.setMany(values, settings);
+  }
+
+  /**
+   * Runs a transaction with its keys barred: nothing that is read while it runs is cached, and afterwards the keys are
+   * absent, whether it has committed or thrown. If this process dies in between, the barrier expires by itself: 30 s after
+   * its last renewal, so let the database end transactions sooner than that.
+   *
+   * The transaction's own error is passed on. Where Redis cannot be reached the transaction runs all the same, its keys
+   * are evicted as `evict` does, and the `CacheEvictError` carries its `result` (`failure: 'strict'`: rejects before it runs).
+   */
+  async withWrite<T>(key: Key | readonly Key[], transaction: () => Promise<T>): Promise<T> {
+    const entries = keysOf(key).map((k) => this.#space.entry(k));
+    return this.#engine.barrier.withWrite(unique(entries), transaction);
+  }
+
+  /**
+   * Runs a writer as `withWrite` does, and stores what it returns, unless somebody else wrote or evicted the key meanwhile:
+   * then the key is absent, because nobody knows whose value is the newer. A writer that throws leaves the key absent.
+   */
+  async writeThrough<T>(
+    key: Key,
+    writer: (context: WriteContext) => T | Promise<T>,
+    options?: Pick<SetOptions, 'ttl'>,
+  ): Promise<T> {
+    const entry = this.#space.entry(key);
+    const settings = writeSettings('writeThrough', options, this.#engine.options);
+    return (await this.#engine.barrier.writeThrough(entry, writer, settings)) as T;
   }
 
   /** What is left of an entry's life in ms; Infinity: it does not expire; undefined: there is none. */

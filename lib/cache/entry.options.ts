@@ -70,7 +70,7 @@ const LOAD_OPTIONS: Record<keyof LoadOptions, Check> = {
   waitTimeout: duration,
 };
 
-/** Both throw one `CacheOptionsError` that lists every wrong option, before anything runs. */
+/** Each throws one `CacheOptionsError` that lists every wrong option, before anything runs. */
 export function setSettings(
   where: string,
   options: SetOptions | undefined,
@@ -82,6 +82,15 @@ export function setSettings(
     ttlMs: options.ttl === undefined ? defaults.ttlMs : lifeMs(options.ttl, 'ttl'),
     only: options.if,
   };
+}
+
+export function writeSettings(
+  where: string,
+  options: Pick<SetOptions, 'ttl'> | undefined,
+  defaults: CacheSettings,
+): { ttlMs: number } {
+  check(where, options ?? {}, { ttl: life });
+  return { ttlMs: options?.ttl === undefined ? defaults.ttlMs : lifeMs(options.ttl, where) };
 }
 
 export function loadSettings(

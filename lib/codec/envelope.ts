@@ -113,20 +113,29 @@ const FIELDS = [
 
 const KNOWN_FLAGS = (1 << 11) - 1;
 
+export type RecordType = 'V' | 'L' | 'B';
+
+/** No text begins like this by chance: an id of ours, then the end or a comma; dots, then a taint byte. */
+const LEASE = /^L[0-9A-Za-z!.]{20}(,|$)/;
+const BARRIER = /^B\.{20}[01]/;
+
+const NO_HEAD = { type: undefined, id: '' } as const;
+
+/** Type and id; no type means absent or foreign. The scripts read them by the same rules. */
+export function readHead(bytes: Buffer | undefined): { type: RecordType | undefined; id: string } {
+  if (!bytes || bytes.length < FMT_AT) return NO_HEAD;
+  const head = bytes.toString('latin1', 0, FMT_AT + 1);
+  const type = head[0] as RecordType;
+  const ours = type === 'V' || (type === 'L' ? LEASE : BARRIER).test(head);
+  return ours ? { type, id: head.slice(ID_AT, FMT_AT) } : NO_HEAD;
+}
+
 /** What the bytes at a key are. Never throws; the payload is a view of `bytes`. */
 export function readRecord(bytes: Buffer): StoredRecord {
-  if (bytes.length < FMT_AT) return { type: 'foreign', id: '' };
-  const id = bytes.toString('latin1', ID_AT, FMT_AT);
-  switch (bytes[0]) {
-    case 0x56: // V
-      return readValue(bytes, id) ?? { type: 'foreign', id };
-    case 0x4c: // L
-      return { type: 'lease', id };
-    case 0x42: // B
-      return { type: 'barrier', id };
-    default:
-      return { type: 'foreign', id: '' };
-  }
+  const { type, id } = readHead(bytes);
+  if (type === 'V') return readValue(bytes, id) ?? { type: 'foreign', id };
+  if (type === undefined) return { type: 'foreign', id };
+  return { type: type === 'L' ? 'lease' : 'barrier', id };
 }
 
 function readValue(bytes: Buffer, id: string): StoredRecord | undefined {

@@ -96,13 +96,16 @@ export class CacheTimeoutError extends CacheError {
 export class CacheEvictError extends CacheError {
   /** The keys as the caller gave them, in the order given. */
   readonly failed: readonly unknown[];
+  /** What the transaction of `withWrite`, or the writer of `writeThrough`, has returned: it has been committed. */
+  readonly result?: unknown;
 
-  constructor(failed: readonly unknown[], details?: CacheErrorDetails) {
+  constructor(failed: readonly unknown[], details?: CacheErrorDetails & { result?: unknown }) {
     super(
       'ERR_CACHE_EVICT',
       `${failed.length === 1 ? 'One key is' : `${failed.length} keys are`} not evicted yet; the evict is retried, and this process bypasses the cache for it until then`,
       details,
     );
     this.failed = failed;
+    if (details && 'result' in details) this.result = details.result;
   }
 }

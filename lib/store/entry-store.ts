@@ -34,6 +34,13 @@ export interface EntryStore {
   evict(key: string): Promise<boolean>;
   /** Stores a value whatever the lease; false: refused by `only`, or by an open write barrier. */
   write(key: string, request: WriteRequest): Promise<boolean>;
+
+  /** Puts up a barrier in place of value and lease; one that stands already is tainted: nothing is stored at its end. */
+  barrierBegin(key: string, request: { writer: string; barrierMs: number }): Promise<void>;
+  /** Prolongs the barrier; false: it is not this writer's any more. */
+  barrierRenew(key: string, request: { writer: string; barrierMs: number }): Promise<boolean>;
+  /** Takes this writer off the barrier; true: `value` was stored, since nobody else wrote or evicted meanwhile. */
+  barrierEnd(key: string, request: { writer: string; value?: StoredBody }): Promise<boolean>;
 }
 
 export interface AcquireRequest {

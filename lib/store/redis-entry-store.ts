@@ -12,6 +12,7 @@ import type {
   WriteRequest,
 } from './entry-store.js';
 import { acquire } from './lua/acquire.lua.js';
+import { barrierBegin, barrierEnd, barrierRenew } from './lua/barrier.lua.js';
 import { evict } from './lua/evict.lua.js';
 import { fill } from './lua/fill.lua.js';
 import { inspect } from './lua/inspect.lua.js';
@@ -27,6 +28,8 @@ export interface RedisEntryStoreOptions {
   wakePrefix: string;
   guard: CallGuard;
 }
+
+const NOTHING_STORED: StoredBody = { newId: '', body: Buffer.alloc(0), softMs: 0, ttlMs: 0 };
 
 /** Keys in one MGET. More are no faster, and would let the first wait for the last. */
 const MAX_KEYS = 512;
@@ -98,6 +101,29 @@ export class RedisEntryStore implements EntryStore {
     const { wakePrefix } = this.options;
     const values = { ...storedArgs(request), only: request.only ?? '', wakePrefix };
     return (await this.run('write', write, key, values)).reply === 'stored';
+  }
+
+  async barrierBegin(key: string, request: { writer: string; barrierMs: number }): Promise<void> {
+    const { wakePrefix } = this.options;
+    const barrierMs = wholeMs(request.barrierMs);
+    await this.run('write', barrierBegin, key, { writer: request.writer, barrierMs, wakePrefix });
+  }
+
+  async barrierRenew(
+    key: string,
+    request: { writer: string; barrierMs: number },
+  ): Promise<boolean> {
+    const values = { writer: request.writer, barrierMs: wholeMs(request.barrierMs) };
+    return (await this.run('write', barrierRenew, key, values)).reply === 'renewed';
+  }
+
+  async barrierEnd(
+    key: string,
+    { writer, value }: { writer: string; value?: StoredBody },
+  ): Promise<boolean> {
+    const { wakePrefix } = this.options;
+    const values = { writer, ...storedArgs(value ?? NOTHING_STORED), wakePrefix };
+    return (await this.run('write', barrierEnd, key, values)).reply === 'stored';
   }
 
   private run<Arg extends string, Reply extends string>(

@@ -20,12 +20,22 @@ const body = fc
   .map(([payload, graceMs]) => bodyOf({ payload: Buffer.from(payload), graceMs }));
 const softAt = fc.constantFrom(0, 1, -1, NaN, 1e13);
 
+const writer = fc.constantFrom('w1', 'w2', 'w3').map(writerId);
+
 const record = fc.oneof(
   fc.tuple(id, body, softAt).map(([i, b, s]) => value(i, b, s)),
   fc.tuple(id, body).map(([i, b]) => value(i, b).subarray(0, 35)),
   fc.tuple(id, fc.subarray(['one', 'two', 'instance-A'])).map(([i, who]) => lease(i, ...who)),
   fc.constantFrom('0', '1').map((taint) => barrier({ taint })),
   id.map((i) => Buffer.from('B' + i)),
+  fc.subarray(['w1', 'w2']).map((writers) => barrier({ writers: writers.map(writerId) })),
+  fc
+    .constantFrom(
+      'Lorem ipsum dolor sit amet',
+      'Be it known to all men by',
+      'Value for money, at last',
+    )
+    .map((text) => Buffer.from(text)),
   id.map((i) => Buffer.from('X' + i)),
   fc.uint8Array({ maxLength: 30 }).map((bytes) => Buffer.from(bytes)),
 );
@@ -67,7 +77,27 @@ const step: fc.Arbitrary<[string, Step]> = fc.oneof(
     }),
     (request) => call((store, key) => store.write(key, request)),
   ),
+  named('barrierBegin', fc.record({ writer, barrierMs: lifeMs }), (request) =>
+    call((store, key) => store.barrierBegin(key, request)),
+  ),
+  named('barrierRenew', fc.record({ writer, barrierMs: lifeMs }), (request) =>
+    call((store, key) => store.barrierRenew(key, request)),
+  ),
+  named(
+    'barrierEnd',
+    fc.record({
+      writer,
+      value: fc.option(fc.record({ newId: id, body, softMs: endless, ttlMs: endless }), {
+        nil: undefined,
+      }),
+    }),
+    (request) => call((store, key) => store.barrierEnd(key, request)),
+  ),
 );
+
+function writerId(name: string): string {
+  return name.padStart(20, '0');
+}
 
 function named<T>(
   name: string,
@@ -123,7 +153,7 @@ describe('EntryStore, memory against Redis', () => {
         );
         expect(memory).toEqual(redis);
       }),
-      { numRuns: 300 },
+      { numRuns: 400 },
     );
   }, 60_000);
 });

@@ -1,16 +1,23 @@
 /** Pieces that several scripts are made of; the layout they know is that of `record.ts`. */
 
-/** `kind, id` of what is at the key; both empty where it is absent, too short, or no string. */
+/**
+ * `kind, id` of what is at the key; both empty where it is absent, too short, no string, or begins like one of ours by
+ * chance: a lease must have an id of ours and then nothing or a comma, a barrier dots and then its taint.
+ */
 export const HEAD = `
 local function head()
-  local bytes = redis.pcall('GETRANGE', key, 0, 20)
+  local bytes = redis.pcall('GETRANGE', key, 0, 21)
   if type(bytes) == 'table' then
     -- Anything but a wrong type is raised by asking again.
-    if not string.find(bytes.err, 'WRONGTYPE', 1, true) then redis.call('GETRANGE', key, 0, 20) end
+    if not string.find(bytes.err, 'WRONGTYPE', 1, true) then redis.call('GETRANGE', key, 0, 21) end
     return '', ''
   end
   if #bytes < 21 then return '', '' end
-  return string.sub(bytes, 1, 1), string.sub(bytes, 2)
+  local kind, id, after = string.sub(bytes, 1, 1), string.sub(bytes, 2, 21), string.sub(bytes, 22)
+  if kind == 'V' then return kind, id end
+  if kind == 'L' and string.find(id, '^[%w!.]+$') and (after == '' or after == ',') then return kind, id end
+  if kind == 'B' and id == string.rep('.', 20) and (after == '0' or after == '1') then return kind, id end
+  return '', ''
 end
 `;
 
@@ -59,18 +66,38 @@ end
 `;
 
 /**
- * Sets the taint byte of a barrier. Deletes first, because memory is only checked before the first write of a script:
- * a full Redis would refuse a SETRANGE, and an evict must work there.
+ * Puts other bytes in place of a barrier, for the rest of its life. Deletes first, because memory is only checked before
+ * the first write of a script: a full Redis would refuse a SETRANGE, and an evict must work there.
  */
-export const TAINT = `
-local function taint()
-  local barrier, ttl = redis.call('GET', key), redis.call('PTTL', key)
+const REWRITE = `
+local function rewrite(barrier)
+  local ttl = redis.call('PTTL', key)
   redis.call('UNLINK', key)
-  barrier = string.sub(barrier, 1, 21) .. '1' .. string.sub(barrier, 23)
   if ttl < 0 then
     redis.call('SET', key, barrier)
   else
     redis.call('SET', key, barrier, 'PX', math.max(ttl, 1))
   end
+end
+`;
+
+/** Sets the taint byte of a barrier. */
+export const TAINT = `${REWRITE}
+local function taint()
+  local barrier = redis.call('GET', key)
+  rewrite(string.sub(barrier, 1, 21) .. '1' .. string.sub(barrier, 23))
+end
+`;
+
+/** Writers of a barrier: `,writer` for each, behind the taint byte. Ids never repeat and have no comma. Needs TAINT. */
+export const BARRIER = `
+local function holds(writer)
+  return string.find(redis.call('GETRANGE', key, 22, -1), ',' .. writer, 1, true) ~= nil
+end
+
+local function leave(writer)
+  local barrier = redis.call('GET', key)
+  local from, to = string.find(barrier, ',' .. writer, 23, true)
+  rewrite(string.sub(barrier, 1, from - 1) .. string.sub(barrier, to + 1))
 end
 `;

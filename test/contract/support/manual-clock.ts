@@ -26,10 +26,16 @@ export class ManualClock implements Clock {
       const [next] = [...this.timers].sort((a, b) => a.dueAt - b.dueAt);
       if (!next || next.dueAt > until) break;
       this.timers.delete(next);
-      this.elapsedMs = next.dueAt;
+      this.elapsedMs = Math.max(this.elapsedMs, next.dueAt);
       next.fn();
     }
     this.elapsedMs = until;
+  }
+
+  /** Time passes while this process is busy: what was due runs late, and all at once. */
+  stall(ms: number): void {
+    this.elapsedMs += ms;
+    this.advance(0);
   }
 
   get pendingTimers(): number {

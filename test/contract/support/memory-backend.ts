@@ -1,10 +1,11 @@
 import { systemClock } from '../../../lib/common/clock.js';
+import type { ExpiringTable } from '../../../lib/store/expiring-table.js';
 import { MemoryEntryStore } from '../../../lib/store/memory-entry-store.js';
 import { INSTANCE, type StoreBackend } from './store-backend.js';
 
-/** The store's own map, which it shows to nobody. */
+/** The store's own table, which it shows to nobody. */
 interface Inside {
-  entries: Map<string, { bytes: Buffer; expiresAt: number }>;
+  table: ExpiringTable;
 }
 
 export async function memoryBackend(): Promise<StoreBackend> {
@@ -14,19 +15,17 @@ export async function memoryBackend(): Promise<StoreBackend> {
     instance: INSTANCE,
     onWake: (instance, key) => wakes.push(`${instance} ${key}`),
   });
-  const { entries } = store as unknown as Inside;
+  const { table } = store as unknown as Inside;
   return {
     store,
     instance: INSTANCE,
     peek: async (key) => {
-      const stored = entries.get(key);
-      return stored && stored.expiresAt > systemClock.monotonic()
-        ? Buffer.from(stored.bytes)
-        : null;
+      const bytes = table.get(key);
+      return bytes ? Buffer.from(bytes) : null;
     },
     put: async (key, bytes) => {
-      if (bytes) entries.set(key, { bytes: Buffer.from(bytes), expiresAt: Infinity });
-      else entries.delete(key);
+      if (bytes) table.put(key, Buffer.from(bytes), 0);
+      else table.delete(key);
     },
     wakes: async () => [...wakes],
     now: async () => systemClock.now(),

@@ -19,8 +19,8 @@ export function lease(id: string, ...waiters: string[]): Buffer {
   return Buffer.from(['L' + id, ...waiters].join(','));
 }
 
-export function barrier({ taint = '0', writer = 'writer' } = {}): Buffer {
-  return Buffer.from(`B${'.'.repeat(20)}${taint},${writer}`);
+export function barrier({ taint = '0', writers = ['writer'] } = {}): Buffer {
+  return Buffer.from([`B${'.'.repeat(20)}${taint}`, ...writers].join(','));
 }
 
 export function value(id: string, body: Buffer, softAt = 0): Buffer {

@@ -129,6 +129,34 @@ describe('Redis fails', () => {
     expect(await quiet.service.has('k')).toBe(false);
   });
 
+  it('withWrite, server killed → the transaction runs, and the error carries its result', async () => {
+    await server.kill();
+    const transaction = jest.fn(async () => 'committed');
+    await expect(service.withWrite('k', transaction)).rejects.toMatchObject({
+      code: 'ERR_CACHE_EVICT',
+      failed: ['k'],
+      result: 'committed',
+    });
+    await expect(service.writeThrough('k', transaction)).rejects.toMatchObject({
+      result: 'committed',
+    });
+    expect(transaction).toHaveBeenCalledTimes(2);
+    await server.restart();
+    await waitFor(() => cache.engine.pending().journal === 0);
+  });
+
+  it('withWrite, server killed, failure strict → rejects before the transaction runs', async () => {
+    const strict = await openCache({ type: 'single', url: server.url }, { failure: 'strict' });
+    await server.kill();
+    const transaction = jest.fn(async () => 'committed');
+    await expect(strict.service.withWrite('k', transaction)).rejects.toMatchObject({
+      code: expect.stringMatching(/^ERR_CACHE_(CONNECTION|TIMEOUT)$/),
+    });
+    expect(transaction).not.toHaveBeenCalled();
+    await server.restart();
+    await waitFor(() => strict.engine.pending().journal === 0);
+  });
+
   it('Redis goes while the loader runs → its value is returned, later callers load anew', async () => {
     const gate = new Gate();
     const loading = service.getOrSet('k', async () => (await gate.pass(), 'loaded'));

@@ -142,15 +142,24 @@ describe('readRecord', () => {
   it('lease and barrier → type and id, whatever follows', () => {
     expect(readRecord(Buffer.from(`L${ID}`))).toEqual({ type: 'lease', id: ID });
     expect(readRecord(Buffer.from(`L${ID},abc,def`))).toEqual({ type: 'lease', id: ID });
-    expect(readRecord(Buffer.from(`B${ID}0,w`))).toEqual({ type: 'barrier', id: ID });
+    const dots = '.'.repeat(20);
+    expect(readRecord(Buffer.from(`B${dots}0,w`))).toEqual({ type: 'barrier', id: dots });
   });
 
-  it.each(['', 'V', 'hello', `v${ID}`, `L${ID.slice(1)}`, `{"a":"${ID}${ID}${ID}"}`])(
-    'S5 %p → foreign, without an id',
-    (text) => {
-      expect(readRecord(Buffer.from(text))).toEqual({ type: 'foreign', id: '' });
-    },
-  );
+  it.each([
+    '',
+    'V',
+    'hello',
+    'Lorem ipsum dolor sit amet',
+    `L${ID}x`,
+    `B${ID}0,w`,
+    `B${'.'.repeat(20)}`,
+    `v${ID}`,
+    `L${ID.slice(1)}`,
+    `{"a":"${ID}${ID}${ID}"}`,
+  ])('S5 %p → foreign, without an id', (text) => {
+    expect(readRecord(Buffer.from(text))).toEqual({ type: 'foreign', id: '' });
+  });
 
   it.each<[string, (record: Buffer) => Buffer]>([
     ['nothing behind the id', (record) => record.subarray(0, 21)],

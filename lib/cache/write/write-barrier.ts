@@ -1,0 +1,168 @@
+import { CacheEvictError } from '../../common/errors.js';
+import type { TimerHandle } from '../../common/clock.js';
+import type { Duration } from '../../common/duration.js';
+import type { EntryKey } from '../../keys/key-space.js';
+import type { StoredBody } from '../../store/entry-store.js';
+import { lifeMs } from '../entry.options.js';
+import type { Flights } from '../flights.js';
+import type { CacheParts } from '../parts.js';
+import type { Encoded, EntryFormats } from '../read/entry-formats.js';
+import type { Evictor } from './evictor.js';
+
+/** A barrier outlives a process that dies while it writes by this; a longer transaction renews it. */
+const BARRIER_MS = 30_000;
+
+/** What a writer leaves at a key: a value to be stored if it was the only writer, or nothing. */
+type Left = Omit<StoredBody, 'newId'> | undefined;
+
+/** What the writer of `writeThrough` is given. */
+export interface WriteContext {
+  /** The key as the caller gave it. */
+  readonly key: unknown;
+  /** How long the value is kept, instead of the `ttl` of the call. */
+  setTtl(ttl: Duration): void;
+  /** The value is returned and not stored. */
+  skip(): void;
+}
+
+/**
+ * Holds readers off while something is written elsewhere. While the barrier stands nothing is cached under its keys, and
+ * the value that was there is gone; so a load that read before the commit stores nothing, and a process that dies
+ * between commit and evict leaves a barrier that expires by itself. This is the Q lease of the IQ framework
+ * (Ghandeharizadeh, Yap, Nguyen: "Strong consistency in cache augmented SQL systems", Middleware 2014).
+ */
+export class WriteBarrier {
+  constructor(
+    private readonly parts: CacheParts,
+    private readonly state: { flights: Flights; evictor: Evictor; formats: EntryFormats },
+  ) {}
+
+  /** Runs a transaction behind a barrier on every key; its keys are absent afterwards. */
+  withWrite<T>(keys: readonly EntryKey[], transaction: () => Promise<T>): Promise<T> {
+    return this.around(keys, transaction, () => undefined);
+  }
+
+  /** Runs a writer behind a barrier and stores what it returns, unless somebody else wrote or evicted meanwhile. */
+  async writeThrough(
+    key: EntryKey,
+    writer: (context: WriteContext) => unknown,
+    settings: { ttlMs: number },
+  ): Promise<unknown> {
+    let { ttlMs } = settings;
+    let skipped = false;
+    const context: WriteContext = {
+      key: key.given,
+      setTtl: (ttl) => void (ttlMs = lifeMs(ttl, 'setTtl')),
+      skip: () => void (skipped = true),
+    };
+    let encoded: Encoded | undefined;
+    const written = await this.around(
+      [key],
+      async () => writer(context),
+      (value) => {
+        const store = !skipped && value !== undefined;
+        encoded = store
+          ? this.state.formats.encode({ key, kind: 'value' }, { value, ttlMs })
+          : undefined;
+        return encoded?.body;
+      },
+    );
+    return encoded ? encoded.value.take() : written;
+  }
+
+  /** A write that fails leaves its keys absent, never the old value, and its error is passed on. */
+  private async around<T>(
+    keys: readonly EntryKey[],
+    write: () => Promise<T>,
+    leave: (result: T) => Left,
+  ): Promise<T> {
+    const writer = this.parts.ids.next();
+    const begun = await this.begin(keys, writer);
+    const renewal = new Renewal(this.parts, begun, writer);
+    let result: T;
+    try {
+      result = await write();
+    } catch (error) {
+      await this.end(keys, writer, undefined).catch(() => undefined);
+      throw error;
+    } finally {
+      renewal.stop();
+    }
+    try {
+      await this.end(keys, writer, leave(result));
+    } catch (error) {
+      const { failed, cause } = error as CacheEvictError;
+      if (this.parts.settings.evictFailure.calls === 'throw')
+        throw new CacheEvictError(failed, { cause, result });
+    }
+    return result;
+  }
+
+  /** The keys whose barrier stands. Without Redis the write goes on (`open`), and its keys are evicted at its end. */
+  private async begin(keys: readonly EntryKey[], writer: string): Promise<EntryKey[]> {
+    const { store, settings, reporter } = this.parts;
+    const begun: EntryKey[] = [];
+    const results = await Promise.allSettled(
+      keys.map(async (key) => {
+        this.state.flights.doom(this.state.flights.joinable(key.redisKey));
+        await store.barrierBegin(key.redisKey, { writer, barrierMs: BARRIER_MS });
+        begun.push(key);
+      }),
+    );
+    const failure = results.find((result) => result.status === 'rejected');
+    if (!failure) return begun;
+    if (settings.failure === 'strict') {
+      await this.end(keys, writer, undefined).catch(() => undefined);
+      throw failure.reason;
+    }
+    reporter.report('withWrite', 'the write, its keys evicted at its end', failure.reason);
+    return begun;
+  }
+
+  /** Where END does not get through the key is evicted instead, which is retried; rejects with `CacheEvictError`. */
+  private async end(keys: readonly EntryKey[], writer: string, left: Left): Promise<void> {
+    const { store, ids } = this.parts;
+    const unended: EntryKey[] = [];
+    await Promise.all(
+      keys.map(async (key) => {
+        const value = left && { newId: ids.next(), ...left };
+        try {
+          await store.barrierEnd(key.redisKey, { writer, value });
+        } catch {
+          unended.push(key);
+        }
+        // A load that began in between without Redis may have read what was there before the commit.
+        this.state.flights.doom(this.state.flights.joinable(key.redisKey));
+      }),
+    );
+    if (unended.length > 0) await this.state.evictor.evict(unended, 'throw');
+  }
+}
+
+/** Keeps barriers standing for as long as their write runs. One timer per running write. */
+class Renewal {
+  private timer: TimerHandle;
+
+  constructor(
+    private readonly parts: CacheParts,
+    private readonly keys: readonly EntryKey[],
+    private readonly writer: string,
+  ) {
+    this.schedule();
+  }
+
+  stop(): void {
+    this.parts.clock.clearTimer(this.timer);
+  }
+
+  private schedule(): void {
+    this.timer = this.parts.clock.setTimer(BARRIER_MS / 3, () => {
+      for (const key of this.keys)
+        this.parts.store
+          .barrierRenew(key.redisKey, { writer: this.writer, barrierMs: BARRIER_MS })
+          // The next renewal, or END, finds out whether the barrier still stands.
+          .catch(() => false);
+      this.schedule();
+    });
+  }
+}

@@ -1,0 +1,70 @@
+import { defineScript } from '../../redis/script.js';
+import { BARRIER, HEAD, NOW, STORE, TAINT, WAITERS } from './record.lua.js';
+
+/** A second writer taints the barrier, since nobody knows in which order the two commit; sent twice, it does not. */
+export const barrierBegin = defineScript({
+  name: 'barrierBegin',
+  args: ['writer', 'barrierMs', 'wakePrefix'],
+  replies: ['begun'],
+  lua: `${HEAD}${WAITERS}${TAINT}${BARRIER}
+local kind = head()
+if kind == 'B' then
+  if not holds(writer) then
+    taint()
+    redis.call('APPEND', key, ',' .. writer)
+  end
+  redis.call('PEXPIRE', key, math.max(redis.call('PTTL', key), barrierMs))
+  return BEGUN
+end
+local waiting = waiters(kind)
+redis.call('SET', key, 'B' .. string.rep('.', 20) .. '0,' .. writer, 'PX', barrierMs)
+wake(waiting)
+return BEGUN
+`,
+});
+
+export const barrierRenew = defineScript({
+  name: 'barrierRenew',
+  args: ['writer', 'barrierMs'],
+  replies: ['lost', 'renewed'],
+  lua: `${HEAD}${BARRIER}
+if head() ~= 'B' or not holds(writer) then return LOST end
+redis.call('PEXPIRE', key, math.max(redis.call('PTTL', key), barrierMs))
+return RENEWED
+`,
+});
+
+/**
+ * Stores the value only if its writer was alone all the time. A barrier of others means that ours has expired under us:
+ * what they are about to store may be older than what we have committed, so theirs is tainted. Deletes before it
+ * stores, so that a full Redis refuses nothing half way.
+ */
+export const barrierEnd = defineScript({
+  name: 'barrierEnd',
+  args: ['writer', 'newId', 'body', 'softMs', 'ttlMs', 'wakePrefix'],
+  replies: ['ended', 'stored'],
+  lua: `${HEAD}${WAITERS}${NOW}${STORE}${TAINT}${BARRIER}
+local kind, id = head()
+if kind == 'V' and id == newId then return STORED end
+if kind ~= 'B' then
+  local waiting = waiters(kind)
+  redis.call('UNLINK', key)
+  wake(waiting)
+  return ENDED
+end
+if not holds(writer) then
+  taint()
+  return ENDED
+end
+local alone = redis.call('STRLEN', key) == 22 + 1 + #writer
+if not alone then
+  leave(writer)
+  return ENDED
+end
+local tainted = redis.call('GETRANGE', key, 21, 21) == '1'
+redis.call('UNLINK', key)
+if tainted or body == '' then return ENDED end
+store()
+return STORED
+`,
+});
