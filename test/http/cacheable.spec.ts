@@ -1,0 +1,421 @@
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import {
+  Body,
+  Controller,
+  Get,
+  Header,
+  Headers,
+  HttpCode,
+  Param,
+  Post,
+  Query,
+  Res,
+  VersioningType,
+  type ExecutionContext,
+} from '@nestjs/common';
+import { Cacheable } from '../../lib/decorators/cacheable.decorator.js';
+import { Gate } from '../support/gate.js';
+import { waitFor } from '../support/wait-for.js';
+import { announce, PLATFORMS, startApp } from './http-app.js';
+
+let runs = 0;
+let door: Gate | undefined;
+const count = async <T>(value: T): Promise<T & { run: number }> => {
+  const run = ++runs;
+  await door?.pass();
+  return { ...value, run };
+};
+
+@Controller('cats')
+class CatsController {
+  @Get('list')
+  @Cacheable()
+  list(@Query() query: object) {
+    return count({ query });
+  }
+
+  @Get('by-template/:id')
+  @Cacheable({ key: 'cat:{params.id}' })
+  byTemplate(@Param('id') id: string) {
+    return count({ id });
+  }
+
+  @Get('by-page')
+  @Cacheable({ key: ['cats', '{query.page}', 1] })
+  byPage() {
+    return count({});
+  }
+
+  @Get('by-language')
+  @Cacheable({ key: 'cats:in:{headers.accept-language}' })
+  byLanguage(@Headers('accept-language') language: string) {
+    return count({ language });
+  }
+
+  @Get('by-function')
+  @Cacheable({
+    key: (context: ExecutionContext) => context.switchToHttp().getRequest().query.key,
+  })
+  byFunction() {
+    return count({});
+  }
+
+  @Post('search')
+  @Cacheable({ key: 'search:{body.text}' })
+  search(@Body('text') text: string) {
+    return count({ text });
+  }
+
+  @Post('no-key')
+  @Cacheable()
+  noKey() {
+    return count({});
+  }
+
+  @Get('status')
+  @HttpCode(201)
+  @Header('Content-Language', 'en')
+  @Cacheable({ http: { headers: ['X-Total'] } })
+  status(@Res({ passthrough: true }) response: any) {
+    response.status(203);
+    response.header('x-total', '17');
+    response.header('x-own', 'mine');
+    response.header('location', '/elsewhere');
+    return count({});
+  }
+
+  @Get('nothing')
+  @HttpCode(204)
+  @Cacheable()
+  nothing() {
+    runs += 1;
+  }
+
+  @Get('null')
+  @Cacheable()
+  null() {
+    runs += 1;
+    return null;
+  }
+
+  @Get('text')
+  @Cacheable()
+  text() {
+    return `text ${++runs}`;
+  }
+
+  @Get('ttl')
+  @Cacheable({ ttl: 20 })
+  ttl() {
+    return count({});
+  }
+
+  @Get('conditional')
+  @Cacheable({
+    condition: (context) => context.switchToHttp().getRequest().query.fresh === undefined,
+    unless: (result) => result.query.bad === 'yes',
+  })
+  conditional(@Query() query: object) {
+    return count({ query });
+  }
+
+  @Get('forced')
+  @Cacheable({ force: true })
+  forced() {
+    return count({});
+  }
+}
+
+@Controller({ path: 'cats', version: '1' })
+class CatsV1 {
+  @Get('same')
+  @Cacheable()
+  find() {
+    return count({ version: 1 });
+  }
+}
+
+const CatsV2 = (() => {
+  @Controller({ path: 'cats', version: '2' })
+  class CatsV1 {
+    @Get('same')
+    @Cacheable()
+    find() {
+      return count({ version: 2 });
+    }
+  }
+  return CatsV1;
+})();
+
+@Controller({ host: ':tenant.test', path: 'tenant' })
+class TenantController {
+  @Get()
+  @Cacheable()
+  find(@Headers('host') host: string) {
+    return count({ host });
+  }
+}
+
+beforeEach(() => {
+  runs = 0;
+  door = undefined;
+});
+
+describe.each(PLATFORMS)('@Cacheable on %s', (platform) => {
+  const controllers = [CatsController];
+  const start = () => startApp(platform, { controllers });
+
+  it('P1 handler — second request → answered from the cache, body and headers alike', async () => {
+    const { send } = await start();
+    const miss = await send('/cats/list?a=1');
+    const hit = await send('/cats/list?a=1');
+    expect(miss.json()).toEqual({ query: { a: '1' }, run: 1 });
+    expect(hit.text).toBe(miss.text);
+    expect(hit.status).toBe(200);
+    expect(hit.headers['content-type']).toBe(miss.headers['content-type']);
+    expect([miss.headers['x-cache'], hit.headers['x-cache']]).toEqual(['MISS', 'HIT']);
+  });
+
+  it('P1 default key — query in another order → one entry; another value or repeated order → another', async () => {
+    const { verdict } = await start();
+    expect(await verdict('/cats/list?a=1&b=2')).toBe('MISS');
+    expect(await verdict('/cats/list?b=2&a=1')).toBe('HIT');
+    expect(await verdict('/cats/list?a=1&b=3')).toBe('MISS');
+    expect(await verdict('/cats/list?a=1&a=2')).toBe('MISS');
+    expect(await verdict('/cats/list?a=2&a=1')).toBe('MISS');
+    expect(await verdict('/cats/list')).toBe('MISS');
+  });
+
+  it('P1 HEAD and GET — either first → the handler runs once', async () => {
+    const { send } = await start();
+    const head = await send('/cats/list?h=1', { method: 'HEAD' });
+    const get = await send('/cats/list?h=1');
+    expect(head.status).toBe(200);
+    expect(head.text).toBe('');
+    expect(get.headers['x-cache']).toBe('HIT');
+    expect(get.headers.etag).toBe(head.headers.etag);
+    expect(get.json().run).toBe(1);
+    expect((await send('/cats/list?h=1', { method: 'HEAD' })).headers['x-cache']).toBe('HIT');
+    expect(runs).toBe(1);
+  });
+
+  it('P1 concurrent misses of one URL → the handler runs once', async () => {
+    const received = new Gate();
+    const { send } = await startApp(platform, { controllers }, { configure: announce(received) });
+    door = new Gate();
+    const replies = Array.from({ length: 20 }, () => send('/cats/list?c=1'));
+    await Promise.all([received.arrived(20), door.arrived()]);
+    door.open();
+    const all = await Promise.all(replies);
+    expect(new Set(all.map(({ text }) => text)).size).toBe(1);
+    expect(runs).toBe(1);
+    const statuses = all.map(({ headers }) => String(headers['cache-status']));
+    expect(new Set(statuses)).toEqual(
+      new Set(['nestjs-redis-cache; fwd=miss; stored', 'nestjs-redis-cache; fwd=miss; collapsed']),
+    );
+  });
+
+  it('P1 global prefix, version and host — same path below them → an entry each', async () => {
+    const { verdict, send } = await startApp(
+      platform,
+      { controllers: [CatsV1, CatsV2, TenantController] },
+      {
+        configure: (app) =>
+          app.setGlobalPrefix('api').enableVersioning({ type: VersioningType.HEADER, header: 'v' }),
+      },
+    );
+    expect((await send('/api/cats/same', { headers: { v: '1' } })).json().version).toBe(1);
+    expect((await send('/api/cats/same', { headers: { v: '2' } })).json().version).toBe(2);
+    expect(await verdict('/api/cats/same', { v: '2' })).toBe('HIT');
+    expect(await verdict('/api/tenant', { host: 'a.test' })).toBe('MISS');
+    expect(await verdict('/api/tenant', { host: 'b.test' })).toBe('MISS');
+    expect(await verdict('/api/tenant', { host: 'b.test' })).toBe('HIT');
+  });
+
+  it('P1 URL version — two versions of one handler → an entry each', async () => {
+    const { send } = await startApp(
+      platform,
+      { controllers: [CatsV1, CatsV2] },
+      { configure: (app) => app.enableVersioning({ type: VersioningType.URI }) },
+    );
+    expect((await send('/v1/cats/same')).json().version).toBe(1);
+    expect((await send('/v2/cats/same')).json().version).toBe(2);
+  });
+
+  it('key — template, array and function → one entry for each value', async () => {
+    const { send, verdict, cache } = await start();
+    await send('/cats/by-template/7');
+    expect(await verdict('/cats/by-template/7?other=1')).toBe('HIT');
+    expect(await verdict('/cats/by-template/8')).toBe('MISS');
+    expect(await cache.evict('cat:7')).toBe(1);
+    expect(await verdict('/cats/by-template/7')).toBe('MISS');
+    await send('/cats/by-page?page=2');
+    expect(await cache.evict([['cats', '2', 1]])).toBe(1);
+    expect(await verdict('/cats/by-function?key=k')).toBe('MISS');
+    expect(await verdict('/cats/by-function?key=k')).toBe('HIT');
+  });
+
+  it('key — an HTTP entry → a miss for get, an entry for ttl', async () => {
+    const { send, cache } = await start();
+    await send('/cats/by-template/7');
+    expect(await cache.get('cat:7')).toBeUndefined();
+    expect(await cache.ttl('cat:7')).toBeGreaterThan(290_000);
+  });
+
+  it.each([
+    '/cats/by-page',
+    '/cats/by-page?page=1&page=2',
+    '/cats/by-function',
+    '/cats/by-function?key=',
+  ])(
+    'key — a value is missing in %s → bypass with one warning, never a shared key',
+    async (path) => {
+      const { send, log } = await start();
+      const first = await send(path);
+      const second = await send(path);
+      expect([first.json().run, second.json().run]).toEqual([1, 2]);
+      expect(second.headers['cache-status']).toBe('nestjs-redis-cache; fwd=bypass; detail=key');
+      expect(log).toEqual([
+        expect.stringMatching(/^@Cacheable on CatsController\.by\w+: .*no value/),
+      ]);
+    },
+  );
+
+  it('key — names a request header → Vary names it on hit and miss', async () => {
+    const { send } = await start();
+    const headers = { 'accept-language': 'de' };
+    const miss = await send('/cats/by-language', { headers });
+    const hit = await send('/cats/by-language', { headers });
+    expect(hit.headers['x-cache']).toBe('HIT');
+    for (const reply of [miss, hit]) expect(reply.headers.vary).toBe('accept-language');
+    expect(
+      (await send('/cats/by-language', { headers: { 'accept-language': 'fr' } })).json(),
+    ).toMatchObject({ language: 'fr' });
+  });
+
+  it('P3 POST — explicit key → cached; without one → fwd=method', async () => {
+    const { send } = await start();
+    const post = (path: string, text: string) => send(path, { method: 'POST', body: { text } });
+    expect((await post('/cats/search', 'x')).json()).toEqual({ text: 'x', run: 1 });
+    const hit = await post('/cats/search', 'x');
+    expect(hit.json()).toEqual({ text: 'x', run: 1 });
+    expect(hit.status).toBe(201);
+    expect((await post('/cats/search', 'y')).json().run).toBe(2);
+    await post('/cats/no-key', 'x');
+    const again = await post('/cats/no-key', 'x');
+    expect(again.headers['cache-status']).toBe('nestjs-redis-cache; fwd=method');
+    expect(again.json().run).toBe(4);
+  });
+
+  it('P4 status and chosen headers — hit → replayed; others are not', async () => {
+    const { send } = await start();
+    const miss = await send('/cats/status');
+    const hit = await send('/cats/status');
+    expect(hit.headers['x-cache']).toBe('HIT');
+    for (const reply of [miss, hit]) {
+      expect(reply.status).toBe(203);
+      expect(reply.headers).toMatchObject({
+        'content-language': 'en',
+        'x-total': '17',
+        location: '/elsewhere',
+      });
+    }
+    expect([miss.headers['x-own'], hit.headers['x-own']]).toEqual(['mine', undefined]);
+  });
+
+  it('P4 204 — hit → 204 without a body', async () => {
+    const { send } = await start();
+    await send('/cats/nothing');
+    const hit = await send('/cats/nothing');
+    expect([hit.status, hit.text, hit.headers['x-cache']]).toEqual([204, '', 'HIT']);
+    expect(runs).toBe(1);
+  });
+
+  it('null — hit → what a miss sends; cacheNull: false → not stored', async () => {
+    const { send } = await start();
+    const miss = await send('/cats/null');
+    const hit = await send('/cats/null');
+    expect(hit.text).toBe(miss.text);
+    expect(hit.headers['x-cache']).toBe('HIT');
+    const strict = await startApp(platform, { controllers }, { options: { cacheNull: false } });
+    await strict.send('/cats/null');
+    expect((await strict.send('/cats/null')).headers['cache-status']).toBe(
+      'nestjs-redis-cache; fwd=miss; detail=null',
+    );
+  });
+
+  it('negativeTtl — null → kept for so long', async () => {
+    const { send, cache } = await startApp(
+      platform,
+      { controllers: [NullController] },
+      { options: { negativeTtl: '10s' } },
+    );
+    await send('/null/module');
+    await send('/null/own');
+    expect(await cache.ttl('null:module')).toBeLessThanOrEqual(10_000);
+    expect(await cache.ttl('null:own')).toBeLessThanOrEqual(2000);
+  });
+
+  it('text — hit → the same bytes and type', async () => {
+    const { send } = await start();
+    const miss = await send('/cats/text');
+    const hit = await send('/cats/text');
+    expect(hit.text).toBe('text 1');
+    expect(hit.headers['content-type']).toBe(miss.headers['content-type']);
+    expect(hit.headers['x-cache']).toBe('HIT');
+  });
+
+  it('ttl — passed → the handler runs again', async () => {
+    const { send, verdict } = await start();
+    await send('/cats/ttl');
+    await waitFor(async () => (await verdict('/cats/ttl')) === 'MISS');
+    expect(runs).toBeGreaterThan(1);
+  });
+
+  it('condition and unless — refuse → not asked, not stored', async () => {
+    const { verdict } = await start();
+    expect(await verdict('/cats/conditional?fresh=1')).toBe('BYPASS');
+    expect(await verdict('/cats/conditional?fresh=1')).toBe('BYPASS');
+    expect(await verdict('/cats/conditional?bad=yes')).toBe('MISS');
+    expect(await verdict('/cats/conditional?bad=yes')).toBe('MISS');
+    expect(await verdict('/cats/conditional?bad=no')).toBe('MISS');
+    expect(await verdict('/cats/conditional?bad=no')).toBe('HIT');
+  });
+
+  it('force — every request → the handler runs', async () => {
+    const { send } = await start();
+    await send('/cats/forced');
+    expect((await send('/cats/forced')).json().run).toBe(2);
+  });
+
+  it('no cache of that name — request → 500 and an error that names it', async () => {
+    const { send, log } = await startApp(platform, { controllers: [LostController] });
+    expect((await send('/lost')).status).toBe(500);
+    expect(log.join()).toMatch(/@Cacheable on LostController\.find[\s\S]*cache: given 'reports'/);
+    expect(runs).toBe(0);
+  });
+});
+
+@Controller('null')
+class NullController {
+  @Get('module')
+  @Cacheable({ key: 'null:module' })
+  module() {
+    return null;
+  }
+
+  @Get('own')
+  @Cacheable({ key: 'null:own', negativeTtl: '2s' })
+  own() {
+    return null;
+  }
+}
+
+@Controller('lost')
+class LostController {
+  @Get()
+  @Cacheable({ cache: 'reports' })
+  find() {
+    return count({});
+  }
+}

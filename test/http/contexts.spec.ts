@@ -1,0 +1,114 @@
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { Controller, Get, Post } from '@nestjs/common';
+import { APP_INTERCEPTOR, ExternalContextCreator } from '@nestjs/core';
+import { CacheEvict } from '../../lib/decorators/cache-evict.decorator.js';
+import { Cacheable } from '../../lib/decorators/cacheable.decorator.js';
+import { NoCache } from '../../lib/decorators/no-cache.decorator.js';
+import { CacheableInterceptor } from '../../lib/http/cacheable.interceptor.js';
+import { PLATFORMS, startApp } from './http-app.js';
+
+let runs = 0;
+
+@Controller('plain')
+class PlainController {
+  @Get()
+  find() {
+    return { run: ++runs };
+  }
+
+  @Get('decorated')
+  @Cacheable({ key: 'decorated' })
+  decorated() {
+    return { run: ++runs };
+  }
+
+  @Get('excluded')
+  @NoCache()
+  excluded() {
+    return { run: ++runs };
+  }
+
+  @Post()
+  @CacheEvict({ key: 'decorated' })
+  change() {
+    return { run: ++runs };
+  }
+}
+
+@NoCache()
+@Controller('excluded')
+class ExcludedController {
+  @Get()
+  @Cacheable()
+  find() {
+    return { run: ++runs };
+  }
+}
+
+beforeEach(() => {
+  runs = 0;
+});
+
+describe.each(PLATFORMS)('other contexts, on %s', (platform) => {
+  it.each(['graphql', 'rpc', 'ws'])(
+    'P8 %s → passes through, and nothing is touched',
+    async (type) => {
+      const { app, log } = await startApp(platform, { controllers: [PlainController] });
+      const controller = app.get(PlainController);
+      const creator = app.get(ExternalContextCreator);
+      const call = (handler: 'decorated' | 'change') =>
+        creator.create(
+          controller,
+          controller[handler],
+          handler,
+          undefined,
+          undefined,
+          undefined,
+          undefined,
+          undefined,
+          type,
+        );
+      for (const run of [1, 2])
+        expect(await call('decorated')({}, {}, undefined, undefined)).toEqual({ run });
+      expect(await call('change')()).toEqual({ run: 3 });
+      expect(log).toEqual([]);
+    },
+  );
+
+  it('P8 an HTTP request of neither Express nor Fastify → passes through', async () => {
+    const { app } = await startApp(platform, { controllers: [PlainController] });
+    const controller = app.get(PlainController);
+    const handler = app
+      .get(ExternalContextCreator)
+      .create(controller, controller.decorated, 'decorated');
+    expect(await handler({ method: 'GET', url: '/' }, {})).toEqual({ run: 1 });
+  });
+
+  it('P10 bound globally → GET handlers are cached, others and @NoCache are not', async () => {
+    const { verdict, send } = await startApp(platform, {
+      controllers: [PlainController, ExcludedController],
+      providers: [{ provide: APP_INTERCEPTOR, useClass: CacheableInterceptor }],
+    });
+    for (const [path, second] of [
+      ['/plain', 'HIT'],
+      ['/plain/decorated', 'HIT'],
+      ['/plain/excluded', undefined],
+      ['/excluded', undefined],
+    ] as const) {
+      await send(path);
+      expect([path, await verdict(path)]).toEqual([path, second]);
+    }
+    expect((await send('/plain', { method: 'POST' })).headers['x-cache']).toBe('BYPASS');
+    expect(await verdict('/plain/decorated')).toBe('MISS');
+  });
+
+  it('P10 bound globally and to the handler → acts once, by the options of the handler', async () => {
+    const { send, cache } = await startApp(platform, {
+      controllers: [PlainController],
+      providers: [{ provide: APP_INTERCEPTOR, useClass: CacheableInterceptor }],
+    });
+    const { headers } = await send('/plain/decorated');
+    expect(headers['cache-status']).toBe('nestjs-redis-cache; fwd=miss; stored');
+    expect(await cache.ttl('decorated')).toBeGreaterThan(0);
+  });
+});

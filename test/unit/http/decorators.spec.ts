@@ -1,0 +1,132 @@
+import { describe, expect, it } from '@jest/globals';
+import { CacheOptionsError } from '../../../lib/common/errors.js';
+import { CacheEvict } from '../../../lib/decorators/cache-evict.decorator.js';
+import { Cacheable } from '../../../lib/decorators/cacheable.decorator.js';
+import { cacheableRoute, cacheEvictRoutes } from '../../../lib/http/http.options.js';
+
+/** What decorating a method says, as `path: given`. */
+function problemsOf(decorator: () => MethodDecorator): { message: string; problems: string[] } {
+  try {
+    class CatsController {
+      find() {}
+    }
+    const descriptor = Object.getOwnPropertyDescriptor(CatsController.prototype, 'find')!;
+    decorator()(CatsController.prototype, 'find', descriptor);
+    return { message: '', problems: [] };
+  } catch (error) {
+    if (!(error instanceof CacheOptionsError)) throw error;
+    const problems = error.problems.map(({ path, given }) => `${path}: ${given}`);
+    return { message: error.message, problems };
+  }
+}
+
+describe('@Cacheable', () => {
+  it('P1 wrong options → one CacheOptionsError with all of them, class and method', () => {
+    const options: any = {
+      key: 'user:{parms.id}',
+      ttl: 0,
+      negativeTtl: 'soon',
+      cacheNull: 1,
+      condition: true,
+      namespace: 'a/b',
+      cache: '',
+      waitTimeout: Infinity,
+      tll: 5,
+      http: { shared: 'yes', varyBy: 'x', headers: ['Set-Cookie'], cacheControl: 'a\r\nb', age: 1 },
+    };
+    const { message, problems } = problemsOf(() => Cacheable(options));
+    expect(message).toMatch(/^Wrong options for @Cacheable on CatsController\.find:\n/);
+    expect(new Set(problems.map((problem) => problem.split(':')[0]))).toEqual(
+      new Set([
+        'key',
+        'ttl',
+        'negativeTtl',
+        'cacheNull',
+        'condition',
+        'namespace',
+        'cache',
+        'waitTimeout',
+        'tll',
+        'http.shared',
+        'http.varyBy',
+        'http.headers',
+        'http.cacheControl',
+        'http.age',
+      ]),
+    );
+  });
+
+  it.each<[unknown, string]>([
+    ['', 'nothing'],
+    ['user:{params.id', 'a lone {'],
+    ['{params}', 'the placeholder {params}'],
+    ['{result.id}', 'the placeholder {result.id}'],
+    ['{0.id}', 'the placeholder {0.id}'],
+    [[], 'The key is an empty array'],
+    [['a', NaN], 'Part 1 of the key is NaN'],
+    [['a', '{parms.id}'], 'the placeholder {parms.id}'],
+    [7, '7'],
+  ])('P1 key %j → CacheOptionsError', (key, given) => {
+    const { problems } = problemsOf(() => Cacheable({ key: key as string }));
+    expect(problems).toEqual([expect.stringContaining(`key: ${given}`)]);
+  });
+
+  it.each([null, 5, 'user'])('P1 options are %j → CacheOptionsError', (options) => {
+    expect(problemsOf(() => Cacheable(options as never)).problems).toEqual([
+      expect.stringMatching(/^options: /),
+    ]);
+  });
+
+  it('P1 twice on one method → CacheOptionsError', () => {
+    const twice = (): MethodDecorator => (target, name, descriptor) => {
+      Cacheable()(target, name, descriptor);
+      Cacheable()(target, name, descriptor);
+    };
+    expect(problemsOf(twice).problems).toEqual(['@Cacheable: a second time']);
+  });
+
+  it('right options → the metadata of the method, its function unchanged', () => {
+    class CatsController {
+      @Cacheable({ ttl: '1m', http: { headers: ['X-Total'] } })
+      find() {
+        return 1;
+      }
+    }
+    const route = cacheableRoute.get(CatsController.prototype.find)!;
+    expect(route).toMatchObject({
+      where: '@Cacheable on CatsController.find',
+      cache: 'default',
+      load: { ttlMs: 60_000 },
+      http: { headers: ['x-total'] },
+    });
+    expect(new CatsController().find()).toBe(1);
+  });
+});
+
+describe('@CacheEvict', () => {
+  it.each<[any, string[]]>([
+    [{}, ['key: neither key nor keys']],
+    [undefined, ['options: undefined', 'key: neither key nor keys']],
+    [{ key: 'a', keys: ['b'] }, ['key: both key and keys']],
+    [{ keys: [] }, ['keys: []']],
+    [{ keys: ['a', 7, '{x.y}'] }, ['keys[1]: 7', "keys[2]: the placeholder {x.y} in '{x.y}'"]],
+    [{ key: 7 }, ['key: 7']],
+    [{ key: 'a', when: 'later' }, ['when: "later"']],
+    [{ key: '{result.id}', when: 'before' }, ["key: the placeholder {result.id} in '{result.id}'"]],
+  ])('P9 %j → %j', (options, problems) => {
+    expect(problemsOf(() => CacheEvict(options)).problems).toEqual(problems);
+  });
+
+  it('P9 several on one method → all, in the order written', () => {
+    class CatsController {
+      @CacheEvict({ key: 'a' })
+      @CacheEvict({ key: 'b', cache: 'reports', when: 'before' })
+      change() {}
+    }
+    const routes = cacheEvictRoutes.get(CatsController.prototype.change)!;
+    expect(routes.map(({ cache, when }) => [cache, when])).toEqual([
+      ['default', 'after'],
+      ['reports', 'before'],
+    ]);
+  });
+});
