@@ -8,4 +8,6 @@ export default {
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
   transform: { '^.+\\.ts$': '@swc/jest' },
+  // A server in a container takes half a second to start, and on a busy machine several times that.
+  testTimeout: 15_000,
 };
