@@ -38,6 +38,17 @@ export class CacheLifecycle implements OnModuleInit, OnApplicationShutdown {
 
   /** Drains and closes once, however often the application is closed. */
   onApplicationShutdown(): Promise<void> {
-    return (this.closing ??= this.cache.close());
+    return (this.closing ??= this.close());
+  }
+
+  private async close(): Promise<void> {
+    // The cache's timers keep no process alive. This one does, or a process whose last socket is gone would end before
+    // evicts are sent again and other hooks have run; close() is bounded by `shutdownTimeout`.
+    const alive = setInterval(() => undefined, 60_000);
+    try {
+      await this.cache.close();
+    } finally {
+      clearInterval(alive);
+    }
   }
 }
