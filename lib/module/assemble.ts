@@ -3,9 +3,11 @@ import { CacheService } from '../cache/cache.service.js';
 import { Codec } from '../codec/codec.js';
 import { systemClock, type Clock } from '../common/clock.js';
 import { IdSource } from '../common/ids.js';
+import { RedisBus, type Bus } from '../bus/redis-bus.js';
 import { Wakeups } from '../bus/wakeups.js';
 import { Reporter, type LogSink } from '../observe/reporter.js';
 import { SingleTopology } from '../redis/single.topology.js';
+import type { Shard } from '../redis/topology.js';
 import { CallGuard } from '../resilience/call-guard.js';
 import type { EntryStore } from '../store/entry-store.js';
 import { MemoryEntryStore } from '../store/memory-entry-store.js';
@@ -16,6 +18,8 @@ import type { ResolvedCacheOptions } from './resolved-options.js';
 export interface AssembledCache {
   readonly service: CacheService;
   readonly engine: CacheEngine;
+  /** One per shard; none without Redis. */
+  readonly buses: readonly Bus[];
   /** Opens the connections; resolves also when Redis cannot be reached. */
   connect(): Promise<void>;
   /** Waits for running loads (`shutdownTimeout`), then closes own connections. Calling it again gives the same promise. */
@@ -30,6 +34,7 @@ export interface Surroundings {
 
 interface Backend {
   readonly store: EntryStore;
+  readonly buses: readonly Bus[];
   connect(): Promise<void>;
   close(): Promise<void>;
 }
@@ -57,6 +62,7 @@ export function assemble(
   return {
     service: new CacheService(engine, engine.keySpace()),
     engine,
+    buses: backend.buses,
     connect: () => backend.connect(),
     close: () => (closing ??= engine.drain().then(() => backend.close())),
   };
@@ -71,7 +77,7 @@ function createBackend(
   if (topology.type === 'memory') {
     const onWake = (_instance: string, key: string): void => wakeups.wake(key);
     const store = new MemoryEntryStore({ clock, instance: ids.instance, onWake });
-    return { store, connect: async () => undefined, close: async () => undefined };
+    return { store, buses: [], connect: async () => undefined, close: async () => undefined };
   }
   const redis = new SingleTopology(topology, {
     clock,
@@ -79,10 +85,32 @@ function createBackend(
     onError: (error) => reporter.report('connection', undefined, error),
   });
   const guard = new CallGuard({ readMs: timeouts.readMs, writeMs: timeouts.writeMs, clock });
-  const store = new RedisEntryStore(redis, {
-    instance: ids.instance,
-    wakePrefix: `${namespace}:w:`,
-    guard,
-  });
-  return { store, connect: () => redis.connect(), close: () => redis.close() };
+  const wakePrefix = `${namespace}:w:`;
+  const store = new RedisEntryStore(redis, { instance: ids.instance, wakePrefix, guard });
+  const createBus = (shard: Shard): Bus =>
+    new RedisBus({
+      shard,
+      createClient: () => redis.createPubSubClient(shard),
+      namespace,
+      channel: wakePrefix + ids.instance,
+      wakeups,
+      guard,
+      clock,
+      answerMs: timeouts.connectMs,
+      onError: (operation, error) => reporter.report(operation, undefined, error),
+    });
+  const buses = redis.shards().map(createBus);
+  return {
+    store,
+    buses,
+    // Nobody waits for the bus: without it waiters are woken by timers.
+    connect: () => {
+      for (const bus of buses) bus.start();
+      return redis.connect();
+    },
+    close: async () => {
+      await Promise.all(buses.map((bus) => bus.close()));
+      await redis.close();
+    },
+  };
 }

@@ -39,7 +39,7 @@ export class SingleTopology implements Topology {
     return this.links.slice(0, 1);
   }
 
-  createPubSubClient(): Redis {
+  createPubSubClient(_shard: Shard): Redis {
     return createPubSubClient(this.links[0]!.client, this.context);
   }
 
