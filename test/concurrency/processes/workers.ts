@@ -1,0 +1,74 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import type { Compiled } from '../../support/compiled.js';
+import type { Report, WorkerPlan } from './plan.js';
+
+export const WORKER = 'test/concurrency/processes/worker.ts';
+
+/** One process of a test, from start to SIGKILL or to its own end. */
+export class Worker {
+  private readonly report: Promise<Report>;
+  private readonly said = new Set<unknown>();
+  private readonly hears: (() => void)[] = [];
+
+  private constructor(private readonly child: ChildProcess) {
+    this.report = new Promise((resolve, reject) => {
+      child.on('message', (message) => {
+        if (typeof message === 'object') resolve(message as Report);
+        else this.said.add(message);
+        this.hears.splice(0).forEach((hear) => hear());
+      });
+      child.once('exit', (code, signal) => {
+        reject(new Error(`The worker ended before its report: ${signal ?? code}`));
+        this.hears.splice(0).forEach((hear) => hear());
+      });
+    });
+    this.report.catch(() => undefined);
+  }
+
+  static async start(compiled: Compiled, plan: WorkerPlan): Promise<Worker> {
+    const worker = new Worker(
+      fork(compiled.path(WORKER), [JSON.stringify(plan)], { execArgv: [] }),
+    );
+    await worker.hasSaid('ready');
+    return worker;
+  }
+
+  /** Resolves once the worker has said so. */
+  async hasSaid(what: string): Promise<void> {
+    while (!this.said.has(what)) {
+      if (this.child.exitCode !== null) throw new Error(`The worker ended without "${what}"`);
+      await new Promise<void>((resolve) => this.hears.push(resolve));
+    }
+  }
+
+  go(): Promise<Report> {
+    this.child.send('go');
+    return this.report;
+  }
+
+  kill(): void {
+    this.child.kill('SIGKILL');
+  }
+
+  /** Lets it close its cache; a process with something left open would never end. */
+  async end(): Promise<void> {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
+    const exited = once(this.child, 'exit');
+    this.child.send('end');
+    await exited;
+  }
+}
+
+/** Runs one worker per plan at the same time; gives their reports in order. */
+export async function runTogether(
+  compiled: Compiled,
+  plans: readonly WorkerPlan[],
+): Promise<Report[]> {
+  const workers = await Promise.all(plans.map((plan) => Worker.start(compiled, plan)));
+  try {
+    return await Promise.all(workers.map((worker) => worker.go()));
+  } finally {
+    await Promise.all(workers.map((worker) => worker.end()));
+  }
+}
