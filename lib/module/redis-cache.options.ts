@@ -30,7 +30,7 @@ export class MemoryTopologyOptions implements topologies.MemoryTopologyOptions {
   type = 'memory' as const;
 }
 
-/** One Redis server, or one that Sentinel finds. Exactly one of `url`, `redis` and `client` says which. */
+/** One Redis server, or one that Sentinel finds: by `url`, by `redis` or by both, or by a `client`; else the local one. */
 export class SingleTopologyOptions implements topologies.SingleTopologyOptions {
   @IsOneOf('single')
   type = 'single' as const;

@@ -47,15 +47,15 @@ function collect(errors: ValidationError[], path: string, problems: OptionProble
   }
 }
 
-/** What is wrong only together: two servers named at once, or none; several connections of one client. */
+/** What is wrong only together: a client that exists beside options to make one; several connections of one client. */
 function checkServer(topology: TopologyOptions, problems: OptionProblem[]): void {
   if (topology.type !== 'single') return;
-  const named = (['url', 'redis', 'client'] as const).filter((way) => topology[way] !== undefined);
-  if (named.length !== 1)
+  const idle = (['url', 'redis'] as const).filter((option) => topology[option] !== undefined);
+  if (topology.client && idle.length > 0)
     problems.push({
       path: 'topology',
-      given: named.join(' and ') || 'none of url, redis and client',
-      accepted: 'exactly one of url, redis and client',
+      given: [...idle, 'client'].join(' and '),
+      accepted: 'url and redis, or client, which has its options already',
     });
   if (typeof topology.client === 'object' && topology.connections! > 1)
     problems.push({

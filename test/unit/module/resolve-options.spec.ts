@@ -272,15 +272,25 @@ describe('T12 resolveOptions — topology', () => {
   );
 
   it.each([
-    [{}, 'none of url, redis and client'],
-    [{ url: URL, redis: {} }, 'url and redis'],
     [{ url: URL, client }, 'url and client'],
+    [{ redis: {}, client }, 'redis and client'],
     [{ url: URL, redis: {}, client }, 'url and redis and client'],
   ])('single with %p → which were given', (server, given) => {
     expect(problems({ topology: { type: 'single', ...server } })).toEqual([
-      { path: 'topology', given, accepted: 'exactly one of url, redis and client' },
+      {
+        path: 'topology',
+        given,
+        accepted: 'url and redis, or client, which has its options already',
+      },
     ]);
   });
+
+  it.each([[{}], [{ url: URL }, { redis: {} }], [{ url: URL, redis: { tls: {} } }], [{ client }]])(
+    'single with %p → accepted',
+    (server) => {
+      expect(() => resolveOptions({ topology: { type: 'single', ...server } }, 'x')).not.toThrow();
+    },
+  );
 
   it('several connections of one client → refused, of a function → accepted', () => {
     const topology = { type: 'single', client, connections: 2 };
