@@ -51,7 +51,7 @@ function collect(errors: ValidationError[], path: string, problems: OptionProble
 function checkServer(topology: TopologyOptions, problems: OptionProblem[]): void {
   if (topology.type !== 'single') return;
   const idle = (['url', 'redis'] as const).filter((option) => topology[option] !== undefined);
-  if (topology.client && idle.length > 0)
+  if (topology.client !== undefined && idle.length > 0)
     problems.push({
       path: 'topology',
       given: [...idle, 'client'].join(' and '),
