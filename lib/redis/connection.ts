@@ -102,13 +102,12 @@ export function createPubSubClient(
 }
 
 function fromUrl(url: string, options: RedisOptions): Redis {
-  try {
-    if (/^unix:/i.test(url)) return new Redis({ ...options, ...socketOf(url) });
+  const understood = url
     // The client looks for `rediss://` by letter case, and would go on without TLS.
-    return new Redis(
-      url.replace(/^rediss?:/i, (scheme) => scheme.toLowerCase()),
-      options,
-    );
+    .replace(/^rediss?:/i, (scheme) => scheme.toLowerCase())
+    .replace(/^unix:\/\/(?=\/)/i, '');
+  try {
+    return new Redis(understood, options);
   } catch (error) {
     // Carries the URL, and with it the password.
     if (!['TypeError', 'URIError'].includes((error as Error).name)) throw error;
@@ -120,16 +119,6 @@ function fromUrl(url: string, options: RedisOptions): Redis {
       },
     ]);
   }
-}
-
-function socketOf(url: string): RedisOptions {
-  const { username, password, pathname, searchParams } = new URL(url);
-  return {
-    path: decodeURIComponent(pathname),
-    db: Number(searchParams.get('db') ?? 0),
-    ...(username && { username: decodeURIComponent(username) }),
-    ...(password && { password: decodeURIComponent(password) }),
-  };
 }
 
 /** Passes errors on without their command, the same message at most once in ten seconds. */

@@ -9,8 +9,8 @@ export interface MemoryTopologyOptions {
 export interface SingleTopologyOptions {
   type: 'single';
   /**
-   * `redis://user:password@host:6379/0`, `rediss://…` for TLS, `/path/to.sock` or `unix://user:password@/path/to.sock?db=0`
-   * for a socket. What the URL says goes before `redis`. Default `redis://localhost:6379`.
+   * `redis://user:password@host:6379/0`, `rediss://…` for TLS, `/path/to.sock?username=…&password=…&db=0` for a socket,
+   * also with `unix://` before it. What the URL says goes before `redis`. Default `redis://localhost:6379`.
    */
   url?: string;
   /** Options of the client, before the defaults of this package; `sentinels` and `name` make it Sentinel. */

@@ -15,7 +15,8 @@ export interface Deadline {
  * flight and nothing else. The timer is left to run out when the list empties; it never keeps the process alive.
  *
  * A timer that fires may be late because this process was busy, and then the answer is perhaps already in the socket.
- * Timers run before sockets are read; so what is due is given two turns of the event loop before it expires.
+ * Timers run before sockets are read; so what is due is given two turns of the event loop before it expires, and then
+ * as long as the timer was late, because two turns read no more than a few megabytes.
  */
 export class Deadlines {
   private first: Deadline | undefined;
@@ -50,10 +51,16 @@ export class Deadlines {
     this.armed = true;
     this.clock.setTimer(ms, () => {
       const now = this.clock.monotonic();
-      if (this.first && this.first.dueAt <= now)
-        setImmediate(() => setImmediate(() => this.expireUntil(now)));
-      else this.rearm();
+      const lateMs = this.first ? now - this.first.dueAt : -1;
+      if (lateMs < 0) this.rearm();
+      else setImmediate(() => setImmediate(() => this.expireLater(now, lateMs)));
     });
+  }
+
+  private expireLater(dueBy: number, lateMs: number): void {
+    // Timers are seldom on time to the millisecond.
+    if (lateMs < 2 || !this.first || this.first.dueAt > dueBy) this.expireUntil(dueBy);
+    else this.clock.setTimer(lateMs, () => this.expireUntil(dueBy));
   }
 
   private rearm(): void {
@@ -61,8 +68,8 @@ export class Deadlines {
     if (this.first) this.arm(Math.max(1, this.first.dueAt - this.clock.monotonic()));
   }
 
-  private expireUntil(now: number): void {
-    for (let due = this.first; due && due.dueAt <= now; due = this.first) {
+  private expireUntil(dueBy: number): void {
+    for (let due = this.first; due && due.dueAt <= dueBy; due = this.first) {
       this.clear(due);
       due.expire();
     }

@@ -1,0 +1,93 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { runScript } from '../../../lib/redis/script-runner.js';
+import { defineScript } from '../../../lib/redis/script.js';
+import type { TestServer } from '../../support/server.js';
+import { startServer } from '../../support/start-server.js';
+
+const echo = defineScript({
+  name: 'echo',
+  args: ['second', 'first'],
+  replies: ['nothing', 'both'],
+  lua: `
+if first == '' then return NOTHING end
+return { BOTH, key, first, second, #second }
+`,
+});
+const EVERY_BYTE = Buffer.from([...Array(256).keys()]);
+
+describe('runScript', () => {
+  let server: TestServer;
+  let client: Redis;
+
+  beforeAll(async () => {
+    server = await startServer();
+    client = new Redis(server.url);
+  });
+  afterAll(async () => {
+    client.disconnect();
+    await server.stop();
+  });
+
+  const calls = async (command: string): Promise<number> => {
+    const stats = await client.info('commandstats');
+    return Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(stats)?.[1] ?? 0);
+  };
+
+  it('arguments by name, in any order → the reply by name, every byte kept', async () => {
+    const answer = await runScript(client, echo, 'ключ\0\r\n', { first: 1.5, second: EVERY_BYTE });
+    expect(answer.reply).toBe('both');
+    expect(answer.details).toEqual([
+      Buffer.from('ключ\0\r\n'),
+      Buffer.from('1.5'),
+      EVERY_BYTE,
+      256,
+    ]);
+  });
+
+  it('a reply without details → the name alone', async () => {
+    const answer = await runScript(client, echo, 'k', { first: '', second: '' });
+    expect(answer).toEqual({ reply: 'nothing', details: [] });
+  });
+
+  it('R8 the server has forgotten the script → its text is sent once, then the hash again', async () => {
+    await client.script('FLUSH');
+    const before = await calls('eval');
+    for (let i = 0; i < 3; i++) await runScript(client, echo, 'k', { first: 'x', second: '' });
+    expect((await calls('eval')) - before).toBe(1);
+  });
+
+  it('a client that gives numbers as text → the same reply', async () => {
+    const other = new Redis(server.url, { stringNumbers: true });
+    expect(await runScript(other, echo, 'k', { first: '', second: '' })).toMatchObject({
+      reply: 'nothing',
+    });
+    other.disconnect();
+  });
+
+  it('a client with auto-pipelining → the same answer', async () => {
+    const other = new Redis(server.url, { enableAutoPipelining: true });
+    const answer = await runScript(other, echo, 'k', { first: 'a', second: EVERY_BYTE });
+    expect(answer.details[2]).toEqual(EVERY_BYTE);
+    other.disconnect();
+  });
+
+  it('the script fails → its error, and no second try', async () => {
+    const broken = defineScript({
+      name: 'broken',
+      args: [],
+      replies: [],
+      lua: `return redis.call('LPUSH', key)`,
+    });
+    const before = await calls('eval');
+    await expect(runScript(client, broken, 'k', {})).rejects.toThrow(/wrong number of arg/i);
+    expect((await calls('eval')) - before).toBe(1);
+  });
+
+  it('an answer that has no name → an error that names the script', async () => {
+    const odd = defineScript({ name: 'odd', args: [], replies: ['one'], lua: 'return 7' });
+    await expect(runScript(client, odd, 'k', {})).rejects.toThrow(
+      'script odd gave an unknown answer',
+    );
+  });
+});
