@@ -61,8 +61,10 @@ describe(`the history of ${PROCESSES} processes`, () => {
       expect(reports.flatMap((report) => report.errors)).toEqual([]);
       expect(violationsOf(reports).slice(0, 3)).toEqual([]);
       expect(Math.min(...reports.map((report) => report.evicts.length))).toBeGreaterThan(10);
-      if (more.writes === undefined && !more.options)
-        expect(surplusLoads(reports, more.keys ?? 4)).toBeLessThanOrEqual(0);
+      // A lost lease, and a read under a barrier, are further reasons for a load.
+      const everyLoadHasItsEvict = !more.options && !more.writes;
+      const surplus = everyLoadHasItsEvict ? surplusLoads(reports, more.keys ?? 4) : 0;
+      expect(surplus).toBeLessThanOrEqual(0);
     },
     RUN_MS + 20_000,
   );
