@@ -31,8 +31,15 @@ async function start({ port, redisUrl }: Settings): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => void app.close());
 
   const address = app.getHttpServer().address() as AddressInfo;
-  const cache = redisUrl ? `single, Redis at ${new URL(redisUrl).host}` : 'memory';
+  const cache = redisUrl ? `single, Redis at ${placeOf(redisUrl)}` : 'memory';
   console.log(`City search: http://localhost:${address.port} (cache topology: ${cache})`);
+}
+
+/** Host and port, or the socket's path; never the password. */
+function placeOf(redisUrl: string): string {
+  if (!URL.canParse(redisUrl)) return redisUrl;
+  const { host, pathname } = new URL(redisUrl);
+  return host || pathname;
 }
 
 /** A port in use is said at once, not when the cities are loaded. */
