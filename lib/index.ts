@@ -1,6 +1,7 @@
 export { CacheService } from './cache/cache.service.js';
 export type { LoadOptions, SetOptions } from './cache/entry.options.js';
 export type { LoadContext } from './cache/read/load.js';
+export type { WriteContext } from './cache/write/write-barrier.js';
 export type { Serializer } from './codec/serializer.js';
 export type { Duration } from './common/duration.js';
 export {
@@ -16,17 +17,30 @@ export {
   type OptionProblem,
 } from './common/errors.js';
 export { getCacheToken } from './common/tokens.js';
+export { CacheEvict } from './decorators/cache-evict.decorator.js';
+export { Cacheable } from './decorators/cacheable.decorator.js';
 export { InjectCache } from './decorators/inject-cache.decorator.js';
+export { NoCache } from './decorators/no-cache.decorator.js';
+export { CacheEvictInterceptor } from './http/cache-evict.interceptor.js';
+export { CacheableInterceptor } from './http/cacheable.interceptor.js';
+export type {
+  CacheableHttpOptions,
+  CacheableOptions,
+  CacheEvictOptions,
+} from './http/http.options.js';
 export type { Key, KeyPart } from './keys/encode-key.js';
 export type {
+  CacheRegistration,
   RedisCacheAsyncOptions,
   RedisCacheOptionsFactory,
 } from './module/module-definition.js';
-export { RedisCacheOptions } from './module/redis-cache.options.js';
+export {
+  LeaseOptions,
+  MemoryTopologyOptions,
+  RedisCacheOptions,
+  SingleTopologyOptions,
+  TimeoutOptions,
+  type TopologyOptions,
+} from './module/redis-cache.options.js';
 export type { CacheErrorEvent } from './observe/reporter.js';
 export { RedisCacheModule } from './redis-cache.module.js';
-export type {
-  MemoryTopologyOptions,
-  SingleTopologyOptions,
-  TopologyOptions,
-} from './redis/topology.options.js';
