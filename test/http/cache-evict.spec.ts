@@ -12,7 +12,7 @@ import {
   type ExecutionContext,
   type INestApplication,
 } from '@nestjs/common';
-import { concat, defer, from, tap, timer } from 'rxjs';
+import { concat, defer, from, take, tap, timer } from 'rxjs';
 import { engineOf } from '../../lib/cache/cache.service.js';
 import { CacheEvictError } from '../../lib/common/errors.js';
 import { CacheEvict } from '../../lib/decorators/cache-evict.decorator.js';
@@ -98,6 +98,15 @@ class CatsController {
   events() {
     const second = defer(() => [{ data: 2 }]).pipe(tap(() => steps.push('second is made')));
     return concat(from([{ data: 1 }]), second);
+  }
+}
+
+@Controller('cats-lost')
+class LostController {
+  @Post()
+  @CacheEvict({ key: 'cat:1', cache: 'reports' })
+  change() {
+    steps.push('changed');
   }
 }
 
@@ -187,6 +196,22 @@ describe.each(PLATFORMS)('@CacheEvict on %s', (platform) => {
     watch(app);
     await post(app, '/observable');
     expect(steps).toEqual(['last value', 'completed', 'evict cat:1']);
+  });
+
+  it('P9 an interceptor further out takes the first value → evicted all the same, before the response', async () => {
+    const configure = (app: INestApplication) =>
+      app.useGlobalInterceptors({ intercept: (_, next) => next.handle().pipe(take(1)) });
+    const app = await startApp(platform, { controllers }, { configure });
+    await app.send('/cats/1');
+    await put(app, 'Kit');
+    expect((await app.send('/cats/1')).json().name).toBe('Kit');
+  });
+
+  it('P9 no cache of that name → 500 before the handler runs', async () => {
+    const app = await startApp(platform, { controllers: [LostController] });
+    expect((await post(app, '-lost')).status).toBe(500);
+    expect(app.log.join()).toMatch(/@CacheEvict on LostController\.change[\s\S]*'reports'/);
+    expect(steps).toEqual([]);
   });
 
   it('P9 events → are not held back', async () => {

@@ -5,6 +5,7 @@ import {
   Get,
   Header,
   Headers,
+  Head,
   HttpCode,
   Param,
   Post,
@@ -13,6 +14,7 @@ import {
   VersioningType,
   type ExecutionContext,
 } from '@nestjs/common';
+import { engineOf } from '../../lib/cache/cache.service.js';
 import { Cacheable } from '../../lib/decorators/cacheable.decorator.js';
 import { Gate } from '../support/gate.js';
 import { waitFor } from '../support/wait-for.js';
@@ -117,6 +119,37 @@ class CatsController {
   })
   conditional(@Query() query: object) {
     return count({ query });
+  }
+
+  @Head('headed')
+  @Cacheable()
+  head() {
+    runs += 1;
+    return 'of HEAD';
+  }
+
+  @Get('headed')
+  @Cacheable()
+  headed() {
+    return count({});
+  }
+
+  @Get('rewritten/:variant')
+  @Cacheable()
+  rewritten(@Param('variant') variant: string) {
+    return count({ variant });
+  }
+
+  @Get('slow')
+  @Cacheable({ key: 'slow' })
+  async slow() {
+    return count({});
+  }
+
+  @Get('cors')
+  @Cacheable({ key: 'cors:{headers.accept-language}' })
+  cors() {
+    return count({});
   }
 
   @Get('forced')
@@ -230,6 +263,52 @@ describe.each(PLATFORMS)('@Cacheable on %s', (platform) => {
     expect(await verdict('/api/tenant', { host: 'a.test' })).toBe('MISS');
     expect(await verdict('/api/tenant', { host: 'b.test' })).toBe('MISS');
     expect(await verdict('/api/tenant', { host: 'b.test' })).toBe('HIT');
+  });
+
+  it('P1 a HEAD handler of its own → an entry of its own', async () => {
+    const { send } = await start();
+    await send('/cats/headed', { method: 'HEAD' });
+    expect((await send('/cats/headed')).json()).toEqual({ run: 2 });
+  });
+
+  it('P1 CORS says Vary: Origin → stored, and Vary says both on a hit', async () => {
+    const { send } = await startApp(
+      platform,
+      { controllers },
+      { configure: (app) => app.enableCors({ origin: ['http://a.test', 'http://b.test'] }) },
+    );
+    const from = (origin: string) =>
+      send('/cats/cors', { headers: { origin, 'accept-language': 'de' } });
+    await from('http://a.test');
+    const { headers } = await from('http://b.test');
+    expect(headers).toMatchObject({
+      'x-cache': 'HIT',
+      'access-control-allow-origin': 'http://b.test',
+    });
+    expect(headers.vary?.toLowerCase().split(', ').sort()).toEqual(['accept-language', 'origin']);
+  });
+
+  it('loaderTimeout passes → the request gets its answer, which is not stored', async () => {
+    const { send } = await startApp(platform, { controllers }, { options: { loaderTimeout: 20 } });
+    door = new Gate();
+    const slow = send('/cats/slow');
+    await door.arrived();
+    // Comes while the first one is at work; it is told that the load has failed, and runs the handler itself.
+    const other = send('/cats/slow');
+    await door.arrived(2);
+    door.open();
+    expect((await slow).json()).toEqual({ run: 1 });
+    expect((await other).json()).toEqual({ run: 2 });
+    expect((await slow).headers['cache-status']).toBe('nestjs-redis-cache; fwd=miss');
+  });
+
+  it('the stored bytes are no response → a miss, replaced', async () => {
+    const { send, verdict, cache } = await start();
+    const engine = engineOf(cache)!;
+    const key = engine.keySpace().entry('cat:7');
+    await engine.loadHttp(key, async () => Buffer.from('garbage'), {});
+    expect((await send('/cats/by-template/7')).json().run).toBe(1);
+    expect(await verdict('/cats/by-template/7')).toBe('HIT');
   });
 
   it('P1 URL version — two versions of one handler → an entry each', async () => {
@@ -419,3 +498,25 @@ class LostController {
     return count({});
   }
 }
+
+describe('rewritten URLs, on express', () => {
+  it('P1 middleware rewrites one URL to two → an entry each', async () => {
+    const { send } = await startApp(
+      'express',
+      { controllers: [CatsController] },
+      {
+        configure: (app) =>
+          app.use((request: any, _: unknown, next: () => void) => {
+            request.url = `/cats/rewritten/${request.headers['x-variant']}`;
+            next();
+          }),
+      },
+    );
+    for (const variant of ['a', 'b'])
+      expect((await send('/cats/any', { headers: { 'x-variant': variant } })).json()).toMatchObject(
+        {
+          variant,
+        },
+      );
+  });
+});

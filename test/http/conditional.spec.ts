@@ -59,6 +59,14 @@ class EtagController {
     return { url: '/there', statusCode: 301 };
   }
 
+  @Get('described')
+  @Cacheable({ http: { headers: ['x-total'] } })
+  described(@Res({ passthrough: true }) response: any) {
+    response.header('x-total', '17');
+    response.header('content-language', 'en');
+    return { run: ++runs };
+  }
+
   @Get('upstream')
   @Cacheable()
   upstream(@Res({ passthrough: true }) response: any) {
@@ -111,6 +119,19 @@ describe.each(PLATFORMS)('validators and freshness on %s', (platform) => {
     expect([other.status, other.json()]).toEqual([200, { answer: 42, text: 'ü' }]);
     const head = await send('/etag', { method: 'HEAD', headers: { 'if-none-match': etag } });
     expect(head.status).toBe(304);
+  });
+
+  it('P5 304 from the cache → validators only, not what describes the body', async () => {
+    const { send } = await start();
+    const { etag } = (await send('/etag/described')).headers;
+    const known = await send('/etag/described', { headers: { 'if-none-match': etag } });
+    expect([known.status, known.headers.etag]).toEqual([304, etag]);
+    expect(known.headers).not.toHaveProperty('x-total');
+    expect(known.headers).not.toHaveProperty('content-language');
+    expect((await send('/etag/described')).headers).toMatchObject({
+      'x-total': '17',
+      'content-language': 'en',
+    });
   });
 
   it('P5 304 — an interceptor further out maps the value → it still gets one', async () => {

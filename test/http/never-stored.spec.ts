@@ -12,6 +12,7 @@ import {
   UseInterceptors,
   ClassSerializerInterceptor,
 } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
 import { Exclude } from 'class-transformer';
 import { Readable } from 'node:stream';
 import { concat, from, of, timer } from 'rxjs';
@@ -133,6 +134,19 @@ class NeverController {
     return header(response, 'Vary', 'Accept-Encoding, Accept-Language');
   }
 
+  @Get('vary-origin')
+  @Cacheable()
+  varyOrigin(@Res({ passthrough: true }) response: any) {
+    return header(response, 'Vary', 'Origin');
+  }
+
+  @Get('sent')
+  @Cacheable()
+  sent(@Res({ passthrough: true }) response: any) {
+    response.send({ run: ++runs });
+    return { run: runs };
+  }
+
   @Get('status')
   @Cacheable()
   status(@Res({ passthrough: true }) response: any) {
@@ -211,6 +225,16 @@ class NeverController {
   }
 }
 
+@Controller('plain-user')
+class PlainUserController {
+  @Get()
+  @Cacheable()
+  find() {
+    runs += 1;
+    return new User();
+  }
+}
+
 beforeEach(() => {
   runs = 0;
   door = undefined;
@@ -236,6 +260,8 @@ describe.each(PLATFORMS)('never stored, on %s', (platform) => {
     ['s-maxage', 's-maxage'],
     ['vary-all', 'vary'],
     ['vary', 'vary'],
+    ['vary-origin', 'vary'],
+    ['sent', undefined],
     ['status', 'status'],
     ['part', 'status'],
     ['undefined', 'no-json'],
@@ -277,6 +303,20 @@ describe.each(PLATFORMS)('never stored, on %s', (platform) => {
       expect(runs).toBe(path === 'user' ? 1 : 2);
     },
   );
+
+  it('user, a global ClassSerializerInterceptor → @Exclude holds on every request', async () => {
+    const { send } = await startApp(
+      platform,
+      { controllers: [PlainUserController] },
+      {
+        configure: (app) =>
+          app.useGlobalInterceptors(new ClassSerializerInterceptor(app.get(Reflector))),
+      },
+    );
+    for (const reply of [await send('/plain-user'), await send('/plain-user')])
+      expect(reply.text).toBe('{"name":"Ada"}');
+    expect(runs).toBe(2);
+  });
 
   it.each([
     ['joined', 200],
