@@ -47,7 +47,7 @@ describe('ReadBatcher', () => {
 
   it('callers several promises away from each other in one tick → one MGET', async () => {
     const callers = Array.from({ length: 6 }, async (_, hops) => {
-      for (let i = 0; i < hops * 3; i++) await null;
+      for (let i = 0; i < hops * 3; i++) await Promise.resolve();
       return text(await batcher.read(`k${hops}`));
     });
     expect(await Promise.all(callers)).toEqual([0, 1, 2, 3, 4, 5].map((i) => `value ${i}`));
