@@ -285,7 +285,7 @@ describe('T12 resolveOptions — topology', () => {
     ]);
   });
 
-  it.each([[{}], [{ url: URL }, { redis: {} }], [{ url: URL, redis: { tls: {} } }], [{ client }]])(
+  it.each([[{}], [{ url: URL }], [{ redis: {} }], [{ url: URL, redis: { tls: {} } }], [{ client }]])(
     'single with %p → accepted',
     (server) => {
       expect(() => resolveOptions({ topology: { type: 'single', ...server } }, 'x')).not.toThrow();
