@@ -13,10 +13,12 @@ export {
   CacheSerializationError,
   CacheTimeoutError,
   isCacheError,
+  LockLostError,
+  LockTimeoutError,
   type CacheErrorCode,
   type OptionProblem,
 } from './common/errors.js';
-export { getCacheToken } from './common/tokens.js';
+export { getCacheToken, getLockToken } from './common/tokens.js';
 export { CacheEvict } from './decorators/cache-evict.decorator.js';
 export { Cacheable } from './decorators/cacheable.decorator.js';
 export { InjectCache } from './decorators/inject-cache.decorator.js';
@@ -29,6 +31,9 @@ export type {
   CacheEvictOptions,
 } from './http/http.options.js';
 export type { Key, KeyPart } from './keys/encode-key.js';
+export type { Lock } from './locks/held-lock.js';
+export type { LockOptions } from './locks/lock.options.js';
+export { LockProvider, type LockNames } from './locks/lock.provider.js';
 export type {
   CacheRegistration,
   RedisCacheAsyncOptions,

@@ -20,6 +20,10 @@ export type CacheErrorCode =
   | 'ERR_CACHE_EVICT'
   /** A loader asked for the very key that it is loading. */
   | 'ERR_CACHE_NESTED_LOAD'
+  /** A lock was held by others for longer than the caller wanted to wait. */
+  | 'ERR_CACHE_LOCK_TIMEOUT'
+  /** A lock that was held is not any more, and was not given back. */
+  | 'ERR_CACHE_LOCK_LOST'
   /** The cache has been closed. */
   | 'ERR_CACHE_CLOSED';
 
@@ -107,5 +111,19 @@ export class CacheEvictError extends CacheError {
     );
     this.failed = failed;
     if (details && 'result' in details) this.result = details.result;
+  }
+}
+
+/** A lock was held by others until the caller's `wait` was over; nothing is held. */
+export class LockTimeoutError extends CacheError {
+  constructor(message: string, details?: CacheErrorDetails) {
+    super('ERR_CACHE_LOCK_TIMEOUT', message, details);
+  }
+}
+
+/** The reason of a lock's `signal`: somebody else may hold it from now on. */
+export class LockLostError extends CacheError {
+  constructor(message: string, details?: CacheErrorDetails) {
+    super('ERR_CACHE_LOCK_LOST', message, details);
   }
 }

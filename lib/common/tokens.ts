@@ -14,3 +14,8 @@ export function getCacheToken(name: string = DEFAULT_CACHE): symbol {
 export function getCacheOptionsToken(name: string = DEFAULT_CACHE): symbol {
   return Symbol.for(`nestjs-redis-cache.options:${name}`);
 }
+
+/** The `LockProvider` of the cache of that name; that of the unnamed one is injected by its class as well. */
+export function getLockToken(name: string = DEFAULT_CACHE): symbol {
+  return Symbol.for(`nestjs-redis-cache.locks:${name}`);
+}

@@ -60,6 +60,9 @@ export class KeySpace {
 /** Where the lease of a refresh lies, while the entry itself keeps its value. A path holds no `:`, so the first one ends it. */
 export const refreshKeyOf = (key: EntryKey): string => key.redisKey.replace(':', ':r');
 
+/** Where the lock of that name lies; it has nothing to do with an entry of the same name. */
+export const lockKeyOf = (key: EntryKey): string => key.redisKey.replace(':', ':l');
+
 function assertName(name: unknown): void {
   if (typeof name === 'string' && NAME.test(name)) return;
   const given =

@@ -3,6 +3,10 @@ import { CacheService } from '../cache/cache.service.js';
 import { Codec } from '../codec/codec.js';
 import { systemClock, type Clock } from '../common/clock.js';
 import { IdSource } from '../common/ids.js';
+import { wakeOf, type LockStore } from '../locks/lock-store.js';
+import { LockProvider } from '../locks/lock.provider.js';
+import { MemoryLockStore } from '../locks/memory-lock-store.js';
+import { RedisLockStore } from '../locks/redis-lock-store.js';
 import { RedisBus, type Bus } from '../bus/redis-bus.js';
 import { Wakeups } from '../bus/wakeups.js';
 import { Reporter, type LogSink } from '../observe/reporter.js';
@@ -18,11 +22,12 @@ import type { ResolvedCacheOptions } from './resolved-options.js';
 export interface AssembledCache {
   readonly service: CacheService;
   readonly engine: CacheEngine;
+  readonly locks: LockProvider;
   /** One per shard; none without Redis. */
   readonly buses: readonly Bus[];
   /** Opens the connections; resolves also when Redis cannot be reached. */
   connect(): Promise<void>;
-  /** Waits for running loads (`shutdownTimeout`), then closes own connections. Calling it again gives the same promise. */
+  /** Waits for running loads (`shutdownTimeout`), gives locks back, closes own connections. Calling it again gives the same promise. */
   close(): Promise<void>;
 }
 
@@ -34,6 +39,7 @@ export interface Surroundings {
 
 interface Backend {
   readonly store: EntryStore;
+  readonly lockStore: LockStore;
   readonly buses: readonly Bus[];
   connect(): Promise<void>;
   close(): Promise<void>;
@@ -58,13 +64,21 @@ export function assemble(
     reporter,
     settings: options,
   });
+  const lockParts = { store: backend.lockStore, clock, ids, wakeups, reporter };
+  const locks = new LockProvider(lockParts, engine.keySpace());
+  const close = async (): Promise<void> => {
+    await engine.drain();
+    await locks.close();
+    await backend.close();
+  };
   let closing: Promise<void> | undefined;
   return {
     service: new CacheService(engine, engine.keySpace()),
     engine,
+    locks,
     buses: backend.buses,
     connect: () => backend.connect(),
-    close: () => (closing ??= engine.drain().then(() => backend.close())),
+    close: () => (closing ??= close()),
   };
 }
 
@@ -76,8 +90,14 @@ function createBackend(
   const { topology, timeouts, namespace } = options;
   if (topology.type === 'memory') {
     const onWake = (_instance: string, key: string): void => wakeups.wake(key);
-    const store = new MemoryEntryStore({ clock, instance: ids.instance, onWake });
-    return { store, buses: [], connect: async () => undefined, close: async () => undefined };
+    const nothing = async (): Promise<void> => undefined;
+    return {
+      store: new MemoryEntryStore({ clock, instance: ids.instance, onWake }),
+      lockStore: new MemoryLockStore({ clock, onWake: (id, key) => wakeups.wake(wakeOf(key, id)) }),
+      buses: [],
+      connect: nothing,
+      close: nothing,
+    };
   }
   const redis = new SingleTopology(topology, {
     clock,
@@ -102,6 +122,7 @@ function createBackend(
   const buses = redis.shards().map(createBus);
   return {
     store,
+    lockStore: new RedisLockStore(redis, { wakePrefix, guard }),
     buses,
     // Nobody waits for the bus: without it waiters are woken by timers.
     connect: () => {

@@ -1,7 +1,13 @@
 import { Logger, type InjectionToken, type Provider } from '@nestjs/common';
 
 import { CacheService } from '../cache/cache.service.js';
-import { DEFAULT_CACHE, getCacheOptionsToken, getCacheToken } from '../common/tokens.js';
+import {
+  DEFAULT_CACHE,
+  getCacheOptionsToken,
+  getCacheToken,
+  getLockToken,
+} from '../common/tokens.js';
+import { LockProvider } from '../locks/lock.provider.js';
 import { assemble, type AssembledCache } from './assemble.js';
 import { CacheLifecycle } from './lifecycle.js';
 import { resolveOptions } from './resolve-options.js';
@@ -10,6 +16,12 @@ import type { ResolvedCacheOptions } from './resolved-options.js';
 /** What the application gave, unchecked. This token and the next are private to each registration of the module. */
 export const GIVEN_OPTIONS = Symbol('nestjs-redis-cache.given-options');
 const ASSEMBLED_CACHE = Symbol('nestjs-redis-cache.assembled-cache');
+
+/** Aliases, so that a test which overrides a class has replaced it for everybody. */
+const ALIASES: Provider[] = [
+  { provide: getCacheToken(), useExisting: CacheService },
+  { provide: getLockToken(), useExisting: LockProvider },
+];
 
 /**
  * The providers of one registration: given options, checked options, cache, and who opens and closes it. Making them
@@ -36,18 +48,23 @@ export function cacheProviders(name: string): Provider[] {
       inject: [ASSEMBLED_CACHE, optionsToken],
     },
     {
-      provide: exportedTokens(name)[0]!,
+      provide: name === DEFAULT_CACHE ? CacheService : getCacheToken(name),
       useFactory: (cache: AssembledCache) => cache.service,
       inject: [ASSEMBLED_CACHE],
     },
-    // An alias, so that a test which overrides CacheService has replaced the cache for everybody.
-    ...(name === DEFAULT_CACHE ? [{ provide: getCacheToken(), useExisting: CacheService }] : []),
+    {
+      provide: name === DEFAULT_CACHE ? LockProvider : getLockToken(name),
+      useFactory: (cache: AssembledCache) => cache.locks,
+      inject: [ASSEMBLED_CACHE],
+    },
+    ...(name === DEFAULT_CACHE ? ALIASES : []),
   ];
 }
 
-/** Only the unnamed cache is `CacheService`; a named one would otherwise take its place where both are global. */
+/** Only the unnamed cache has the class tokens; a named one would otherwise take its place where both are global. */
 export function exportedTokens(name: string): InjectionToken[] {
-  return name === DEFAULT_CACHE ? [CacheService, getCacheToken()] : [getCacheToken(name)];
+  const own = [getCacheToken(name), getLockToken(name)];
+  return name === DEFAULT_CACHE ? [CacheService, LockProvider, ...own] : own;
 }
 
 export function describeCache(name: string): string {
