@@ -3,11 +3,14 @@ import { Deadlines, type Deadline } from '../resilience/deadlines.js';
 
 export interface HeartbeatOptions {
   clock: Clock;
-  /** Sends a beat on its way; it may never arrive, and must not throw. */
-  send: (beat: number) => void;
+  /** Publishes a beat; it may never arrive, and this must not throw. */
+  send: (beat: string) => void;
   /** No beat has come back in time; the heartbeat has stopped. */
   onSilence: () => void;
 }
+
+/** What beats begin with; a Redis key begins with its namespace, which cannot have this in it. */
+export const BEAT = '!';
 
 const BEAT_MS = 1_000;
 /** The first beats follow each other faster: after 50, 100, 200 ms and so on. */
@@ -24,7 +27,7 @@ const PROOF_MS = 3_000;
  * are remembered.
  */
 export class Heartbeat {
-  private readonly proofs = new Map<number, Deadline>();
+  private readonly proofs = new Map<string, Deadline>();
   private readonly deadlines: Deadlines;
   private timer: TimerHandle;
   /** Numbers are never used again, so a late beat of an earlier connection proves nothing about this one. */
@@ -46,7 +49,7 @@ export class Heartbeat {
   }
 
   /** True if it is a beat of ours that still proves something. */
-  heard(beat: number): boolean {
+  heard(beat: string): boolean {
     if (!this.proofs.has(beat)) return false;
     for (const [earlier, deadline] of this.proofs) {
       if (earlier === beat) break;
@@ -58,14 +61,14 @@ export class Heartbeat {
 
   private beat(pauseMs: number): void {
     const { clock, send, onSilence } = this.options;
-    const number = this.next++;
+    const beat = `${BEAT}${this.next++}`;
     const silence = this.deadlines.set(() => {
-      this.proofs.delete(number);
+      this.proofs.delete(beat);
       this.stop();
       onSilence();
     });
-    this.proofs.set(number, silence);
+    this.proofs.set(beat, silence);
     this.timer = clock.setTimer(pauseMs, () => this.beat(Math.min(2 * pauseMs, BEAT_MS)));
-    send(number);
+    send(beat);
   }
 }

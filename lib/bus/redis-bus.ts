@@ -4,7 +4,7 @@ import { reportOnce } from '../redis/connection.js';
 import { Subscriber } from '../redis/subscriber.js';
 import type { Shard } from '../redis/topology.js';
 import type { CallGuard } from '../resilience/call-guard.js';
-import { Heartbeat } from './heartbeat.js';
+import { BEAT, Heartbeat } from './heartbeat.js';
 import type { Wakeups } from './wakeups.js';
 
 /** Messages from other processes, as far as they can be relied upon. */
@@ -40,8 +40,6 @@ export interface RedisBusOptions {
   onError: (operation: 'subscribe' | 'heartbeat', error: Error) => void;
 }
 
-/** What a heartbeat begins with; a key begins with its namespace, which cannot have this in it. */
-const BEAT = '!';
 /** Namespaces and an encoded key are far shorter. */
 const MAX_MESSAGE_BYTES = 4_096;
 /** An answer that took longer says too little about the time. */
@@ -98,11 +96,11 @@ export class RedisBus implements Bus {
   private hear(message: Buffer): void {
     const text = message.length > MAX_MESSAGE_BYTES ? '' : message.toString();
     if (text.startsWith(this.options.namespace)) this.options.wakeups.wake(text);
-    else if (text.startsWith(BEAT)) this.hearBeat(Number(text.slice(BEAT.length)));
+    else if (text.startsWith(BEAT)) this.hearBeat(text);
     else this.malformed++;
   }
 
-  private hearBeat(beat: number): void {
+  private hearBeat(beat: string): void {
     if (!this.heartbeat.heard(beat) || this.live) return;
     this.live = true;
     this.options.onLive?.();
@@ -117,11 +115,11 @@ export class RedisBus implements Bus {
     this.options.wakeups.wakeAll();
   }
 
-  private async send(beat: number): Promise<void> {
+  private async send(beat: string): Promise<void> {
     const { shard, channel, guard } = this.options;
     // A client of the application might keep it for an hour and send it then.
     if (shard.client.status !== 'ready') return;
-    const publish = (): Promise<number> => shard.client.publish(channel, `${BEAT}${beat}`);
+    const publish = (): Promise<number> => shard.client.publish(channel, beat);
     try {
       await Promise.all([
         guard.run('write', 'heartbeat', publish, shard.name),
