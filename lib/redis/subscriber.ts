@@ -56,7 +56,7 @@ export class Subscriber {
 
   /** Gives up a connection that is not to be trusted, and makes another. */
   reset(): void {
-    if (this.client) this.lose(this.client);
+    if (this.client) this.lose();
   }
 
   /** Ends in whatever state it is, and leaves no handle behind. May be called twice. */
@@ -67,40 +67,24 @@ export class Subscriber {
   private connect(): void {
     const client = this.options.createClient();
     this.client = client;
-    const onlyNow =
-      <Args extends unknown[]>(step: (...args: Args) => void) =>
-      (...args: Args): void => {
+    const on = <Args extends unknown[]>(event: string, step: (...args: Args) => void): void =>
+      void client.on(event, (...args: Args) => {
         if (this.client === client) step(...args);
-      };
-    client.on('error', onlyNow(this.report));
+      });
+    on('error', this.report);
     // Until here the client keeps to the connect timeout by itself, for each Sentinel that it asks.
-    client.on(
-      'connect',
-      onlyNow(() => this.expectAnswer(client, 'The handshake')),
-    );
-    client.on(
-      'ready',
-      onlyNow(() => void this.subscribe(client)),
-    );
-    client.on(
-      'close',
-      onlyNow(() => this.lose(client)),
-    );
-    client.on(
-      'end',
-      onlyNow(() => this.lose(client)),
-    );
-    client.on(
-      'messageBuffer',
-      onlyNow((channel: Buffer, message: Buffer) =>
-        this.options.onMessage(channel.toString(), message),
-      ),
+    on('connect', () => this.expectAnswer('The handshake'));
+    on('ready', () => void this.subscribe(client));
+    on('close', () => this.lose());
+    on('end', () => this.lose());
+    on('messageBuffer', (channel: Buffer, message: Buffer) =>
+      this.options.onMessage(channel.toString(), message),
     );
     client.connect().catch(() => undefined);
   }
 
   private async subscribe(client: Redis): Promise<void> {
-    this.expectAnswer(client, 'SUBSCRIBE');
+    this.expectAnswer('SUBSCRIBE');
     try {
       await client.subscribe(...this.options.channels);
     } catch (error) {
@@ -117,15 +101,15 @@ export class Subscriber {
     this.options.onLive();
   }
 
-  private expectAnswer(client: Redis, to: string): void {
+  private expectAnswer(to: string): void {
     const { answerMs } = this.options;
     this.after(answerMs, () => {
       this.report(new Error(`${to} was not answered within ${answerMs} ms`));
-      this.lose(client);
+      this.lose();
     });
   }
 
-  private lose(client: Redis): void {
+  private lose(): void {
     void this.abandon();
     if (this.closing) return;
     this.after(this.pauseMs('lost'), () => this.connect());

@@ -26,7 +26,7 @@ const ANSWER_MS = 300;
 
 function listen(
   redis: RedisOptions & { url?: string },
-  { channels = ['c'], onClient = (_: Redis): void => undefined } = {},
+  { channels = ['c'], onClient }: { channels?: string[]; onClient?: (client: Redis) => void } = {},
 ): Listening {
   const { url, ...options } = redis;
   const like = createConnection(
@@ -41,13 +41,13 @@ function listen(
     createClient: () => {
       const client = createPubSubClient(like, { connectTimeoutMs: ANSWER_MS });
       lists.clients.push(client);
-      onClient(client);
+      onClient?.(client);
       return client;
     },
     channels,
     clock: systemClock,
     answerMs: ANSWER_MS,
-    onMessage: (channel, message) => lists.messages.push(`${channel} ${message}`),
+    onMessage: (channel, message) => lists.messages.push(`${channel} ${message.toString()}`),
     onLive: () => lists.changes.push('live'),
     onDown: () => lists.changes.push('down'),
     onError: ({ message }) => lists.errors.push(message),
@@ -285,15 +285,14 @@ describe('Subscriber', () => {
       const sentinel = await FakeSentinel.start(server);
       const nextAdmin = new Redis(next.url);
       try {
-        const { subscriber, messages } = await startLive({
+        const { changes, messages } = await startLive({
           sentinels: [{ host: '127.0.0.1', port: await freePort() }, sentinel.address],
           name: 'main',
         });
         expect(await subscribers()).toBe(1);
         sentinel.master = next;
         await admin.client('KILL', 'TYPE', 'PUBSUB');
-        await waitFor(() => !subscriber.live);
-        await waitFor(() => subscriber.live);
+        await waitFor(() => changes.length === 3);
         await nextAdmin.publish('c', 'from the new master');
         await waitFor(() => messages.length > 0);
       } finally {
