@@ -101,6 +101,10 @@ export class MemoryEntryStore implements EntryStore {
     return type === 'V';
   }
 
+  evictMany(keys: readonly string[]): Promise<PromiseSettledResult<boolean>[]> {
+    return Promise.allSettled(keys.map((key) => this.evict(key)));
+  }
+
   async write(key: string, request: WriteRequest): Promise<boolean> {
     const bytes = this.table.get(key);
     const { type, id } = readHead(bytes);

@@ -1,3 +1,9 @@
+import {
+  SILENCE,
+  type Announcement,
+  type Announcer,
+  type InvalidationReason,
+} from '../common/invalidation.js';
 import { ReadBatcher } from '../redis/read-batcher.js';
 import { runScript, type ScriptAnswer } from '../redis/script-runner.js';
 import type { Script, ScriptValue } from '../redis/script.js';
@@ -27,9 +33,14 @@ export interface RedisEntryStoreOptions {
   /** Channel of an instance's wakes, up to its id. The message is the Redis key. */
   wakePrefix: string;
   guard: CallGuard;
+  /** Without one nobody is told of changes. */
+  announcer?: Announcer;
 }
 
 const NOTHING_STORED: StoredBody = { newId: '', body: Buffer.alloc(0), softMs: 0, ttlMs: 0 };
+
+/** Keys in one message about evicts. */
+const TOLD_AT_ONCE = 100;
 
 /** Keys in one MGET. More are no faster, and would let the first wait for the last. */
 const MAX_KEYS = 512;
@@ -77,7 +88,9 @@ export class RedisEntryStore implements EntryStore {
     const { expectId } = request;
     const { wakePrefix } = this.options;
     const values = { expectId, ...storedArgs(request), wakePrefix };
-    return (await this.run('write', fill, key, values)).reply === 'stored';
+    // A load fills what was absent, of which there are no copies; a refresh replaces a value.
+    const told = request.expectId === request.newId ? [] : [key];
+    return (await this.change(fill, key, values, { reason: 'set', keys: told })).reply === 'stored';
   }
 
   async renew(key: string, request: { token: string; leaseMs: number }): Promise<boolean> {
@@ -92,21 +105,38 @@ export class RedisEntryStore implements EntryStore {
     return (await this.run('write', release, key, values)).reply === 'released';
   }
 
-  async evict(key: string): Promise<boolean> {
-    const { wakePrefix } = this.options;
-    return (await this.run('write', evict, key, { wakePrefix })).reply === 'evicted';
+  evict(key: string): Promise<boolean> {
+    return this.evictAndTell(key, [key]);
+  }
+
+  async evictMany(keys: readonly string[]): Promise<PromiseSettledResult<boolean>[]> {
+    const results = new Map<string, PromiseSettledResult<boolean>>();
+    const groups = groupsOf(keys, (key) => this.topology.shardOf(key).client);
+    await Promise.all(
+      groups.map(async (group) => {
+        // The last one tells of all: on one connection it is carried out last. If it fails, nobody was told.
+        const last = group.at(-1)!;
+        const evicts = group.map((key) => this.evictAndTell(key, key === last ? group : []));
+        const settled = await Promise.allSettled(evicts);
+        const told = settled.at(-1)!;
+        group.forEach((key, i) => results.set(key, told.status === 'rejected' ? told : settled[i]!));
+      }),
+    );
+    return keys.map((key) => results.get(key)!);
   }
 
   async write(key: string, request: WriteRequest): Promise<boolean> {
     const { wakePrefix } = this.options;
     const values = { ...storedArgs(request), only: request.only ?? '', wakePrefix };
-    return (await this.run('write', write, key, values)).reply === 'stored';
+    const invalidation = { reason: 'set', keys: [key] } as const;
+    return (await this.change(write, key, values, invalidation)).reply === 'stored';
   }
 
   async barrierBegin(key: string, request: { writer: string; barrierMs: number }): Promise<void> {
     const { wakePrefix } = this.options;
     const barrierMs = wholeMs(request.barrierMs);
-    await this.run('write', barrierBegin, key, { writer: request.writer, barrierMs, wakePrefix });
+    const values = { writer: request.writer, barrierMs, wakePrefix };
+    await this.change(barrierBegin, key, values, { reason: 'evict', keys: [key] });
   }
 
   async barrierRenew(
@@ -123,7 +153,38 @@ export class RedisEntryStore implements EntryStore {
   ): Promise<boolean> {
     const { wakePrefix } = this.options;
     const values = { writer, ...storedArgs(value ?? NOTHING_STORED), wakePrefix };
-    return (await this.run('write', barrierEnd, key, values)).reply === 'stored';
+    const invalidation = { reason: 'evict', keys: [key] } as const;
+    return (await this.change(barrierEnd, key, values, invalidation)).reply === 'stored';
+  }
+
+  private async evictAndTell(key: string, told: readonly string[]): Promise<boolean> {
+    const { wakePrefix } = this.options;
+    const invalidation = { reason: 'evict', keys: told } as const;
+    return (await this.change(evict, key, { wakePrefix }, invalidation)).reply === 'evicted';
+  }
+
+  /** Runs a script that changes an entry, and has it tell other processes which copies are outdated. */
+  private async change<Arg extends string, Reply extends string>(
+    script: Script<Arg | keyof Announcement, Reply>,
+    key: string,
+    values: Record<Arg, ScriptValue>,
+    invalidation: { reason: InvalidationReason; keys: readonly string[] },
+  ): Promise<ScriptAnswer<Reply>> {
+    const { announcer } = this.options;
+    const { client } = this.topology.shardOf(key);
+    const told =
+      announcer && invalidation.keys.length > 0
+        ? announcer.announce(client, invalidation)
+        : SILENCE;
+    try {
+      return await this.run('write', script, key, { ...values, ...told } as Record<
+        Arg | keyof Announcement,
+        ScriptValue
+      >);
+    } catch (error) {
+      if (told !== SILENCE) announcer?.disown(told);
+      throw error;
+    }
   }
 
   private run<Arg extends string, Reply extends string>(
@@ -150,6 +211,23 @@ export class RedisEntryStore implements EntryStore {
     }
     return batcher;
   }
+}
+
+/** Keys of the same connection, at most as many as one message tells of. */
+function groupsOf(keys: readonly string[], connectionOf: (key: string) => unknown): string[][] {
+  const groups: string[][] = [];
+  const open = new Map<unknown, string[]>();
+  for (const key of keys) {
+    const connection = connectionOf(key);
+    let group = open.get(connection);
+    if (!group || group.length === TOLD_AT_ONCE) {
+      group = [];
+      groups.push(group);
+      open.set(connection, group);
+    }
+    group.push(key);
+  }
+  return groups;
 }
 
 function storedArgs({ newId, body, softMs, ttlMs }: StoredBody) {

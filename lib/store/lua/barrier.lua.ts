@@ -1,12 +1,12 @@
 import { defineScript } from '../../redis/script.js';
-import { BARRIER, HEAD, NOW, STORE, TAINT, WAITERS } from './record.lua.js';
+import { ANNOUNCE, BARRIER, HEAD, NOW, STORE, TAINT, WAITERS } from './record.lua.js';
 
 /** A second writer taints the barrier, since nobody knows in which order the two commit; sent twice, it does not. */
 export const barrierBegin = defineScript({
   name: 'barrierBegin',
-  args: ['writer', 'barrierMs', 'wakePrefix'],
+  args: ['writer', 'barrierMs', 'wakePrefix', 'channel', 'message'],
   replies: ['begun'],
-  lua: `${HEAD}${WAITERS}${TAINT}${BARRIER}
+  lua: `${ANNOUNCE}${HEAD}${WAITERS}${TAINT}${BARRIER}
 local kind = head()
 if kind == 'B' then
   if not holds(writer) then
@@ -41,9 +41,9 @@ return RENEWED
  */
 export const barrierEnd = defineScript({
   name: 'barrierEnd',
-  args: ['writer', 'newId', 'body', 'softMs', 'ttlMs', 'wakePrefix'],
+  args: ['writer', 'newId', 'body', 'softMs', 'ttlMs', 'wakePrefix', 'channel', 'message'],
   replies: ['ended', 'stored'],
-  lua: `${HEAD}${WAITERS}${NOW}${STORE}${TAINT}${BARRIER}
+  lua: `${ANNOUNCE}${HEAD}${WAITERS}${NOW}${STORE}${TAINT}${BARRIER}
 local kind, id = head()
 if kind == 'V' and id == newId then return STORED end
 if kind ~= 'B' then

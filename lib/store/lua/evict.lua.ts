@@ -1,12 +1,12 @@
 import { defineScript } from '../../redis/script.js';
-import { HEAD, TAINT, WAITERS } from './record.lua.js';
+import { ANNOUNCE, HEAD, TAINT, WAITERS } from './record.lua.js';
 
 /** Under a barrier there is no value any more; the writer who holds it must not store one either. */
 export const evict = defineScript({
   name: 'evict',
-  args: ['wakePrefix'],
+  args: ['wakePrefix', 'channel', 'message'],
   replies: ['absent', 'evicted'],
-  lua: `${HEAD}${WAITERS}${TAINT}
+  lua: `${ANNOUNCE}${HEAD}${WAITERS}${TAINT}
 local kind = head()
 if kind == 'B' then
   taint()

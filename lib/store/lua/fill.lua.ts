@@ -1,11 +1,11 @@
 import { defineScript } from '../../redis/script.js';
-import { HEAD, NOW, STORE, WAITERS } from './record.lua.js';
+import { ANNOUNCE, HEAD, NOW, STORE, WAITERS } from './record.lua.js';
 
 export const fill = defineScript({
   name: 'fill',
-  args: ['expectId', 'newId', 'body', 'softMs', 'ttlMs', 'wakePrefix'],
+  args: ['expectId', 'newId', 'body', 'softMs', 'ttlMs', 'wakePrefix', 'channel', 'message'],
   replies: ['refused', 'stored'],
-  lua: `${HEAD}${WAITERS}${NOW}${STORE}
+  lua: `${ANNOUNCE}${HEAD}${WAITERS}${NOW}${STORE}
 local kind, id = head()
 if kind == 'V' and id == newId then return STORED end
 if id ~= expectId or (kind ~= 'L' and kind ~= 'V') then return REFUSED end

@@ -35,6 +35,14 @@ local function wake(instances)
 end
 `;
 
+/**
+ * Tells other processes, first of all and whatever comes of the step: a script is one moment to everybody else, a Redis
+ * that refuses to write still publishes, and a number that is never heard looks like a lost message.
+ */
+export const ANNOUNCE = `
+if message ~= '' then redis.pcall('PUBLISH', channel, message) end
+`;
+
 export const NOW = `
 local function now()
   local time = redis.call('TIME')

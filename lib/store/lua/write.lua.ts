@@ -1,12 +1,12 @@
 import { defineScript } from '../../redis/script.js';
-import { HEAD, IS_LIVE, NOW, STORE, TAINT, WAITERS } from './record.lua.js';
+import { ANNOUNCE, HEAD, IS_LIVE, NOW, STORE, TAINT, WAITERS } from './record.lua.js';
 
 /** `only` is compared after the id: sent twice, a write that has stored would else find itself in the way. */
 export const write = defineScript({
   name: 'write',
-  args: ['newId', 'body', 'softMs', 'ttlMs', 'only', 'wakePrefix'],
+  args: ['newId', 'body', 'softMs', 'ttlMs', 'only', 'wakePrefix', 'channel', 'message'],
   replies: ['refused', 'stored'],
-  lua: `${HEAD}${WAITERS}${NOW}${STORE}${IS_LIVE}${TAINT}
+  lua: `${ANNOUNCE}${HEAD}${WAITERS}${NOW}${STORE}${IS_LIVE}${TAINT}
 local kind, id = head()
 if kind == 'B' then
   taint()

@@ -1,0 +1,78 @@
+import type { Announcement, Announcer, Invalidation } from '../common/invalidation.js';
+import type { Clock, TimerHandle } from '../common/clock.js';
+import { encodeMessage } from './message.js';
+
+export interface PublisherOptions {
+  channel: string;
+  instance: string;
+  clock: Clock;
+  /** Publishes a message by itself over that connection; must not throw. */
+  publish: (connection: object, announcement: Announcement) => void;
+}
+
+/** The loss of a connection's last message is noticed after at most twice this. */
+const TAIL_AFTER_MS = 1_000;
+/** Failed commands remembered; of more, every message of ours is taken for news. */
+const MOST_DISOWNED = 10_000;
+
+interface Link {
+  readonly number: number;
+  sequence: number;
+  tail: TimerHandle;
+}
+
+/** Numbers the messages of this process, per connection, and repeats the last number once when a connection falls silent. */
+export class Publisher implements Announcer {
+  private readonly links = new WeakMap<object, Link>();
+  private readonly disowned = new Set<string>();
+  private numbers = 0;
+  private closed = false;
+
+  constructor(private readonly options: PublisherOptions) {}
+
+  announce(connection: object, invalidation: Invalidation): Announcement {
+    const link = this.linkOf(connection);
+    link.sequence++;
+    this.scheduleTail(connection, link);
+    return this.compose(link, invalidation);
+  }
+
+  disown(announcement: Announcement): void {
+    if (this.disowned.size < MOST_DISOWNED) this.disowned.add(announcement.message);
+  }
+
+  /** Whether this process has not taken notice yet of a message that it has sent itself. */
+  isNews(message: string): boolean {
+    return this.disowned.delete(message) || this.disowned.size >= MOST_DISOWNED;
+  }
+
+  close(): void {
+    this.closed = true;
+  }
+
+  private linkOf(connection: object): Link {
+    let link = this.links.get(connection);
+    if (!link)
+      this.links.set(connection, (link = { number: this.numbers++, sequence: 0, tail: undefined }));
+    return link;
+  }
+
+  private compose({ number, sequence }: Link, invalidation?: Invalidation): Announcement {
+    const { channel, instance } = this.options;
+    const origin = { instance, link: number, sequence };
+    return { channel, message: encodeMessage({ origin, invalidation }) };
+  }
+
+  /** One timer at most per connection; it runs on for as long as there is something new to say. */
+  private scheduleTail(connection: object, link: Link): void {
+    if (link.tail !== undefined) return;
+    const { clock, publish } = this.options;
+    const { sequence } = link;
+    link.tail = clock.setTimer(TAIL_AFTER_MS, () => {
+      link.tail = undefined;
+      if (this.closed) return;
+      if (link.sequence === sequence) publish(connection, this.compose(link));
+      else this.scheduleTail(connection, link);
+    });
+  }
+}
