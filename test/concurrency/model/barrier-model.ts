@@ -11,7 +11,18 @@ import type { Weakening } from './weakenings.js';
 import type { RecordOf, World } from './world.js';
 
 const WRITER = {
-  phase: ['idle', 'beginning', 'begun', 'writing', 'written', 'failed', 'ending', 'ended', 'gone'],
+  phase: [
+    'idle',
+    'beginning',
+    'begun',
+    'writing',
+    'written',
+    'failed',
+    'ending',
+    'replacing',
+    'ended',
+    'gone',
+  ],
   /** What it has committed, 0: nothing. */
   version: 2,
   /** It is a writer of the barrier that is at the key. */
@@ -20,6 +31,10 @@ const WRITER = {
   outlived: 'flag',
   /** It gives END the value. */
   gives: 'flag',
+  /** It writes without knowing that its barrier stands. */
+  unanswered: 'flag',
+  /** A command that it does not wait for any more is still on its way. */
+  late: ['nothing', 'BEGIN', 'END'],
 } as const;
 
 type Writer = RecordOf<typeof WRITER>;
@@ -70,7 +85,7 @@ function addWriter(
   });
   step('END sent with its value', 'written', 'ending', () => {
     dropLocally();
-    writer.gives = true;
+    writer.gives = !writer.unanswered || world.weak('givesanyway');
   });
   step('END sent without a value', 'failed', 'ending', dropLocally);
   world.rule(`${name} END executes`, at('ending'), () => {
@@ -78,17 +93,62 @@ function addWriter(
     hooks.evicted(process);
     return entry.barrierEnd(writer);
   });
-  step('END replies', 'ended', 'gone', () => {
+  step('returns', 'ended', 'gone', () => {
     dropLocally();
     promise();
     hooks.evictReturned(process, writer.version);
-    world.clear(writer);
+    forget(writer);
   });
   const runs = (): boolean => ['writing', 'written', 'failed'].includes(writer.phase);
   world.perhaps(`${name} crashes`, runs, () => {
     writer.phase = 'gone';
-    writer.version = 0;
-    writer.outlived = false;
+    forget(writer);
+  });
+}
+
+/** What makes no difference any more once a writer has gone. */
+function forget(writer: Writer): void {
+  writer.outlived = false;
+  writer.unanswered = false;
+  if (writer.late === 'END') return;
+  writer.version = 0;
+  writer.gives = false;
+}
+
+/** Deadlines that pass while a command is under way: the writer goes on, and the command is carried out later or never. */
+function addTimeouts(
+  { world, entry, hooks }: EntryModel,
+  writer: Writer,
+  { name, process }: { name: string; process: number },
+): void {
+  const at = world.phases(writer);
+  const isLate = (command: Writer['late']) => (): boolean => writer.late === command;
+  world.perhaps(`${name} waits no longer for BEGIN`, at('beginning'), () => {
+    writer.phase = 'writing';
+    writer.late = 'BEGIN';
+    writer.outlived = true;
+    writer.unanswered = true;
+  });
+  world.perhaps(`${name} late BEGIN executes`, isLate('BEGIN'), () => {
+    writer.late = 'nothing';
+    entry.barrierBegin(writer);
+    hooks.evicted(process);
+  });
+  world.perhaps(`${name} waits no longer for END, EVICT sent`, at('ending'), () => {
+    writer.phase = 'replacing';
+    writer.late = 'END';
+  });
+  world.rule(`${name} EVICT executes`, at('replacing'), () => {
+    writer.phase = 'ended';
+    entry.evict();
+    hooks.evicted(process);
+  });
+  world.perhaps(`${name} late END executes`, isLate('END'), () => {
+    const result = entry.barrierEnd(writer);
+    hooks.evicted(process);
+    writer.late = 'nothing';
+    if (writer.phase === 'gone') forget(writer);
+    return result;
   });
 }
 
@@ -132,6 +192,8 @@ export interface BarrierCrowd {
   setter?: true;
   /** Each process has an in-process tier. */
   tiers?: true;
+  /** Writers may give up waiting for BEGIN and for END. */
+  timeouts?: true;
 }
 
 export function barrierModel(weak: readonly Weakening[], crowd: BarrierCrowd): World {
@@ -143,9 +205,11 @@ export function barrierModel(weak: readonly Weakening[], crowd: BarrierCrowd): W
   const { world, entry, truth } = model;
   const writers = world.records('barrier', crowd.writers.length, WRITER);
   entry.barrierOf(writers);
-  writers.forEach((writer, i) =>
-    addWriter(model, writer, { name: `writer${i + 1}`, process: crowd.writers[i]! }),
-  );
+  writers.forEach((writer, i) => {
+    const who = { name: `writer${i + 1}`, process: crowd.writers[i]! };
+    addWriter(model, writer, who);
+    if (crowd.timeouts) addTimeouts(model, writer, who);
+  });
   addExpiry(model, writers);
   addEvictors(model, evictors);
   if (crowd.setter) addSetter(model, writers);

@@ -42,7 +42,7 @@ describe('explore', () => {
       ...rule!,
       label: 'falls',
       when: () => world.words.every((word) => (word & 3) === 1),
-      then: () => {
+      run: () => {
         world.violation = { kind: 'stale read', text: 'both were in the middle' };
       },
     });

@@ -38,10 +38,10 @@ export function explore(world: World, options: ExploreOptions = {}): Exploration
     visited.copyTo(state, at);
     copy(state, words);
     let atRest = true;
-    for (const { when, then, optional } of world.rules) {
+    for (const { when, run, optional } of world.rules) {
       if (!when()) continue;
       atRest &&= optional;
-      then();
+      run();
       if (world.violation) return end(traced(world, visited.pathTo(at), canonical));
       visited.add(canonical(words), at);
       copy(state, words);
@@ -96,9 +96,9 @@ function traced(
   const trace: string[] = [];
   const step = (reached: () => boolean): void => {
     const from = words.slice();
-    for (const { label, when, then } of world.rules) {
+    for (const { label, when, run } of world.rules) {
       if (!when()) continue;
-      const detail = then();
+      const detail = run();
       if (reached()) return void trace.push(detail ? `${label}: ${detail}` : label);
       words.set(from);
     }

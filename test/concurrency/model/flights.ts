@@ -31,6 +31,7 @@ export interface FlightParts {
   entry: RedisEntry;
   truth: Truth;
   hooks: ReadHooks;
+  onBegin: (flight: number) => void;
   /** Hears of a flight's end while its record can still be read. */
   onEnd: (flight: number, outcome: Outcome) => void;
 }
@@ -88,7 +89,7 @@ export class Flights {
   }
 
   private addLoad(f: number, name: string): void {
-    const { world, entry, truth, hooks } = this.parts;
+    const { world, entry, truth, hooks, onBegin } = this.parts;
     const flight = this.flights[f]!;
     const at = world.phases(flight);
     const isAcquired = (): boolean => flight.phase === 'acquired' && hooks.acquireComplete(f);
@@ -101,6 +102,7 @@ export class Flights {
     world.rule(`${name} ACQUIRE replies`, isAcquired, () => this.onAcquired(f));
     world.rule(`${name} loader begins`, isGranted, () => {
       flight.phase = 'loading';
+      onBegin(f);
     });
     world.rule(`${name} loader reads the source`, at('loading'), () => {
       flight.phase = 'loaded';

@@ -1,10 +1,18 @@
-import type { Readers } from './readers.js';
+import type { Acquisition } from './redis-entry.js';
+
+/** What the hooks see of the readers, and of the flights that they lead or that run in the background. */
+export interface Callers {
+  readonly processOf: readonly number[];
+  readonly readers: readonly unknown[];
+  readonly loads: { readonly flights: readonly (Acquisition & { readonly phase: string })[] };
+  nameOf(i: number): string;
+}
 
 /** Where an in-process tier, or a tag table, takes part in reads. As it stands here it does not. */
 export class ReadHooks {
-  protected callers!: Readers;
+  protected callers!: Callers;
 
-  attach(callers: Readers): void {
+  attach(callers: Callers): void {
     this.callers = callers;
   }
 

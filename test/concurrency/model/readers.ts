@@ -14,7 +14,8 @@ const READER = {
   since: 2,
   /** That it has joined; while it follows, whose GET. */
   flight: { ref: 'flight' },
-  early: 'flag',
+  /** The last flight of its process whose loader has begun since it came. */
+  before: { ref: 'flight' },
 } as const;
 
 /** The process of each, of so many in each process. */
@@ -35,12 +36,16 @@ export class Readers {
   private readonly parts: FlightParts;
 
   constructor(
-    parts: Omit<FlightParts, 'onEnd'>,
+    parts: Omit<FlightParts, 'onBegin' | 'onEnd'>,
     /** How many of them in each process, and of flights that nobody waits for. */
     { perProcess, background }: { perProcess: readonly number[]; background: readonly number[] },
   ) {
     const { world, entry, hooks } = parts;
-    this.parts = { ...parts, onEnd: (flight, outcome) => this.onEnd(flight, outcome) };
+    this.parts = {
+      ...parts,
+      onBegin: (flight) => this.onBegin(flight),
+      onEnd: (flight, outcome) => this.onEnd(flight, outcome),
+    };
     this.processOf = [perProcess, background].flatMap(processes);
     this.readers = world.records('reader', processes(perProcess).length, READER);
     entry.rememberedBy(this.readers);
@@ -101,10 +106,11 @@ export class Readers {
   /** Forgets everything but when it came. */
   private become(i: number, phase: 'reading' | 'in flight' | 'waits'): void {
     const reader = this.readers[i]!;
-    const { since } = reader;
+    const { since, before } = reader;
     this.parts.world.clear(reader);
     reader.phase = phase;
     reader.since = since;
+    reader.before = before;
   }
 
   private onReply(i: number): string {
@@ -139,33 +145,43 @@ export class Readers {
     if (joined < 0) {
       this.loads.lead(i, load);
       reader.flight = i;
-      reader.early = true;
       return load.refresh ? 'leads a refresh' : 'leads a load, ACQUIRE sent';
     }
     reader.flight = joined;
-    reader.early = !this.loads.hasStarted(joined);
-    return reader.early ? 'joins a flight' : 'joins a flight late';
+    const isLate = this.loads.hasStarted(joined) && reader.before !== joined;
+    return isLate ? 'joins a flight late' : 'joins a flight';
+  }
+
+  private onBegin(f: number): void {
+    this.readers.forEach((reader, i) => {
+      const isHere = this.processOf[i] === this.processOf[f] && reader.phase !== 'away';
+      const isAboard = reader.phase === 'in flight';
+      if (isHere && (!isAboard || reader.flight === f)) reader.before = f;
+    });
   }
 
   private onEnd(f: number, outcome: Outcome): void {
     const { copy } = this.loads.flights[f]!;
     this.readers.forEach((reader, i) => {
+      const cameBefore = reader.before === f;
+      if (cameBefore) reader.before = -1;
       if (reader.phase !== 'in flight' || reader.flight !== f) return;
-      if (this.accepts(i, outcome)) this.serve(i, copy, i === f ? outcome : `joined, ${outcome}`);
+      if (this.accepts(i, outcome, cameBefore))
+        this.serve(i, copy, i === f ? outcome : `joined, ${outcome}`);
       else if (outcome === 'held') this.become(i, 'waits');
       else this.sendGet(i);
     });
   }
 
-  private accepts(i: number, outcome: Outcome): boolean {
+  private accepts(i: number, outcome: Outcome, cameBefore: boolean): boolean {
     const { world, hooks } = this.parts;
-    const { early, flight } = this.readers[i]!;
+    const { flight } = this.readers[i]!;
     const { copy } = this.loads.flights[flight]!;
     switch (outcome) {
       case 'stored':
-        return early || hooks.joinable(i, copy);
+        return cameBefore || hooks.joinable(i, copy);
       case 'unstored':
-        return early || world.weak('joinany');
+        return cameBefore || world.weak('joinany');
       case 'found':
         return (i === flight || world.weak('foundany')) && hooks.usable(i, copy);
       case 'held':

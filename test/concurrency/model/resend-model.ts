@@ -1,6 +1,5 @@
 import { addEvictors, addSymmetries, entryModel, type Crowd } from './entry-model.js';
-import { ReadHooks } from './read-hooks.js';
-import type { Readers } from './readers.js';
+import { ReadHooks, type Callers } from './read-hooks.js';
 import type { RedisEntry } from './redis-entry.js';
 import type { Weakening } from './weakenings.js';
 import type { World } from './world.js';
@@ -26,7 +25,7 @@ class LateCopies extends ReadHooks {
     super();
   }
 
-  override attach(callers: Readers): void {
+  override attach(callers: Callers): void {
     super.attach(callers);
     this.copies = this.world.records('flight', callers.loads.flights.length, COPY);
     this.copies.forEach((copy, f) => {

@@ -46,6 +46,13 @@ export const SCENARIOS = {
     barrierModel(weak, { readers: [1], writers: [ELSEWHERE, ELSEWHERE], evictors: [ELSEWHERE] }),
   'barrier: reader in A and in B, writer, an evict in between': (weak) =>
     barrierModel(weak, { readers: [1, 1], writers: [ELSEWHERE], evictors: [ELSEWHERE] }),
+  'barrier: reader, writer that times out, an evict in between': (weak) =>
+    barrierModel(weak, {
+      readers: [1],
+      writers: [ELSEWHERE],
+      evictors: [ELSEWHERE],
+      timeouts: true,
+    }),
   'barrier: reader with a tier, writer in its process': (weak) =>
     barrierModel(weak, { readers: [1], writers: [0], tiers: true }),
   'barrier: reader with a tier, writer elsewhere': (weak) =>
@@ -145,6 +152,11 @@ export const MUST_FAIL: Record<Weakening, [Scenario, Violation['kind'], string]>
     'WRITE executes: refused',
   ],
   beginkeeps: ['barrier: reader, 2 writers', 'stale entry at rest', 'FILL executes: stored'],
+  givesanyway: [
+    'barrier: reader, writer that times out, an evict in between',
+    'stale entry at rest',
+    'late BEGIN executes',
+  ],
   failedrestores: ['barrier: reader, 2 writers', 'stale entry at rest', 'END sent without a value'],
 
   c0late: ['tag: reader in A and in B, writer, a lost table', 'stale entry at rest', 'reads c0: 2'],

@@ -1,6 +1,5 @@
 import { addEvictors, addSymmetries, entryModel, type Crowd } from './entry-model.js';
-import { ReadHooks } from './read-hooks.js';
-import type { Readers } from './readers.js';
+import { ReadHooks, type Callers } from './read-hooks.js';
 import { stamped, stampOf, versionOf } from './redis-entry.js';
 import type { Weakening } from './weakenings.js';
 import type { RecordOf, World } from './world.js';
@@ -45,7 +44,7 @@ class TagTable extends ReadHooks {
     this.table = world.record(TABLE);
   }
 
-  override attach(callers: Readers): void {
+  override attach(callers: Callers): void {
     super.attach(callers);
     const { world, table } = this;
     this.reads = world.records('reader', callers.readers.length, READ);

@@ -1,6 +1,5 @@
 import { addEvictors, addSymmetries, entryModel, type Crowd } from './entry-model.js';
-import { ReadHooks } from './read-hooks.js';
-import type { Readers } from './readers.js';
+import { ReadHooks, type Callers } from './read-hooks.js';
 import { versionOf } from './redis-entry.js';
 import type { Weakening } from './weakenings.js';
 import type { RecordOf, World } from './world.js';
@@ -37,7 +36,7 @@ export class Tiers extends ReadHooks {
     super();
   }
 
-  override attach(callers: Readers): void {
+  override attach(callers: Callers): void {
     super.attach(callers);
     this.tiers = this.world.records('process', this.processes, TIER);
     this.ofReader = this.world.records('reader', callers.readers.length, NOTE);

@@ -27,6 +27,7 @@ export const WEAKENINGS = {
   evictdeletes: 'EVICT deletes the barrier',
   writepasses: 'WRITE is refused by a barrier and does not taint it',
   beginkeeps: 'BEGIN leaves a running lease alone, so that its FILL ends the barrier',
+  givesanyway: 'END is given the value although BEGIN had not been answered before the write',
   failedrestores: 'END of a failed writer stores what was there before',
 
   c0late: 'the clock is read after the load',

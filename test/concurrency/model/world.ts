@@ -13,7 +13,7 @@ export interface Rule {
   readonly optional: boolean;
   readonly when: () => boolean;
   /** What it returns stands behind the label in a trace. */
-  readonly then: () => string | void;
+  readonly run: () => string | void;
 }
 
 /** An exchange of actors that changes nothing but their names: `to[i]` is the new index of the i-th of each group. */
@@ -87,13 +87,13 @@ export class World {
     };
   }
 
-  rule(label: string, when: () => boolean, then: () => string | void): void {
-    this.rules.push({ label, optional: false, when, then });
+  rule(label: string, when: () => boolean, run: () => string | void): void {
+    this.rules.push({ label, optional: false, when, run });
   }
 
   /** A rule that need not happen. */
-  perhaps(label: string, when: () => boolean, then: () => string | void): void {
-    this.rules.push({ label, optional: true, when, then });
+  perhaps(label: string, when: () => boolean, run: () => string | void): void {
+    this.rules.push({ label, optional: true, when, run });
   }
 
   /** Actors that can be exchanged; of no group that another symmetry is of, so that they can be combined. */
