@@ -13,6 +13,7 @@ import {
   Res,
   VersioningType,
   type ExecutionContext,
+  type INestApplication,
 } from '@nestjs/common';
 import { engineOf } from '../../lib/cache/cache.service.js';
 import { Cacheable } from '../../lib/decorators/cacheable.decorator.js';
@@ -288,8 +289,26 @@ describe.each(PLATFORMS)('@Cacheable on %s', (platform) => {
     expect(headers.vary?.toLowerCase().split(', ').sort()).toEqual(['accept-language', 'origin']);
   });
 
+  it('P4 Vary of a middleware on the hit alone → kept beside the stored one', async () => {
+    const configure = (app: INestApplication) =>
+      app.use((request: any, response: any, next: () => void) => {
+        if (request.headers['x-compress']) response.setHeader('Vary', 'Accept-Encoding');
+        next();
+      });
+    const { send } = await startApp(platform, { controllers }, { configure });
+    const headers = { 'accept-language': 'de' };
+    await send('/cats/cors', { headers });
+    const hit = await send('/cats/cors', { headers: { ...headers, 'x-compress': '1' } });
+    expect(hit.headers['x-cache']).toBe('HIT');
+    expect(hit.headers.vary).toBe('Accept-Encoding, accept-language');
+  });
+
   it('loaderTimeout passes → the request gets its answer, which is not stored', async () => {
-    const { send } = await startApp(platform, { controllers }, { options: { loaderTimeout: 20 } });
+    const { send } = await startApp(
+      platform,
+      { controllers },
+      { options: { loaderTimeout: 20, lease: { waitTimeout: '10s' } } },
+    );
     door = new Gate();
     const slow = send('/cats/slow');
     await door.arrived();

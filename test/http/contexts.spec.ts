@@ -68,9 +68,14 @@ describe.each(PLATFORMS)('other contexts, on %s', (platform) => {
           undefined,
           type,
         );
-      for (const run of [1, 2])
-        expect(await call('decorated')({}, {}, undefined, undefined)).toEqual({ run });
-      expect(await call('change')()).toEqual({ run: 3 });
+      // What a resolver or a message handler gets, at its worst: things that look like a request and a response.
+      const touched = (): never => {
+        throw new Error('touched');
+      };
+      const payload = { method: 'GET', originalUrl: '/plain', url: '/plain', headers: {} };
+      const other = { statusCode: 200, getHeader: touched, setHeader: touched };
+      for (const run of [1, 2]) expect(await call('decorated')(payload, other)).toEqual({ run });
+      expect(await call('change')(payload, other)).toEqual({ run: 3 });
       expect(log).toEqual([]);
     },
   );
