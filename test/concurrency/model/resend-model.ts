@@ -13,7 +13,9 @@ const COPY = {
 
 /**
  * A client that sends what was in flight once more when its connection goes. Redis executes both copies, and the first
- * perhaps long after the second, for it travels on the old connection.
+ * perhaps long after the second, for it travels on the old connection. A late copy of ACQUIRE that finds the key evicted
+ * grants the same token again, to a load that began before the evict: that is why our connections never resend
+ * (`redis/connection.ts`). Sound it would be if each grant had an id of its own, which is the model without `resend`.
  */
 class LateCopies extends ReadHooks {
   private copies!: { late: boolean; own: boolean }[];
