@@ -21,6 +21,13 @@ export interface EntryStore {
   /** The bytes at the key and what is left of its life: ms, or Infinity where it does not expire. */
   inspect(key: string): Promise<{ bytes: Buffer; ttlMs: number } | null>;
 
+  /**
+   * The keys that begin with `prefix`, literally, in batches of at most about 500, in no order; leases and barriers too. One
+   * that is there all the while comes, and seldom twice; one that comes or goes meanwhile may. The event loop turns between
+   * two batches. Rejects with the signal's reason once that aborts.
+   */
+  scan(prefix: string, options: { signal?: AbortSignal }): AsyncIterable<readonly string[]>;
+
   /** The value, the lease, or who else has it. A foreign or rejected value is replaced by the lease. */
   acquire(key: string, request: AcquireRequest): Promise<AcquireReply>;
   /** Stores a load's result if `expectId` is still at the key (the lease's token, or the fill id a refresh saw). */

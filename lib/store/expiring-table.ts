@@ -62,6 +62,11 @@ export class ExpiringTable {
     this.entries.delete(key);
   }
 
+  /** Every key, dead ones too. A copy: an iterator would meet a key anew each time that it is put. */
+  keys(): string[] {
+    return [...this.entries.keys()];
+  }
+
   /** Forgets everything and stops the sweep. */
   close(): void {
     this.entries.clear();

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { readHead } from '../codec/envelope.js';
 import type { Clock } from '../common/clock.js';
 import type {
@@ -28,6 +29,9 @@ export interface MemoryEntryStoreOptions {
   onWake: (instance: string, key: string) => void;
 }
 
+/** Keys that a scan looks at before the event loop turns: far less than a millisecond of work. */
+const SCAN_KEYS = 500;
+
 /**
  * The protocol in one process: the same steps, replies and bytes as the scripts of {@link RedisEntryStore}. `softAt` is
  * wall time, because it is compared with the wall clock elsewhere.
@@ -50,6 +54,22 @@ export class MemoryEntryStore implements EntryStore {
   async inspect(key: string): Promise<{ bytes: Buffer; ttlMs: number } | null> {
     const bytes = this.copyOf(key);
     return bytes && { bytes, ttlMs: this.table.ttlOf(key) };
+  }
+
+  async *scan(
+    prefix: string,
+    { signal }: { signal?: AbortSignal },
+  ): AsyncGenerator<readonly string[], void, void> {
+    signal?.throwIfAborted();
+    const keys = this.table.keys();
+    for (let at = 0; at < keys.length; at += SCAN_KEYS) {
+      const found = keys
+        .slice(at, at + SCAN_KEYS)
+        .filter((key) => key.startsWith(prefix) && this.table.get(key));
+      if (found.length > 0) yield found;
+      await nextTurn();
+      signal?.throwIfAborted();
+    }
   }
 
   async acquire(key: string, request: AcquireRequest): Promise<AcquireReply> {

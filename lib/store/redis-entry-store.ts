@@ -4,6 +4,7 @@ import {
   type Announcer,
   type InvalidationReason,
 } from '../common/invalidation.js';
+import { scanKeys } from '../redis/key-scanner.js';
 import { ReadBatcher } from '../redis/read-batcher.js';
 import { runScript, type ScriptAnswer } from '../redis/script-runner.js';
 import type { Script, ScriptValue } from '../redis/script.js';
@@ -68,6 +69,10 @@ export class RedisEntryStore implements EntryStore {
     return reply === 'found' ? { bytes: details[0] as Buffer, ttlMs: ttlOf(details[1]) } : null;
   }
 
+  scan(prefix: string, { signal }: { signal?: AbortSignal }): AsyncIterable<readonly string[]> {
+    return scanKeys(this.topology, prefix, { signal, guard: this.options.guard });
+  }
+
   async acquire(key: string, request: AcquireRequest): Promise<AcquireReply> {
     const { token, reject } = request;
     const leaseMs = wholeMs(request.leaseMs);
@@ -119,7 +124,9 @@ export class RedisEntryStore implements EntryStore {
         const evicts = group.map((key) => this.evictAndTell(key, key === last ? group : []));
         const settled = await Promise.allSettled(evicts);
         const told = settled.at(-1)!;
-        group.forEach((key, i) => results.set(key, told.status === 'rejected' ? told : settled[i]!));
+        group.forEach((key, i) =>
+          results.set(key, told.status === 'rejected' ? told : settled[i]!),
+        );
       }),
     );
     return keys.map((key) => results.get(key)!);
@@ -235,12 +242,7 @@ function storedArgs({ newId, body, softMs, ttlMs }: StoredBody) {
 }
 
 /** Redis takes whole milliseconds only; rounded up, for 0 means "for ever". */
-function wholeMs(ms: number): number {
-  return Math.ceil(ms);
-}
+const wholeMs = Math.ceil;
 
 /** What PTTL answers, -1 for a key that does not expire. */
-function ttlOf(answer: unknown): number {
-  const ttlMs = Number(answer);
-  return ttlMs < 0 ? Infinity : ttlMs;
-}
+const ttlOf = (answer: unknown): number => (Number(answer) < 0 ? Infinity : Number(answer));
