@@ -24,6 +24,8 @@ export class Janitor {
   /** Sweeps now; resolves when that is done. */
   async sweep(): Promise<void> {
     if (this.child.exitCode !== null || this.child.pid === undefined) return;
+    // Waiting for a child without a reference lets Node end in the middle, with exit code 0 whatever the tests said.
+    this.child.ref();
     const exit = once(this.child, 'exit');
     this.child.stdin?.end();
     await exit;

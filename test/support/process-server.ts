@@ -46,6 +46,8 @@ export class ProcessServer implements TestServer {
 
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     if (!this.runs()) return;
+    // Without a reference, Node would end while it waits here and nothing else keeps it.
+    this.child.ref();
     const exit = once(this.child, 'exit');
     this.child.kill(signal);
     await exit;
