@@ -4,7 +4,6 @@ import type { Duration } from '../../common/duration.js';
 import type { EntryKey } from '../../keys/key-space.js';
 import type { StoredBody } from '../../store/entry-store.js';
 import { lifeMs } from '../entry.options.js';
-import type { Flights } from '../flights.js';
 import type { CacheParts } from '../parts.js';
 import type { Encoded, EntryFormats } from '../read/entry-formats.js';
 import type { Evictor } from './evictor.js';
@@ -34,7 +33,7 @@ export interface WriteContext {
 export class WriteBarrier {
   constructor(
     private readonly parts: CacheParts,
-    private readonly state: { flights: Flights; evictor: Evictor; formats: EntryFormats },
+    private readonly state: { evictor: Evictor; formats: EntryFormats },
   ) {}
 
   /** Runs a transaction behind a barrier on every key; its keys are absent afterwards. */
@@ -89,7 +88,7 @@ export class WriteBarrier {
       renewal.stop();
     }
     try {
-      await this.end(keys, writer, leave(result));
+      await this.end(keys, writer, { at: begun, body: leave(result) });
     } catch (error) {
       const { failed, cause } = error as CacheEvictError;
       if (this.parts.settings.evictFailure.calls === 'throw')
@@ -101,11 +100,13 @@ export class WriteBarrier {
   /** The keys whose barrier stands. Without Redis the write goes on (`open`), and its keys are evicted at its end. */
   private async begin(keys: readonly EntryKey[], writer: string): Promise<EntryKey[]> {
     const { store, settings, reporter } = this.parts;
+    const { evictor } = this.state;
     const begun: EntryKey[] = [];
     const results = await Promise.allSettled(
       keys.map(async (key) => {
-        this.state.flights.doom(this.state.flights.joinable(key.redisKey));
+        evictor.outdate(key);
         await store.barrierBegin(key.redisKey, { writer, barrierMs: BARRIER_MS });
+        evictor.outdate(key);
         begun.push(key);
       }),
     );
@@ -120,22 +121,29 @@ export class WriteBarrier {
   }
 
   /** Where END does not get through the key is evicted instead, which is retried; rejects with `CacheEvictError`. */
-  private async end(keys: readonly EntryKey[], writer: string, left: Left): Promise<void> {
+  private async end(
+    keys: readonly EntryKey[],
+    writer: string,
+    left: { at: readonly EntryKey[]; body: Left } | undefined,
+  ): Promise<void> {
     const { store, ids } = this.parts;
+    const { evictor } = this.state;
     const unended: EntryKey[] = [];
     await Promise.all(
       keys.map(async (key) => {
-        const value = left && { newId: ids.next(), ...left };
+        // A BEGIN that was given up may be carried out only now, in time for END and too late for an evict in between.
+        const body = left?.at.includes(key) ? left.body : undefined;
+        const value = body && { newId: ids.next(), ...body };
         try {
           await store.barrierEnd(key.redisKey, { writer, value });
         } catch {
           unended.push(key);
         }
         // A load that began in between without Redis may have read what was there before the commit.
-        this.state.flights.doom(this.state.flights.joinable(key.redisKey));
+        evictor.outdate(key);
       }),
     );
-    if (unended.length > 0) await this.state.evictor.evict(unended, 'throw');
+    if (unended.length > 0) await evictor.evict(unended, 'throw');
   }
 }
 
