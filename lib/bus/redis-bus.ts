@@ -5,6 +5,10 @@ import { Subscriber } from '../redis/subscriber.js';
 import type { Shard } from '../redis/topology.js';
 import type { CallGuard } from '../resilience/call-guard.js';
 import { BEAT, Heartbeat } from './heartbeat.js';
+import type { InvalidationSink } from './invalidation-sink.js';
+import { decodeMessage } from './message.js';
+import type { Publisher } from './publisher.js';
+import { Sequences } from './sequence.js';
 import type { Wakeups } from './wakeups.js';
 
 /** Messages from other processes, as far as they can be relied upon. */
@@ -32,16 +36,21 @@ export interface RedisBusOptions {
   clock: Clock;
   /** `timeouts.connect`. */
   answerMs: number;
-  /** Messages may have been lost until now, and none is lost from now on. */
-  onLive?: () => void;
-  /** Exactly once after each `onLive`: messages may be lost from now on. */
-  onDown?: () => void;
+  invalidations: {
+    /** The channel of all processes of this cache. */
+    channel: string;
+    /** This process, whose own messages it has acted upon already, unless the publisher says otherwise. */
+    instance: string;
+    publisher: Publisher;
+    /** `shut` exactly once after each `open`. */
+    sink: InvalidationSink;
+  };
   /** Hears what keeps messages from arriving: the same thing at most once in ten seconds. */
   onError: (operation: 'subscribe' | 'heartbeat', error: Error) => void;
 }
 
 /** Namespaces and an encoded key are far shorter. */
-const MAX_MESSAGE_BYTES = 4_096;
+const MAX_WAKE_BYTES = 4_096;
 /** An answer that took longer says too little about the time. */
 const MAX_TIME_MS = 50;
 
@@ -53,8 +62,9 @@ const MAX_TIME_MS = 50;
 export class RedisBus implements Bus {
   live = false;
   serverOffsetMs = 0;
-  /** Messages that were neither a key of this cache nor a heartbeat. */
+  /** Messages that nothing of ours can have sent. */
   malformed = 0;
+  private readonly sequences = new Sequences();
   private readonly subscriber: Subscriber;
   private readonly heartbeat: Heartbeat;
   private readonly reportHeartbeat: (error: unknown) => void;
@@ -72,12 +82,14 @@ export class RedisBus implements Bus {
     });
     this.subscriber = new Subscriber({
       createClient,
-      channels: [channel],
+      channels: [channel, options.invalidations.channel],
       clock,
       answerMs,
-      onMessage: (_, message) => this.hear(message),
+      onMessage: (from, message) =>
+        from === channel ? this.hear(message) : this.hearOfChange(message),
       onLive: () => {
         wakeups.wakeAll();
+        this.sequences.forget();
         this.heartbeat.start();
       },
       onDown: () => this.goDown(),
@@ -94,23 +106,35 @@ export class RedisBus implements Bus {
   }
 
   private hear(message: Buffer): void {
-    const text = message.length > MAX_MESSAGE_BYTES ? '' : message.toString();
+    const text = message.length > MAX_WAKE_BYTES ? '' : message.toString();
     if (text.startsWith(this.options.namespace)) this.options.wakeups.wake(text);
     else if (text.startsWith(BEAT)) this.hearBeat(text);
     else this.malformed++;
   }
 
+  private hearOfChange(bytes: Buffer): void {
+    const { instance, publisher, sink } = this.options.invalidations;
+    const message = decodeMessage(bytes);
+    if (!message) {
+      this.malformed++;
+      return sink.distrust();
+    }
+    if (message.origin.instance === instance && !publisher.isNews(bytes.toString())) return;
+    if (!this.sequences.follow(message)) sink.distrust();
+    if (message.invalidation) sink.apply(message.invalidation);
+  }
+
   private hearBeat(beat: string): void {
     if (!this.heartbeat.heard(beat) || this.live) return;
     this.live = true;
-    this.options.onLive?.();
+    this.options.invalidations.sink.open();
   }
 
   private goDown(): void {
     this.heartbeat.stop();
     if (this.live) {
       this.live = false;
-      this.options.onDown?.();
+      this.options.invalidations.sink.shut();
     }
     this.options.wakeups.wakeAll();
   }

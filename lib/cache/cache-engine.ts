@@ -38,11 +38,12 @@ export class CacheEngine {
     this.waits = new LeaseWaits(parts.clock);
     this.journal = new EvictJournal(parts);
     const { flights, waits, journal } = this;
-    const loads = new Loads(parts, { flights, waits, formats });
-    this.reader = new Reader(parts, { flights, waits, journal, formats, loads });
-    this.writer = new Writer(parts, formats);
-    this.evictor = new Evictor(parts, { flights, journal });
-    this.barrier = new WriteBarrier(parts, { flights, evictor: this.evictor, formats });
+    const { tier } = parts;
+    const loads = new Loads(parts, { flights, waits, formats, tier });
+    this.reader = new Reader(parts, { flights, waits, journal, formats, loads, tier });
+    this.writer = new Writer(parts, { formats, tier });
+    this.evictor = new Evictor(parts, { flights, journal, tier });
+    this.barrier = new WriteBarrier(parts, { evictor: this.evictor, formats });
   }
 
   get options(): CacheSettings {

@@ -5,6 +5,7 @@ import type { IdSource } from '../common/ids.js';
 import type { Reporter } from '../observe/reporter.js';
 import type { EntryStore } from '../store/entry-store.js';
 import type { CacheSettings } from './settings.js';
+import type { Tier } from './tier.js';
 
 /** The ports that every piece of the cache is given; `assemble` fills them in. */
 export interface CacheParts {
@@ -15,4 +16,8 @@ export interface CacheParts {
   readonly wakeups: Wakeups;
   readonly reporter: Reporter;
   readonly settings: CacheSettings;
+  /** Undefined: no copies are kept in this process. */
+  readonly tier: Tier | undefined;
+  /** What the server's clock is ahead of ours, in ms, as far as it is known. */
+  readonly serverOffsetMs: () => number;
 }

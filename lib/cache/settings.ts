@@ -1,3 +1,5 @@
+import type { Isolation } from '../l1/isolation.js';
+
 /** What the services of the cache need to know of the module's options, in ms and with every default filled in. */
 export interface CacheSettings {
   readonly namespace: string;
@@ -14,6 +16,7 @@ export interface CacheSettings {
   readonly loaderConcurrency: number;
   readonly errorBackoffMs: number;
   readonly shutdownTimeoutMs: number;
+  readonly isolation: Isolation;
   readonly failure: 'open' | 'strict';
   readonly evictFailure: {
     readonly calls: 'throw' | 'queue';

@@ -10,11 +10,21 @@ export interface Isolated {
   take(): unknown;
 }
 
-/** From here on `value` belongs to the readers; `again` makes another one that is equal to it. */
-export function isolate(value: unknown, mode: Isolation, again: () => unknown): Isolated {
-  if (typeof value !== 'object' || value === null) return { take: () => value };
-  if (mode === 'reference' || (mode === 'freeze' && deepFreeze(value)))
-    return { take: () => value };
+/**
+ * From here on `value` belongs to the readers. `copier` is called at once, and only where each reader gets a copy of its
+ * own: what it gives makes another value that is equal to this one.
+ */
+export function isolate(value: unknown, mode: Isolation, copier: () => () => unknown): Isolated {
+  if (typeof value !== 'object' || value === null || mode === 'reference') return shared(value);
+  return mode === 'freeze' && deepFreeze(value) ? shared(value) : copied(value, copier());
+}
+
+/** Apart from the other form, whose copier may hold on to far more memory than the value. */
+function shared(value: unknown): Isolated {
+  return { take: () => value };
+}
+
+function copied(value: unknown, again: () => unknown): Isolated {
   let first: unknown = value;
   return {
     take() {

@@ -1,5 +1,6 @@
 import { CacheEngine } from '../cache/cache-engine.js';
 import { CacheService } from '../cache/cache.service.js';
+import type { Tier } from '../cache/tier.js';
 import { Codec } from '../codec/codec.js';
 import { systemClock, type Clock } from '../common/clock.js';
 import { IdSource } from '../common/ids.js';
@@ -7,11 +8,15 @@ import { wakeOf, type LockStore } from '../locks/lock-store.js';
 import { LockProvider } from '../locks/lock.provider.js';
 import { MemoryLockStore } from '../locks/memory-lock-store.js';
 import { RedisLockStore } from '../locks/redis-lock-store.js';
+import type { InvalidationSink } from '../bus/invalidation-sink.js';
+import { Publisher } from '../bus/publisher.js';
 import { RedisBus, type Bus } from '../bus/redis-bus.js';
 import { Wakeups } from '../bus/wakeups.js';
+import { L1Cache } from '../l1/l1-cache.js';
 import { Reporter, type LogSink } from '../observe/reporter.js';
 import { SingleTopology } from '../redis/single.topology.js';
-import type { Shard } from '../redis/topology.js';
+import type { RedisClient, Shard } from '../redis/topology.js';
+import type { SingleTopologyOptions } from '../redis/topology.options.js';
 import { CallGuard } from '../resilience/call-guard.js';
 import type { EntryStore } from '../store/entry-store.js';
 import { MemoryEntryStore } from '../store/memory-entry-store.js';
@@ -52,7 +57,8 @@ export function assemble(
   const reporter = new Reporter({ clock, log, onError: options.onError });
   const ids = new IdSource();
   const wakeups = new Wakeups();
-  const backend = createBackend(options, { clock, ids, wakeups, reporter });
+  const tier: Tier | undefined = options.l1 ? new L1Cache({ ...options.l1, clock }) : undefined;
+  const backend = createBackend(options, { clock, ids, wakeups, reporter, sink: sinkOf(tier) });
   const codec = new Codec(options);
   const { store } = backend;
   const engine = new CacheEngine({
@@ -63,6 +69,8 @@ export function assemble(
     wakeups,
     reporter,
     settings: options,
+    tier,
+    serverOffsetMs: () => backend.buses[0]?.serverOffsetMs ?? 0,
   });
   const lockParts = { store: backend.lockStore, clock, ids, wakeups, reporter };
   const locks = new LockProvider(lockParts, engine.keySpace());
@@ -82,23 +90,55 @@ export function assemble(
   };
 }
 
-function createBackend(
-  options: ResolvedCacheOptions,
-  parts: { clock: Clock; ids: IdSource; wakeups: Wakeups; reporter: Reporter },
+/** What messages of other processes do to the copies of this one. */
+function sinkOf(tier: Tier | undefined): InvalidationSink {
+  return {
+    open: () => tier?.open(),
+    shut: () => tier?.shut(),
+    distrust: () => tier?.clear(),
+    apply: (invalidation) => {
+      if ('keys' in invalidation) for (const key of invalidation.keys) tier?.drop(key);
+    },
+  };
+}
+
+interface BackendParts {
+  readonly clock: Clock;
+  readonly ids: IdSource;
+  readonly wakeups: Wakeups;
+  readonly reporter: Reporter;
+  readonly sink: InvalidationSink;
+}
+
+function createBackend(options: ResolvedCacheOptions, parts: BackendParts): Backend {
+  return options.topology.type === 'memory'
+    ? createMemoryBackend(parts)
+    : createRedisBackend(options, options.topology, parts);
+}
+
+/** Nobody else has access to these entries: the copies are always current. */
+function createMemoryBackend({ clock, ids, wakeups, sink }: BackendParts): Backend {
+  const store = new MemoryEntryStore({
+    clock,
+    instance: ids.instance,
+    onWake: (_, key) => wakeups.wake(key),
+  });
+  sink.open();
+  return {
+    store,
+    lockStore: new MemoryLockStore({ clock, onWake: (id, key) => wakeups.wake(wakeOf(key, id)) }),
+    buses: [],
+    connect: async () => undefined,
+    close: async () => store.close(),
+  };
+}
+
+function createRedisBackend(
+  { timeouts, namespace }: ResolvedCacheOptions,
+  topology: SingleTopologyOptions,
+  { clock, ids, wakeups, reporter, sink }: BackendParts,
 ): Backend {
-  const { clock, ids, wakeups, reporter } = parts;
-  const { topology, timeouts, namespace } = options;
-  if (topology.type === 'memory') {
-    const onWake = (_instance: string, key: string): void => wakeups.wake(key);
-    const nothing = async (): Promise<void> => undefined;
-    return {
-      store: new MemoryEntryStore({ clock, instance: ids.instance, onWake }),
-      lockStore: new MemoryLockStore({ clock, onWake: (id, key) => wakeups.wake(wakeOf(key, id)) }),
-      buses: [],
-      connect: nothing,
-      close: nothing,
-    };
-  }
+  const { instance } = ids;
   const redis = new SingleTopology(topology, {
     clock,
     connectTimeoutMs: timeouts.connectMs,
@@ -106,13 +146,24 @@ function createBackend(
   });
   const guard = new CallGuard({ readMs: timeouts.readMs, writeMs: timeouts.writeMs, clock });
   const wakePrefix = `${namespace}:w:`;
-  const store = new RedisEntryStore(redis, { instance: ids.instance, wakePrefix, guard });
+  const channel = `${namespace}:i`;
+  const publisher = new Publisher({
+    channel,
+    instance,
+    clock,
+    publish: (connection, { message }) =>
+      void guard
+        .run('write', 'publish', () => (connection as RedisClient).publish(channel, message))
+        // Whoever misses it notices at the next message.
+        .catch(() => undefined),
+  });
   const createBus = (shard: Shard): Bus =>
     new RedisBus({
       shard,
       createClient: () => redis.createPubSubClient(shard),
       namespace,
-      channel: wakePrefix + ids.instance,
+      channel: wakePrefix + instance,
+      invalidations: { channel, instance, publisher, sink },
       wakeups,
       guard,
       clock,
@@ -121,15 +172,16 @@ function createBackend(
     });
   const buses = redis.shards().map(createBus);
   return {
-    store,
+    store: new RedisEntryStore(redis, { instance, wakePrefix, guard, announcer: publisher }),
     lockStore: new RedisLockStore(redis, { wakePrefix, guard }),
     buses,
-    // Nobody waits for the bus: without it waiters are woken by timers.
+    // Nobody waits for the bus: without it waiters are woken by timers, and no copies are kept.
     connect: () => {
       for (const bus of buses) bus.start();
       return redis.connect();
     },
     close: async () => {
+      publisher.close();
       await Promise.all(buses.map((bus) => bus.close()));
       await redis.close();
     },

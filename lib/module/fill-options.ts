@@ -2,6 +2,7 @@ import type { OptionProblem } from '../common/errors.js';
 import { describeValue } from './describe-value.js';
 import { isObject } from './option-rules.js';
 import {
+  L1Options,
   MemoryTopologyOptions,
   RedisCacheOptions,
   SingleTopologyOptions,
@@ -47,12 +48,14 @@ function fill(
         accepted: nothingBut(Object.keys(fields), name, path),
       });
     else if (value !== undefined)
-      fields[name] = isNested(fields[name]) ? nested(fields[name], value, at, problems) : value;
+      fields[name] = isNested(fields[name], value)
+        ? nested(fields[name], value, at, problems)
+        : value;
   }
 }
 
-function isNested(slot: unknown): slot is object {
-  return isObject(slot);
+function isNested(slot: unknown, given: unknown): slot is object {
+  return isObject(slot) && !(slot instanceof L1Options && given === false);
 }
 
 /** The nested options, or their defaults where what was given is no object and further errors would only repeat that. */

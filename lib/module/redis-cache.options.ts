@@ -1,8 +1,9 @@
-import { ValidateNested } from 'class-validator';
+import { ValidateIf, ValidateNested } from 'class-validator';
 import type { Redis, RedisOptions } from 'ioredis';
 
 import type { Serializer } from '../codec/serializer.js';
 import type { Duration } from '../common/duration.js';
+import type { Isolation } from '../l1/isolation.js';
 import type { CacheErrorEvent } from '../observe/reporter.js';
 import type * as topologies from '../redis/topology.options.js';
 import {
@@ -88,6 +89,38 @@ export class LeaseOptions {
   onWaitTimeout?: 'load' | 'throw' = 'load';
 }
 
+/** The copies that this process keeps, in front of Redis: a hit there costs no round trip. */
+export class L1Options {
+  /**
+   * Most copies kept, 1 to 10 million; the least recently used goes first.
+   * @default 10000
+   */
+  @IsNumberFrom({ min: 1, max: 10_000_000, whole: true })
+  maxEntries?: number = 10_000;
+
+  /**
+   * Most bytes of keys and values kept, as they are stored in Redis; larger values alone are not kept.
+   * @default no bound but maxEntries
+   */
+  @IsNumberFrom({ min: 1, max: Number.MAX_SAFE_INTEGER, whole: true })
+  maxBytes?: number;
+
+  /**
+   * Longest life of a copy; it never outlives its entry.
+   * @default the life of the entry
+   */
+  @IsDuration()
+  ttl?: Duration;
+
+  /**
+   * How readers get a value: `freeze` shares plain objects and arrays, frozen, and copies a value that holds anything
+   * else; `clone` copies for each reader; `reference` shares as it is, and a reader that changes it changes it for all.
+   * @default 'freeze'
+   */
+  @IsOneOf('freeze', 'clone', 'reference')
+  isolation?: Isolation = 'freeze';
+}
+
 /** Deadlines around every call to Redis. A call that is late counts as Redis not being there. */
 export class TimeoutOptions {
   /**
@@ -151,6 +184,14 @@ export class RedisCacheOptions {
    */
   @IsFlag()
   cacheNull?: boolean = true;
+
+  /**
+   * The copies kept in this process; false: none, every read asks Redis.
+   * @default { maxEntries: 10000, isolation: 'freeze' }
+   */
+  @ValidateIf(({ l1 }: RedisCacheOptions) => l1 !== false)
+  @ValidateNested()
+  l1?: false | L1Options = new L1Options();
 
   @ValidateNested()
   lease?: LeaseOptions = new LeaseOptions();

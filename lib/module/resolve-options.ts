@@ -5,6 +5,7 @@ import { CacheOptionsError, type OptionProblem } from '../common/errors.js';
 import { describeValue } from './describe-value.js';
 import { fillOptions } from './fill-options.js';
 import type {
+  L1Options,
   LeaseOptions,
   RedisCacheOptions,
   TimeoutOptions,
@@ -76,7 +77,7 @@ type FilledOptions = Required<
 type OptionsWithoutDefault = 'negativeTtl' | 'errorBackoff' | 'evictFailure' | 'onError';
 
 function resolved(options: FilledOptions): ResolvedCacheOptions {
-  const { topology, lease, timeouts, evictFailure } = options;
+  const { topology, lease, timeouts, evictFailure, l1 } = options;
   return Object.freeze({
     topology: Object.freeze(topology),
     namespace: options.namespace,
@@ -93,6 +94,8 @@ function resolved(options: FilledOptions): ResolvedCacheOptions {
     loaderConcurrency: options.loaderConcurrency,
     errorBackoffMs: options.errorBackoff === undefined ? 0 : ms(options.errorBackoff),
     shutdownTimeoutMs: ms(options.shutdownTimeout),
+    l1: l1 === false ? false : Object.freeze(copies(l1)),
+    isolation: (l1 && l1.isolation) || 'freeze',
     timeouts: Object.freeze({
       connectMs: ms(timeouts.connect),
       readMs: ms(timeouts.read),
@@ -107,6 +110,15 @@ function resolved(options: FilledOptions): ResolvedCacheOptions {
     serializer: options.serializer,
     maxValueBytes: options.maxValueBytes,
   });
+}
+
+function copies({
+  maxEntries,
+  maxBytes,
+  ttl,
+}: L1Options): Exclude<ResolvedCacheOptions['l1'], false> {
+  const ttlMs = ttl === undefined ? Infinity : ms(ttl);
+  return { maxEntries: maxEntries!, ttlMs, ...(maxBytes !== undefined && { maxBytes }) };
 }
 
 /** Which options may be Infinity has been checked by then. */

@@ -9,6 +9,9 @@ import type { TopologyOptions } from '../redis/topology.options.js';
  */
 export interface ResolvedCacheOptions extends CacheSettings {
   readonly topology: Readonly<TopologyOptions>;
+  /** False: no copies in this process. */
+  readonly l1:
+    false | { readonly maxEntries: number; readonly maxBytes?: number; readonly ttlMs: number };
   readonly timeouts: {
     readonly connectMs: number;
     readonly readMs: number;

@@ -1,15 +1,15 @@
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { CacheService } from '../../lib/cache/cache.service.js';
 import type { Key } from '../../lib/keys/encode-key.js';
-import { openCache, TOPOLOGIES, type TestCache } from '../support/caches.js';
+import { openCache, VARIANTS, type TestCache } from '../support/caches.js';
 import { waitFor } from '../support/wait-for.js';
 
-describe.each(TOPOLOGIES)('CacheService on %s', (topology) => {
+describe.each(VARIANTS)('CacheService on %s', (_, topology, variant) => {
   let cache: TestCache;
   let service: CacheService;
 
   beforeEach(async () => {
-    cache = await openCache(topology);
+    cache = await openCache(topology, variant);
     service = cache.service;
   });
 
@@ -103,6 +103,7 @@ describe.each(TOPOLOGIES)('CacheService on %s', (topology) => {
 
     it('S1 serializer — one of the user’s → values as it gives them back', async () => {
       const { service: own } = await openCache(topology, {
+        ...variant,
         serializer: {
           serialize: (value) => Buffer.from(`<${String(value)}>`),
           deserialize: (bytes) => bytes.toString().slice(1, -1),
@@ -113,7 +114,10 @@ describe.each(TOPOLOGIES)('CacheService on %s', (topology) => {
     });
 
     it('maxValueBytes — a larger value → returned and not stored; set rejects', async () => {
-      const small = await openCache(topology, { maxValueBytes: 100 });
+      const small = await openCache(topology, {
+        ...variant,
+        maxValueBytes: 100,
+      });
       const large = 'x'.repeat(101);
       expect(await small.service.getOrSet('key', () => large)).toBe(large);
       expect(await small.service.has('key')).toBe(false);

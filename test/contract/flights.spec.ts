@@ -1,20 +1,23 @@
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { CacheService } from '../../lib/cache/cache.service.js';
-import { NOTHING_PENDING, openCache, TOPOLOGIES, type TestCache } from '../support/caches.js';
+import { NOTHING_PENDING, openCache, VARIANTS, type TestCache } from '../support/caches.js';
 import { Gate } from '../support/gate.js';
 import { waitFor } from '../support/wait-for.js';
 
-describe.each(TOPOLOGIES)('loads on %s', (topology) => {
+describe.each(VARIANTS)('loads on %s', (_, topology, variant) => {
   let cache: TestCache;
   let service: CacheService;
 
   beforeEach(async () => {
-    cache = await openCache(topology);
+    cache = await openCache(topology, variant);
     service = cache.service;
   });
 
   const open = (options: Parameters<typeof openCache>[1]): Promise<TestCache> =>
-    openCache(topology, { ...options });
+    openCache(topology, {
+      ...variant,
+      ...options,
+    });
 
   it('L1 1000 callers of one missing key → one load, one value, empty tables', async () => {
     const gate = new Gate();

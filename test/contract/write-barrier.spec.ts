@@ -1,14 +1,14 @@
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { CacheService } from '../../lib/cache/cache.service.js';
-import { openCache, TOPOLOGIES, type TestCache } from '../support/caches.js';
+import { openCache, VARIANTS, type TestCache } from '../support/caches.js';
 import { Gate } from '../support/gate.js';
 
-describe.each(TOPOLOGIES)('writes behind a barrier on %s', (topology) => {
+describe.each(VARIANTS)('writes behind a barrier on %s', (_, topology, variant) => {
   let cache: TestCache;
   let service: CacheService;
 
   beforeEach(async () => {
-    cache = await openCache(topology);
+    cache = await openCache(topology, variant);
     service = cache.service;
   });
 

@@ -11,6 +11,14 @@ export const TOPOLOGIES = (['memory', 'single'] as const).filter(
 );
 export type TopologyName = (typeof TOPOLOGIES)[number];
 
+/** For suites that must not depend on copies in the process: every topology with and without them. */
+export const VARIANTS = TOPOLOGIES.flatMap(
+  (topology): [string, TopologyName, Partial<RedisCacheOptions>][] => [
+    [topology, topology, {}],
+    [`${topology} without copies`, topology, { l1: false }],
+  ],
+);
+
 export interface TestCache extends AssembledCache {
   readonly namespace: string;
   /** What `onError` has heard. */

@@ -62,9 +62,10 @@ export class EntryFormats {
   /** Undefined, and reported, where the bytes cannot be understood: such a value is a miss, and is replaced. */
   open(record: ValueRecord): Opened | undefined {
     try {
-      const { clock } = this.parts;
+      const { clock, serverOffsetMs } = this.parts;
+      const { softAt } = record;
       const freshMs = (): number =>
-        record.softAt === 0 ? Infinity : Math.max(0, record.softAt - clock.now());
+        softAt === 0 ? Infinity : Math.max(0, softAt - clock.now() - serverOffsetMs());
       return { take: this.taker(record), freshMs };
     } catch (error) {
       this.parts.reporter.report('get', undefined, error);
@@ -73,9 +74,20 @@ export class EntryFormats {
   }
 
   private taker(record: ValueRecord): () => unknown {
-    if (record.header.kind === 'http') return () => record.payload;
-    const decode = (): unknown => this.parts.codec.decode(record);
-    const isolated = isolate(decode(), 'freeze', decode);
+    const { codec, settings } = this.parts;
+    if (record.header.kind === 'http') {
+      const { payload } = detached(record);
+      return () => payload;
+    }
+    const isolated = isolate(codec.decode(record), settings.isolation, () => {
+      const own = detached(record);
+      return () => codec.decode(own);
+    });
     return () => isolated.take();
   }
+}
+
+/** The record with bytes of its own: those that came from Redis are a view of a whole chunk of replies. */
+function detached(record: ValueRecord): ValueRecord {
+  return { ...record, payload: Buffer.from(record.payload) };
 }

@@ -8,7 +8,9 @@ import { look, type EntryKind } from '../entry.js';
 import { nextMoment, type Flight, type Flights, type FlightOutcome } from '../flights.js';
 import type { LeaseWaits } from '../lease-waits.js';
 import { runAsLoadOf } from '../nested-loads.js';
+import type { Note } from '../../l1/epochs.js';
 import type { CacheParts } from '../parts.js';
+import { keep, type Tier } from '../tier.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import type { Encoded, EntryFormats, Loaded } from './entry-formats.js';
 
@@ -33,11 +35,20 @@ export interface LoadRequest {
   readonly settings: LoadSettings;
 }
 
+interface LoadState {
+  readonly flights: Flights;
+  readonly waits: LeaseWaits;
+  readonly formats: EntryFormats;
+  readonly tier: Tier | undefined;
+}
+
 /** Where the lease of a load lies, and what must be at the entry for its result to be stored. */
 interface Lease {
   readonly key: string;
   readonly token: string;
   readonly expectId: string;
+  /** Of the entry, taken before ACQUIRE was sent. */
+  readonly note: Note | undefined;
 }
 
 /** One load, from ACQUIRE to FILL. It never reads again by itself: the reader does, when the outcome says so. */
@@ -46,7 +57,7 @@ export class Loads {
 
   constructor(
     private readonly parts: CacheParts,
-    private readonly state: { flights: Flights; waits: LeaseWaits; formats: EntryFormats },
+    private readonly state: LoadState,
   ) {
     const { loaderConcurrency } = parts.settings;
     if (loaderConcurrency !== Infinity) this.limit = pLimit(loaderConcurrency);
@@ -57,14 +68,15 @@ export class Loads {
     const token = this.parts.ids.next();
     return this.underLease(flight, request, {
       reject,
-      lease: { key: request.key.redisKey, token, expectId: token },
+      lease: { key: request.key.redisKey, token, expectId: token, note: this.note(request) },
     });
   }
 
   /** A value that stays where it is until the new one is there: the lease is taken at the key's refresh lease. */
   async refresh(flight: Flight, request: LoadRequest, seenId: string): Promise<FlightOutcome> {
     const token = this.parts.ids.next();
-    const lease = { key: refreshKeyOf(request.key), token, expectId: seenId };
+    const note = this.note(request);
+    const lease = { key: refreshKeyOf(request.key), token, expectId: seenId, note };
     const outcome = await this.underLease(flight, request, { reject: '', lease });
     // Filling the entry ends a lease that lies there, and not this one.
     if (outcome.kind === 'stored') await this.release(lease, 0);
@@ -126,7 +138,7 @@ export class Loads {
       const encoded = this.encode(request, loaded);
       if (encoded && !flight.doomed) {
         flights.seal(flight);
-        if (await this.fill(request, lease, encoded.body))
+        if (await this.fill(request, lease, encoded))
           return { kind: 'stored', value: encoded.value };
       }
       await this.release(lease, 0);
@@ -139,18 +151,23 @@ export class Loads {
     }
   }
 
-  private async fill(request: LoadRequest, lease: Lease, body: Encoded['body']): Promise<boolean> {
-    const newId = lease.expectId === lease.token ? lease.token : this.parts.ids.next();
+  private async fill(request: LoadRequest, lease: Lease, encoded: Encoded): Promise<boolean> {
+    const { key, kind } = request;
+    const { body, value } = encoded;
+    const { expectId, note } = lease;
+    const id = expectId === lease.token ? lease.token : this.parts.ids.next();
     try {
-      return await this.parts.store.fill(request.key.redisKey, {
-        expectId: lease.expectId,
-        newId,
-        ...body,
-      });
+      const filled = await this.parts.store.fill(key.redisKey, { expectId, newId: id, ...body });
+      if (filled) keep(this.state.tier, key, { note, kind, id, value, bytes: body.body.length });
+      return filled;
     } catch (error) {
       this.parts.reporter.report('getOrSet', 'the loaded value, perhaps not stored', error);
       return false;
     }
+  }
+
+  private note({ key }: LoadRequest): Note | undefined {
+    return this.state.tier?.note(key.redisKey);
   }
 
   private encode(request: LoadRequest, loaded: Loaded): Encoded | undefined {

@@ -1,12 +1,13 @@
 import { untilAborted } from '../../common/async.js';
 import { CacheTimeoutError } from '../../common/errors.js';
 import type { EntryKey } from '../../keys/key-space.js';
-import { look, type EntryKind, type Opened, type Seen, type ValueRecord } from '../entry.js';
+import { look, type EntryKind, type Opened, type Seen } from '../entry.js';
 import type { EvictJournal } from '../evict-journal.js';
 import { Flights, nextMoment, type Flight, type FlightOutcome } from '../flights.js';
 import type { LeaseWaits } from '../lease-waits.js';
 import { refuseNestedLoad } from '../nested-loads.js';
 import type { CacheParts } from '../parts.js';
+import { keep, type Copy, type Tier } from '../tier.js';
 import type { EntryFormats } from './entry-formats.js';
 import type { LoadRequest, Loads } from './load.js';
 
@@ -21,7 +22,7 @@ const NOTHING: Opened = { take: () => undefined, freshMs: () => 0 };
 
 /** A hit, what there is instead, or that Redis cannot or must not be asked. */
 type Found =
-  | { state: 'hit'; record: ValueRecord; value: Opened }
+  | { state: 'hit'; id: string; value: Opened }
   | Exclude<Seen, { state: 'usable' }>
   | { state: 'unreachable' };
 
@@ -45,6 +46,7 @@ interface ReaderState {
   readonly flights: Flights;
   readonly waits: LeaseWaits;
   readonly journal: EvictJournal;
+  readonly tier: Tier | undefined;
   readonly formats: EntryFormats;
   readonly loads: Loads;
 }
@@ -92,24 +94,36 @@ export class Reader {
     }
   }
 
+  /** The copy in this process, if there is one that may be used. */
+  peek(key: EntryKey, kind: EntryKind): Copy | undefined {
+    const copy = this.state.tier?.get(key.redisKey);
+    return copy?.kind === kind && !this.state.journal.blocks(key.redisKey) ? copy : undefined;
+  }
+
   private async find(key: EntryKey, kind: EntryKind, operation: string): Promise<Found> {
     const { parts, state } = this;
-    if (state.journal.blocks(key.redisKey)) return UNREACHABLE;
+    const { redisKey } = key;
+    if (state.journal.blocks(redisKey)) return UNREACHABLE;
+    const copy = this.peek(key, kind);
+    if (copy) return { state: 'hit', ...copy };
+    const note = state.tier?.note(redisKey);
     let bytes;
     try {
-      bytes = await parts.store.read(key.redisKey);
+      bytes = await parts.store.read(redisKey);
     } catch (error) {
       if (parts.settings.failure === 'strict') throw error;
       parts.reporter.report(operation, undefined, error);
       return UNREACHABLE;
     }
     // The evict of this key may have failed while the read was under way.
-    if (state.journal.blocks(key.redisKey)) return UNREACHABLE;
+    if (state.journal.blocks(redisKey)) return UNREACHABLE;
     const seen = look(bytes, key, kind);
     if (seen.state !== 'usable') return seen;
+    const { id } = seen.record;
     const value = state.formats.open(seen.record);
-    if (!value) return { state: 'absent', reject: seen.record.id };
-    return { state: 'hit', record: seen.record, value };
+    if (!value) return { state: 'absent', reject: id };
+    keep(state.tier, key, { note, kind, id, value, bytes: bytes!.length });
+    return { state: 'hit', id, value };
   }
 
   private async lead(found: Found, caller: Caller): Promise<Served | undefined> {
@@ -117,7 +131,7 @@ export class Reader {
     const { request } = caller;
     const flight = flights.lead(request.key.redisKey, (own) => {
       if (found.state === 'unreachable') return loads.loadDegraded(own, request);
-      if (found.state === 'hit') return loads.refresh(own, request, found.record.id);
+      if (found.state === 'hit') return loads.refresh(own, request, found.id);
       return loads.load(own, request, found.state === 'absent' ? found.reject : '');
     });
     const outcome = await untilAborted(flight.outcome, request.settings.signal);

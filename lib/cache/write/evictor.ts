@@ -3,12 +3,13 @@ import type { EntryKey } from '../../keys/key-space.js';
 import type { EvictJournal } from '../evict-journal.js';
 import type { Flights } from '../flights.js';
 import type { CacheParts } from '../parts.js';
+import type { Tier } from '../tier.js';
 
 /** Evicts keys. Once it has resolved, nothing older is served by any read that begins later. */
 export class Evictor {
   constructor(
     private readonly parts: CacheParts,
-    private readonly state: { flights: Flights; journal: EvictJournal },
+    private readonly state: { flights: Flights; journal: EvictJournal; tier: Tier | undefined },
   ) {}
 
   /**
@@ -16,8 +17,12 @@ export class Evictor {
    * `CacheEvictError`, or with `queue` resolves.
    */
   async evict(keys: readonly EntryKey[], failure: 'throw' | 'queue'): Promise<number> {
-    const results = await Promise.allSettled(keys.map((key) => this.evictOne(key)));
+    for (const key of keys) this.outdate(key);
+    const results = await this.parts.store.evictMany(keys.map((key) => key.redisKey));
     const failed = keys.filter((_, i) => results[i]!.status === 'rejected');
+    for (const key of failed) this.state.journal.add(key);
+    // Again: what was read, or begun without Redis, while the evict was on its way may be older than it.
+    for (const key of keys) this.outdate(key);
     const existed = results.filter((r) => r.status === 'fulfilled' && r.value).length;
     if (failed.length === 0) return existed;
     const first = results.find((r) => r.status === 'rejected')!.reason as unknown;
@@ -30,18 +35,10 @@ export class Evictor {
     return existed;
   }
 
-  private async evictOne(key: EntryKey): Promise<boolean> {
-    const { flights, journal } = this.state;
+  /** Nobody in this process joins a load, or uses a copy, from before now. */
+  outdate(key: EntryKey): void {
+    const { flights, tier } = this.state;
     flights.doom(flights.joinable(key.redisKey));
-    try {
-      const existed = await this.parts.store.evict(key.redisKey);
-      // A load that began in between without Redis has no lease that this evict could have taken away.
-      flights.doom(flights.joinable(key.redisKey));
-      return existed;
-    } catch (error) {
-      journal.add(key);
-      flights.doom(flights.joinable(key.redisKey));
-      throw error;
-    }
+    tier?.drop(key.redisKey);
   }
 }

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
+import { Publisher } from '../../../lib/bus/publisher.js';
 import { RedisBus } from '../../../lib/bus/redis-bus.js';
 import { Wakeups } from '../../../lib/bus/wakeups.js';
 import { systemClock, type Clock } from '../../../lib/common/clock.js';
@@ -41,8 +42,22 @@ async function open(hearing: string, sending = hearing, clock: Clock = systemClo
     guard: new CallGuard({ readMs: 300, writeMs: 300, clock }),
     clock,
     answerMs: 500,
-    onLive: () => changes.push('live'),
-    onDown: () => changes.push('down'),
+    invalidations: {
+      channel: 'shop:i',
+      instance: 'me',
+      publisher: new Publisher({
+        channel: 'shop:i',
+        instance: 'me',
+        clock,
+        publish: () => undefined,
+      }),
+      sink: {
+        open: () => changes.push('live'),
+        shut: () => changes.push('down'),
+        distrust: () => changes.push('distrust'),
+        apply: (invalidation) => changes.push(JSON.stringify(invalidation)),
+      },
+    },
     onError: (operation, { message }) => errors.push(`${operation}: ${message}`),
   });
   const close = async (): Promise<void> => {

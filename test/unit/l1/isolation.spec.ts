@@ -12,7 +12,7 @@ function isolated(make: () => unknown, mode: Isolation) {
     made.push(value);
     return value;
   };
-  return { made, entry: isolate(again(), mode, again) };
+  return { made, entry: isolate(again(), mode, () => again) };
 }
 
 describe('isolate', () => {

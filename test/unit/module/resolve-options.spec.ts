@@ -36,6 +36,8 @@ describe('resolveOptions — defaults', () => {
       topology: { type: 'memory' },
       namespace: 'cache',
       ttlMs: 300_000,
+      l1: { maxEntries: 10_000, ttlMs: Infinity },
+      isolation: 'freeze',
       ttlJitter: 0,
       cacheNull: true,
       lease: { ttlMs: 3_000, waitTimeoutMs: 30_000, onWaitTimeout: 'load' },
@@ -154,6 +156,22 @@ const rows: Record<string, Row> = {
     rejects: ['wait', true, null],
     text: "'load' or 'throw'",
   },
+  'l1.maxEntries': {
+    accepts: [1, 10_000_000],
+    rejects: [0, -1, 1.5, NaN, Infinity, '5', null],
+    text: 'a whole number from 1 to 10000000',
+  },
+  'l1.maxBytes': {
+    accepts: [1, 2 ** 40],
+    rejects: [0, -1, 1.5, NaN, Infinity, '5', null],
+    text: 'a whole number from 1',
+  },
+  'l1.ttl': duration,
+  'l1.isolation': {
+    accepts: ['freeze', 'clone', 'reference'],
+    rejects: ['copy', true, null],
+    text: "'freeze' or 'clone' or 'reference'",
+  },
   loaderTimeout: duration,
   loaderConcurrency: {
     accepts: [1, 50, Infinity],
@@ -246,12 +264,19 @@ describe.each(Object.entries(rows))(
   },
 );
 
+it('C9 resolveOptions — l1: false → no copies; anything else that is no object → its path', () => {
+  expect(resolveOptions({ l1: false }, 'x')).toMatchObject({ l1: false, isolation: 'freeze' });
+  for (const l1 of [true, null, 5, 'off'])
+    expect(problems({ l1 }).map(({ path }) => path)).toEqual(['l1']);
+});
+
 it('T12 resolveOptions — every option of the class → has a row above', () => {
-  const { topology: _, lease, timeouts, ...plain } = new RedisCacheOptions();
+  const { topology: _, lease, timeouts, l1, ...plain } = new RedisCacheOptions();
   const paths = [
     ...Object.keys(plain),
     ...Object.keys(lease!).map((name) => `lease.${name}`),
     ...Object.keys(timeouts!).map((name) => `timeouts.${name}`),
+    ...Object.keys(l1 as object).map((name) => `l1.${name}`),
   ];
   expect(
     Object.keys(rows)
@@ -285,12 +310,15 @@ describe('T12 resolveOptions — topology', () => {
     ]);
   });
 
-  it.each([[{}], [{ url: URL }], [{ redis: {} }], [{ url: URL, redis: { tls: {} } }], [{ client }]])(
-    'single with %p → accepted',
-    (server) => {
-      expect(() => resolveOptions({ topology: { type: 'single', ...server } }, 'x')).not.toThrow();
-    },
-  );
+  it.each([
+    [{}],
+    [{ url: URL }],
+    [{ redis: {} }],
+    [{ url: URL, redis: { tls: {} } }],
+    [{ client }],
+  ])('single with %p → accepted', (server) => {
+    expect(() => resolveOptions({ topology: { type: 'single', ...server } }, 'x')).not.toThrow();
+  });
 
   it('several connections of one client → refused, of a function → accepted', () => {
     const topology = { type: 'single', client, connections: 2 };
@@ -324,7 +352,6 @@ describe('T12 resolveOptions — unknown fields', () => {
     [{ TTL: 5 }, 'TTL', 'did you mean ttl?'],
     [{ lease: { waitTimout: 5 } }, 'lease.waitTimout', 'did you mean waitTimeout?'],
     [{ timeouts: { command: 5 } }, 'timeouts.command', 'where there are connect, read, write'],
-    [{ l1: false }, 'l1', 'not an option here'],
     [{ name: 'reports' }, 'name', 'an argument of forRootAsync'],
     [{ isGlobal: true }, 'isGlobal', 'an argument of forRootAsync'],
     [{ constructor: 1 }, 'constructor', 'not an option here'],
