@@ -14,6 +14,15 @@ import { Evictor } from './write/evictor.js';
 import { WriteBarrier } from './write/write-barrier.js';
 import { Writer } from './write/writer.js';
 
+/** A response knows no tiers, and its absence is told by its bytes. */
+const HTTP_SOURCE = {
+  copy: 'hit',
+  hit: 'hit',
+  loaded: 'loaded',
+  joined: 'joined',
+  private: 'joined',
+} as const;
+
 /** What an HTTP handler's load may say of itself. */
 export interface HttpLoad {
   (context: { setTtl(ttlMs: number): void }): Promise<Buffer | undefined>;
@@ -108,7 +117,7 @@ export class CacheEngine {
     const served = await this.load({ key, kind: 'http', loader: load, settings: own });
     const bytes = served.value.take() as Buffer | undefined;
     const freshMs = served.value.freshMs();
-    const source = served.source === 'private' ? 'joined' : served.source;
+    const source = HTTP_SOURCE[served.source];
     return freshMs > 0
       ? { bytes, source, stored: true, ttlMs: freshMs }
       : { bytes, source, stored: false };

@@ -13,8 +13,11 @@ import type { LoadRequest, Loads } from './load.js';
 
 /** What came of a load for one caller. */
 export interface Served {
-  /** 'private': what was loaded is for whoever loaded it, and this caller has to load for itself. */
-  readonly source: 'hit' | 'loaded' | 'joined' | 'private';
+  /**
+   * 'copy': kept in this process; 'hit': read from Redis; 'loaded' and 'joined': by this caller's loader, or by another's.
+   * 'private': what was loaded is for whoever loaded it, and this caller has to load for itself.
+   */
+  readonly source: 'copy' | 'hit' | 'loaded' | 'joined' | 'private';
   readonly value: Opened;
 }
 
@@ -22,7 +25,7 @@ const NOTHING: Opened = { take: () => undefined, freshMs: () => 0 };
 
 /** A hit, what there is instead, or that Redis cannot or must not be asked. */
 type Found =
-  | { state: 'hit'; id: string; value: Opened }
+  | { state: 'hit'; source: 'copy' | 'hit'; id: string; value: Opened }
   | Exclude<Seen, { state: 'usable' }>
   | { state: 'unreachable' };
 
@@ -81,7 +84,7 @@ export class Reader {
     for (;;) {
       settings.signal?.throwIfAborted();
       const found = await this.find(key, kind, 'getOrSet');
-      if (found.state === 'hit' && !settings.force) return { source: 'hit', value: found.value };
+      if (found.state === 'hit' && !settings.force) return found;
       refuseNestedLoad(key.redisKey, key.given);
       const joined = this.state.flights.joinable(key.redisKey);
       const wait = found.state === 'lease' ? this.state.waits.current(key.redisKey) : undefined;
@@ -105,7 +108,7 @@ export class Reader {
     const { redisKey } = key;
     if (state.journal.blocks(redisKey)) return UNREACHABLE;
     const copy = this.peek(key, kind);
-    if (copy) return { state: 'hit', ...copy };
+    if (copy) return { state: 'hit', source: 'copy', ...copy };
     const note = state.tier?.note(redisKey);
     let bytes;
     try {
@@ -123,7 +126,7 @@ export class Reader {
     const value = state.formats.open(seen.record);
     if (!value) return { state: 'absent', reject: id };
     keep(state.tier, key, { note, kind, id, value, bytes: bytes!.length });
-    return { state: 'hit', id, value };
+    return { state: 'hit', source: 'hit', id, value };
   }
 
   private async lead(found: Found, caller: Caller): Promise<Served | undefined> {

@@ -34,6 +34,7 @@ export type WorkerPlan = HistoryPlan | StampedePlan;
 export interface Read {
   key: string;
   version: number;
+  source: 'copy' | 'hit' | 'loaded' | 'joined' | 'private';
   began: number;
   ended: number;
 }
@@ -47,6 +48,8 @@ export interface Evict {
 
 export interface Report {
   reads: Read[];
+  /** Of every row, when all writers had ended for a while. */
+  readsAtRest: Read[];
   evicts: Evict[];
   loads: number;
   /** Messages of calls that rejected: they promise nothing. */

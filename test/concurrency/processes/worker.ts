@@ -4,9 +4,10 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
+import { loadSettings } from '../../../lib/cache/entry.options.js';
 import { assemble } from '../../../lib/module/assemble.js';
 import { resolveOptions } from '../../../lib/module/resolve-options.js';
-import type { HistoryPlan, Report, StampedePlan, WorkerPlan } from './plan.js';
+import type { HistoryPlan, Read, Report, StampedePlan, WorkerPlan } from './plan.js';
 
 const plan = JSON.parse(process.argv[2]!) as WorkerPlan;
 const cache = assemble(
@@ -37,8 +38,24 @@ async function end(): Promise<void> {
   process.disconnect();
 }
 
+function emptyReport(): Report {
+  return { reads: [], readsAtRest: [], evicts: [], loads: 0, errors: [] };
+}
+
+/** As `getOrSet` does it, and with what only the engine tells: where the value came from. */
+async function timedRead(key: string, loader: () => Promise<number>): Promise<Read> {
+  const began = now();
+  const { source, value } = await cache.engine.load({
+    key: cache.engine.keySpace().entry(key),
+    kind: 'value',
+    loader,
+    settings: loadSettings('the worker', undefined, cache.engine.options),
+  });
+  return { key, version: value.take() as number, source, began, ended: now() };
+}
+
 async function history(plan: HistoryPlan): Promise<Report> {
-  const report: Report = { reads: [], evicts: [], loads: 0, errors: [] };
+  const report = emptyReport();
   const until = now() + plan.runMs;
   const anyKey = (): string => `k${Math.floor(random(plan.keys))}`;
 
@@ -50,9 +67,7 @@ async function history(plan: HistoryPlan): Promise<Report> {
     return version;
   };
   const read = async (key: string): Promise<void> => {
-    const began = now();
-    const version = await cache.service.getOrSet(key, () => load(key));
-    report.reads.push({ key, version, began, ended: now() });
+    report.reads.push(await timedRead(key, () => load(key)));
   };
   const write = async (key: string): Promise<void> => {
     const commit = (): Promise<number> => database.incr(row(key));
@@ -77,12 +92,13 @@ async function history(plan: HistoryPlan): Promise<Report> {
   ]);
   // At rest: what is cached now is what everybody would see from here on.
   await sleep(plan.restMs);
-  for (let i = 0; i < plan.keys; i++) await read(`k${i}`);
+  for (let i = 0; i < plan.keys; i++)
+    report.readsAtRest.push(await timedRead(`k${i}`, () => load(`k${i}`)));
   return report;
 }
 
 async function stampede({ callers, loadMs }: StampedePlan): Promise<Report> {
-  const report: Report = { reads: [], evicts: [], loads: 0, errors: [] };
+  const report = emptyReport();
   const load = async (): Promise<number> => {
     report.loads++;
     process.send!('loading');
@@ -90,9 +106,7 @@ async function stampede({ callers, loadMs }: StampedePlan): Promise<Report> {
     return database.incr(row('stampede'));
   };
   const call = async (): Promise<void> => {
-    const began = now();
-    const version = await cache.service.getOrSet('stampede', load);
-    report.reads.push({ key: 'stampede', version, began, ended: now() });
+    report.reads.push(await timedRead('stampede', load));
   };
   await Promise.all(Array.from({ length: callers }, call));
   return report;

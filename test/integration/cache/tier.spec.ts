@@ -1,0 +1,177 @@
+import { beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { openCache, plainClient, type TestCache } from '../../support/caches.js';
+import { startServer } from '../../support/start-server.js';
+import { waitFor } from '../../support/wait-for.js';
+
+/** A cache whose copies may be used. */
+async function openLive(
+  namespace: string,
+  options: Parameters<typeof openCache>[1] = {},
+): Promise<TestCache> {
+  const cache = await openCache('single', { namespace, ...options });
+  await waitFor(() => cache.buses[0]!.live);
+  return cache;
+}
+
+/** How often a plain GET or MGET reached the server since the last call. */
+async function reads(client: Redis): Promise<number> {
+  const stats = await client.info('commandstats');
+  await client.config('RESETSTAT');
+  return [...stats.matchAll(/cmdstat_m?get:calls=(\d+)/g)].reduce(
+    (sum, m) => sum + Number(m[1]),
+    0,
+  );
+}
+
+describe('copies in the process', () => {
+  let a: TestCache;
+  let b: TestCache;
+  let namespace: string;
+
+  beforeEach(async () => {
+    namespace = `tier${Math.random().toString(36).slice(2)}`;
+    [a, b] = await Promise.all([openLive(namespace), openLive(namespace)]);
+  });
+
+  it('C1 A9 a second read → no command', async () => {
+    const server = await startServer();
+    const cache = await openCache({ type: 'single', url: server.url });
+    await waitFor(() => cache.buses[0]!.live);
+    const client = new Redis(server.url);
+    await cache.service.set('k', { a: 1 });
+    await cache.service.get('k');
+    await reads(client);
+    const first = await cache.service.get('k');
+    expect(await cache.service.getOrSet('k', () => 'loaded')).toBe(first);
+    expect(await cache.service.has('k')).toBe(true);
+    expect(await reads(client)).toBe(0);
+    client.disconnect();
+    await cache.close();
+    await server.stop();
+  });
+
+  it.each<[string, (writer: TestCache) => Promise<unknown>, unknown]>([
+    ['evict', (writer) => writer.service.evict('k'), undefined],
+    ['evict of many', (writer) => writer.service.evict(['x', 'k', 'y']), undefined],
+    ['set', (writer) => writer.service.set('k', 'new'), 'new'],
+    ['writeThrough', (writer) => writer.service.writeThrough('k', () => 'new'), 'new'],
+    ['withWrite', (writer) => writer.service.withWrite('k', async () => 1), undefined],
+    [
+      'a forced load',
+      (writer) => writer.service.getOrSet('k', () => 'new', { force: true }),
+      'new',
+    ],
+  ])('C2 I1 %s by another process → the copy here goes', async (_, change, expected) => {
+    await a.service.set('k', 'old');
+    expect([await a.service.get('k'), await b.service.get('k')]).toEqual(['old', 'old']);
+    await change(a);
+    expect(await a.service.get('k')).toBe(expected);
+    await waitFor(async () => (await b.service.get('k')) === expected);
+  });
+
+  it('C1 the entry expires → so does the copy', async () => {
+    await a.service.set('k', 1, { ttl: 60 });
+    expect(await a.service.get('k')).toBe(1);
+    await waitFor(async () => (await a.service.get('k')) === undefined, { timeoutMs: 500 });
+  });
+
+  it('C1 l1.ttl → a copy lives no longer, its entry does', async () => {
+    const short = await openLive(namespace, { l1: { ttl: 40 } });
+    await short.service.set('k', 1);
+    expect(await short.service.get('k')).toBe(1);
+    const client = plainClient();
+    await client.del(`${namespace}:kk`);
+    expect(await short.service.get('k')).toBe(1);
+    await waitFor(async () => (await short.service.get('k')) === undefined, { timeoutMs: 500 });
+  });
+
+  it('C6 null → copied, too', async () => {
+    const loader = jest.fn(() => null);
+    expect(await a.service.getOrSet('k', loader)).toBeNull();
+    const client = plainClient();
+    await client.del(`${namespace}:kk`);
+    expect(await a.service.getOrSet('k', loader)).toBeNull();
+    expect(loader).toHaveBeenCalledTimes(1);
+  });
+
+  it('C9 l1: false → every read asks Redis', async () => {
+    const bare = await openCache('single', { namespace, l1: false });
+    await bare.service.set('k', 1);
+    expect(await bare.service.get('k')).toBe(1);
+    await plainClient().del(`${namespace}:kk`);
+    expect(await bare.service.get('k')).toBeUndefined();
+  });
+
+  it('C4 the listener is killed → no copy is used until it is subscribed again', async () => {
+    await a.service.set('k', 1);
+    await a.service.get('k');
+    const client = plainClient();
+    await client.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await client.del(`${namespace}:kk`);
+    await waitFor(async () => (await a.service.get('k')) === undefined, { timeoutMs: 500 });
+    await waitFor(() => a.buses[0]!.live);
+    await a.service.set('k', 2);
+    expect(await a.service.get('k')).toBe(2);
+  });
+
+  it('I4 malformed, foreign and oversized messages → the copies go, nothing else happens', async () => {
+    const client = plainClient();
+    await client.set(`${namespace}:kk`, 'x');
+    for (const message of [
+      '',
+      '{',
+      '[]',
+      '[2,"x",0,1]',
+      '[1,"x",0,1,"evict"]',
+      'x'.repeat(70_000),
+    ]) {
+      await a.service.set('k', 1);
+      await a.service.get('k');
+      await client.del(`${namespace}:kk`);
+      await client.publish(`${namespace}:i`, message);
+      await waitFor(async () => (await a.service.get('k')) === undefined, { timeoutMs: 500 });
+    }
+    expect(a.buses[0]).toMatchObject({ malformed: 6 });
+  });
+
+  it('I4 a message is missing → the copies go', async () => {
+    const client = plainClient();
+    const say = (sequence: number, key: string): Promise<number> =>
+      client.publish(
+        `${namespace}:i`,
+        JSON.stringify([1, 'stranger00', 0, sequence, 'evict', [key]]),
+      );
+    await say(1, 'elsewhere');
+    await a.service.set('k', 1);
+    await a.service.get('k');
+    await client.del(`${namespace}:kk`);
+    await say(2, 'elsewhere');
+    await say(2, 'elsewhere');
+    expect(await a.service.get('k')).toBe(1);
+    await say(4, 'elsewhere');
+    await waitFor(async () => (await a.service.get('k')) === undefined, { timeoutMs: 500 });
+  });
+
+  it('I4 the last message of a process is lost → noticed within two seconds', async () => {
+    const client = plainClient();
+    await a.service.set('k', 1);
+    await a.service.get('k');
+    await client.del(`${namespace}:kk`);
+    // Its tail repeats the number of a message that never came.
+    await client.publish(`${namespace}:i`, JSON.stringify([1, 'stranger01', 0, 1]));
+    await waitFor(async () => (await a.service.get('k')) === undefined, { timeoutMs: 500 });
+  });
+
+  it('C7 own writes → no copy of others goes, and the own one is current', async () => {
+    await a.service.setMany([
+      ['k', 1],
+      ['other', 1],
+    ]);
+    await a.service.get('other');
+    await plainClient().del(`${namespace}:kother`);
+    await a.service.set('k', 2);
+    expect(await a.service.get('k')).toBe(2);
+    expect(await a.service.get('other')).toBe(1);
+  });
+});
