@@ -135,15 +135,17 @@ export class HeldLock implements Lock {
   }
 
   private async renew(): Promise<void> {
+    const { clock } = this.parts;
     const { ttlMs } = this.grant;
-    let pauseMs = ttlMs / 3;
+    const sentAt = clock.monotonic();
     try {
       await this.prolong(ttlMs);
+      // From when it was sent: a late answer leaves less time for the next one.
+      if (this.state === 'held') this.renewIn(Math.max(0, sentAt + ttlMs / 3 - clock.monotonic()));
     } catch (error) {
       this.failure = error;
-      pauseMs = Math.min(ttlMs * RETRY.share, RETRY.mostMs);
+      if (this.state === 'held') this.renewIn(Math.min(ttlMs * RETRY.share, RETRY.mostMs));
     }
-    if (this.state === 'held') this.renewIn(pauseMs);
   }
 
   private watch(): void {

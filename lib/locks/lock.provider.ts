@@ -124,6 +124,8 @@ export class LockProvider {
       return taken.length === 1 ? taken[0]! : await LockGroup.of(taken, settings.ttlMs);
     } catch (error) {
       await giveBack();
+      // Closing also loses what was taken already, which is not the news.
+      this.#closing.signal.throwIfAborted();
       throw error;
     }
   }
@@ -135,7 +137,7 @@ export class LockProvider {
   }
 
   #keyOf(name: string): string {
-    lockNames(name);
+    lockNames([name]);
     return lockKeyOf(this.#space.entry(name));
   }
 }
