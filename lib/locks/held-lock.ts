@@ -158,7 +158,9 @@ export class HeldLock implements Lock {
   }
 
   private expire(): void {
-    if (this.state !== 'held' || this.parts.clock.monotonic() < this.validUntil) return;
+    if (this.state !== 'held') return;
+    // Renewed meanwhile, or a timer that was a fraction of a millisecond early.
+    if (this.parts.clock.monotonic() < this.validUntil) return this.watch();
     this.reportLoss(`it could not be renewed within its ttl of ${this.grant.ttlMs} ms`);
     // What was sent and not answered may be carried out later, and would keep the next holder waiting.
     void this.withdraw();
