@@ -1,0 +1,165 @@
+import { CacheConnectionError } from '../common/errors.js';
+import { runScript, type ScriptAnswer } from '../redis/script-runner.js';
+import type { Script, ScriptValue } from '../redis/script.js';
+import type { RedisClient, Shard, Topology } from '../redis/topology.js';
+import type { CallGuard } from '../resilience/call-guard.js';
+import { bumpTags } from './lua/bump-tags.lua.js';
+import { initTags } from './lua/init-tags.lua.js';
+import { copyOf, pathOf, tableKeyOf } from './table-key.js';
+import { TagChecker } from './tag-checker.js';
+import { assertTags, memberOf, MEMBERS } from './tag-names.js';
+import {
+  DEFAULT_LIMITS,
+  FORGET_MORE,
+  type TagTable,
+  type TagTableLimits,
+  type TagVersions,
+} from './tag-table.js';
+
+export interface RedisTagTableOptions {
+  guard: CallGuard;
+  /** Copies of each table; default 16 in a cluster, else 1. With shards each has one. The same in all processes, for ever. */
+  copies?: number;
+  limits?: TagTableLimits;
+}
+
+/** One copy of a table. */
+interface Place {
+  readonly id: string;
+  readonly key: string;
+  readonly shard: Shard;
+}
+
+interface Reading {
+  readonly clock: number;
+  /** Undefined: the table was lost, and `clock` is that of the new one. */
+  readonly versions?: TagVersions;
+}
+
+/** Members in one bump. Two arguments each have to fit on Lua's stack, and other clients wait meanwhile. */
+const MAX_MEMBERS = 1_000;
+
+/** Tables as sorted sets, one script or one ZMSCORE for each step. */
+export class RedisTagTable implements TagTable {
+  private readonly checker = new TagChecker((place: Place, tags) => this.read(place, tags));
+  private readonly copies: number;
+  private readonly limits: TagTableLimits;
+
+  constructor(
+    private readonly topology: Topology,
+    private readonly options: RedisTagTableOptions,
+  ) {
+    this.limits = options.limits ?? DEFAULT_LIMITS;
+    this.copies = { single: options.copies ?? 1, sharded: 1, cluster: options.copies ?? 16 }[
+      topology.kind
+    ];
+  }
+
+  async clock(redisKey: string): Promise<number> {
+    return (await this.checker.check(this.placeOf(redisKey), [])).clock;
+  }
+
+  async versions(redisKey: string, tags: readonly string[]): Promise<TagVersions | undefined> {
+    return (await this.checker.check(this.placeOf(redisKey), tags)).versions;
+  }
+
+  async bump(path: string, tags: readonly string[]): Promise<number> {
+    assertTags('bump', tags);
+    return tags.length === 0 ? 0 : this.issue(path, [...new Set(tags.map(memberOf))]);
+  }
+
+  clear(path: string): Promise<number> {
+    return this.issue(path, [MEMBERS.clear]);
+  }
+
+  private async issue(path: string, members: readonly string[]): Promise<number> {
+    const places = this.placesOf(path);
+    const issued = await Promise.allSettled(places.map((place) => this.issueAt(place, members)));
+    const failed = places.filter((_, i) => issued[i]!.status === 'rejected');
+    if (failed.length === 0)
+      return Math.max(...issued.map((r) => (r as PromiseFulfilledResult<number>).value));
+    const cause = issued.find((r) => r.status === 'rejected')!.reason as Error;
+    if (places.length === 1) throw cause;
+    const names = failed.map(({ key, shard }) => `${key} at ${shard.name}`).join(', ');
+    throw new CacheConnectionError(
+      `bumpTags failed in ${failed.length} of ${places.length} copies of the tag table: ${names}; the first: ${cause.message}`,
+      { cause },
+    );
+  }
+
+  private async issueAt(place: Place, members: readonly string[]): Promise<number> {
+    const { keepMs, maxTags } = this.limits;
+    let version = 0;
+    for (let i = 0; i < members.length; i += MAX_MEMBERS) {
+      const { details } = await this.run(bumpTags, place, {
+        members: JSON.stringify(members.slice(i, i + MAX_MEMBERS)),
+        keepMicros: Math.ceil(keepMs * 1_000),
+        maxTags,
+        forgetMore: FORGET_MORE,
+      });
+      version = Number(details[0]);
+    }
+    return version;
+  }
+
+  private async read(place: Place, tags: string[]): Promise<Reading> {
+    const { client, name } = place.shard;
+    const members = [MEMBERS.clock, MEMBERS.base, MEMBERS.clear, ...tags.map(memberOf)];
+    const call = (): Promise<Score[]> => scoresOf(client, place.key, members);
+    const scores = await this.options.guard.run('read', 'tagVersions', call, name);
+    const [clock, base, cleared, ...versions] = scores;
+    if (clock != null && base != null)
+      return {
+        clock: Number(clock),
+        versions: {
+          clock: Number(clock),
+          floor: Math.max(Number(base), Number(cleared ?? 0)),
+          tags: new Map(tags.map((tag, i) => [tag, Number(versions[i] ?? 0)])),
+        },
+      };
+    const { details } = await this.run(initTags, place, {});
+    return { clock: Number(details[0]) };
+  }
+
+  private run<Arg extends string, Reply extends string>(
+    script: Script<Arg, Reply>,
+    { key, shard }: Place,
+    values: Record<Arg, ScriptValue>,
+  ): Promise<ScriptAnswer<Reply>> {
+    const call = (): Promise<ScriptAnswer<Reply>> => runScript(shard.client, script, key, values);
+    return this.options.guard.run('write', script.name, call, shard.name);
+  }
+
+  /** With shards the copy lies where the entry does, in a cluster wherever its own slot is. */
+  private placeOf(redisKey: string): Place {
+    const key = tableKeyOf(pathOf(redisKey), copyOf(redisKey, this.copies));
+    const { topology } = this;
+    return placeAt(key, topology.shardOf(topology.kind === 'sharded' ? redisKey : key));
+  }
+
+  private placesOf(path: string): Place[] {
+    const { topology } = this;
+    if (topology.kind === 'sharded')
+      return topology.shards().map((shard) => placeAt(tableKeyOf(path, 0), shard));
+    return Array.from({ length: this.copies }, (_, copy) => {
+      const key = tableKeyOf(path, copy);
+      return placeAt(key, topology.shardOf(key));
+    });
+  }
+}
+
+function placeAt(key: string, shard: Shard): Place {
+  return { id: `${shard.name} ${key}`, key, shard };
+}
+
+/** In decimals, or a number from a client that is set so. */
+type Score = string | number | null | undefined;
+
+async function scoresOf(client: RedisClient, key: string, members: string[]): Promise<Score[]> {
+  try {
+    return (await client.zmscore(key, members)) as Score[];
+  } catch (error) {
+    if ((error as Error).message.startsWith('WRONGTYPE')) return [];
+    throw error;
+  }
+}
