@@ -1,6 +1,6 @@
 export { CacheService } from './cache/cache.service.js';
 export type { LoadOptions, SetOptions } from './cache/entry.options.js';
-export type { LoadContext } from './cache/read/load.js';
+export type { LoadContext } from './cache/read/loader-run.js';
 export type { WriteContext } from './cache/write/write-barrier.js';
 export type { Serializer } from './codec/serializer.js';
 export type { Duration } from './common/duration.js';

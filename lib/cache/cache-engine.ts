@@ -11,6 +11,9 @@ import { Loads, type LoadRequest } from './read/load.js';
 import { Reader, type Served } from './read/reader.js';
 import type { CacheSettings } from './settings.js';
 import { Evictor } from './write/evictor.js';
+import { assertTags } from '../tags/tag-names.js';
+import { Finder } from './read/finder.js';
+import { TagEvictor } from './write/tag-evictor.js';
 import { WriteBarrier } from './write/write-barrier.js';
 import { Writer } from './write/writer.js';
 
@@ -36,6 +39,8 @@ export class CacheEngine {
   readonly reader: Reader;
   readonly writer: Writer;
   readonly barrier: WriteBarrier;
+  private readonly tags: TagEvictor;
+  private readonly finder: Finder;
   private readonly evictor: Evictor;
   private readonly flights = new Flights();
   private readonly waits: LeaseWaits;
@@ -44,15 +49,16 @@ export class CacheEngine {
 
   constructor(private readonly parts: CacheParts) {
     const formats = new EntryFormats(parts);
-    this.waits = new LeaseWaits(parts.clock);
-    this.journal = new EvictJournal(parts);
-    const { flights, waits, journal } = this;
-    const { tier } = parts;
-    const loads = new Loads(parts, { flights, waits, formats, tier });
-    this.reader = new Reader(parts, { flights, waits, journal, formats, loads, tier });
-    this.writer = new Writer(parts, { formats, tier });
-    this.evictor = new Evictor(parts, { flights, journal, tier });
-    this.barrier = new WriteBarrier(parts, { evictor: this.evictor, formats });
+    const { flights } = this;
+    const waits = (this.waits = new LeaseWaits(parts.clock));
+    const journal = (this.journal = new EvictJournal(parts, (path) => this.tags.clearNow(path)));
+    const finder = (this.finder = new Finder(parts, { journal, formats }));
+    const loads = new Loads(parts, { flights, waits, formats });
+    const evictor = (this.evictor = new Evictor(parts, { flights, journal }));
+    this.reader = new Reader(parts, { flights, waits, finder, loads });
+    this.writer = new Writer(parts, { formats, finder });
+    this.barrier = new WriteBarrier(parts, { evictor, formats });
+    this.tags = new TagEvictor(parts, journal);
   }
 
   get options(): CacheSettings {
@@ -75,10 +81,13 @@ export class CacheEngine {
     try {
       const found = await store.inspect(key.redisKey);
       if (!found) return undefined;
-      const isEntry = (['value', 'http'] as const).some(
-        (kind) => look(found.bytes, key, kind).state === 'usable',
-      );
-      return isEntry ? found.ttlMs : undefined;
+      for (const kind of ['value', 'http'] as const) {
+        const seen = look(found.bytes, key, kind);
+        if (seen.state !== 'usable') continue;
+        const { c0, tags } = seen.record.header;
+        return (await this.finder.isStillValid(key, { c0, tags })) ? found.ttlMs : undefined;
+      }
+      return undefined;
     } catch (error) {
       if (settings.failure === 'strict') throw error;
       reporter.report('ttl', undefined, error);
@@ -87,18 +96,32 @@ export class CacheEngine {
   }
 
   async evict(keys: readonly EntryKey[], failure: 'throw' | 'queue'): Promise<number> {
-    if (this.closed)
-      throw new CacheError('ERR_CACHE_CLOSED', 'The cache is closed: nothing can be evicted', {
-        key: keys[0]?.given,
-      });
+    this.refuseWhenClosed(keys[0]?.given);
     return this.evictor.evict(keys, failure);
+  }
+
+  /** What has one of these tags, in the namespace of this path. */
+  async evictTags(path: string, tags: readonly string[], failure: 'throw' | 'queue') {
+    assertTags('evictTags', tags);
+    this.refuseWhenClosed(tags[0]);
+    await this.tags.evictTags(path, tags, failure);
+  }
+
+  async clear(path: string, failure: 'throw' | 'queue'): Promise<void> {
+    this.refuseWhenClosed(path);
+    await this.tags.clear(path, failure);
   }
 
   /** A response that a handler makes; what may not be stored is for its own request alone. */
   async loadHttp(
     key: EntryKey,
     load: HttpLoad,
-    options: { ttlMs?: number; waitTimeoutMs?: number; force?: boolean },
+    options: {
+      ttlMs?: number;
+      tags?: readonly string[];
+      waitTimeoutMs?: number;
+      force?: boolean;
+    },
   ): Promise<{
     bytes: Buffer | undefined;
     source: 'hit' | 'loaded' | 'joined';
@@ -109,6 +132,7 @@ export class CacheEngine {
     const ttlMs = options.ttlMs ?? settings.ttlMs;
     const own: LoadSettings = {
       ttlMs,
+      tags: options.tags,
       negativeTtlMs: ttlMs,
       cacheNull: true,
       force: options.force ?? false,
@@ -137,9 +161,16 @@ export class CacheEngine {
       late,
     ]);
     clock.clearTimer(timer);
-    const lost = left === 'late' ? this.journal.size : left.length;
+    const lost = left === 'late' ? this.journal.size : left;
     if (lost > 0)
       reporter.warn('shutdown', `closed with ${lost} evicts that have not reached Redis`);
+  }
+
+  private refuseWhenClosed(key: unknown): void {
+    if (this.closed)
+      throw new CacheError('ERR_CACHE_CLOSED', 'The cache is closed: nothing can be evicted', {
+        key,
+      });
   }
 
   /** For tests and diagnosis: what runs or waits at this moment. */

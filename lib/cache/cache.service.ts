@@ -4,12 +4,12 @@ import type { CacheEngine } from './cache-engine.js';
 import {
   loadSettings,
   setSettings,
-  writeSettings,
+  throughSettings,
   type LoadOptions,
   type SetOptions,
 } from './entry.options.js';
 import type { WriteContext } from './write/write-barrier.js';
-import type { LoadContext } from './read/load.js';
+import type { LoadContext } from './read/loader-run.js';
 
 /** The engine behind a service, for the rest of this package; undefined for a stand-in that a test has provided. */
 export let engineOf: (service: CacheService) => CacheEngine | undefined;
@@ -69,6 +69,21 @@ export class CacheService {
   }
 
   /**
+   * Makes outdated what was stored in this namespace with one of these tags, in time that does not depend on how many
+   * entries that is. A load that runs meanwhile does not bring it back. Namespaces nested in this one have tags of their own.
+   * Rejects as `evict` does; until the evict has got through, this process bypasses the namespace.
+   */
+  async evictTags(tags: string | readonly string[]): Promise<void> {
+    const list = typeof tags === 'string' ? [tags] : tags;
+    await this.#engine.evictTags(this.#space.path, list, this.#engine.options.evictFailure.calls);
+  }
+
+  /** Makes everything in this namespace outdated, and nothing in those nested in it. Otherwise as `evictTags`. */
+  async clear(): Promise<void> {
+    await this.#engine.clear(this.#space.path, this.#engine.options.evictFailure.calls);
+  }
+
+  /**
    * The value, or what the loader gives: run by this caller, or by whoever is at it already, in any process; its result
    * is stored unless the key was evicted or written meanwhile. A loader's error is passed on as it is, to everybody who
    * waits for that load. undefined is never stored.
@@ -124,10 +139,10 @@ export class CacheService {
   async writeThrough<T>(
     key: Key,
     writer: (context: WriteContext) => T | Promise<T>,
-    options?: Pick<SetOptions, 'ttl'>,
+    options?: Omit<SetOptions, 'if'>,
   ): Promise<T> {
     const entry = this.#space.entry(key);
-    const settings = writeSettings('writeThrough', options, this.#engine.options);
+    const settings = throughSettings('writeThrough', options, this.#engine.options);
     return (await this.#engine.barrier.writeThrough(entry, writer, settings)) as T;
   }
 

@@ -6,12 +6,15 @@ import {
   parseDuration,
   type Duration,
 } from '../common/duration.js';
+import { tagProblems } from '../tags/tag-names.js';
 import type { CacheSettings } from './settings.js';
 
 /** Options of one write. */
 export interface SetOptions {
   /** How long the value is kept: ms, or '250ms' '30s' '5m' '1h30m'; Infinity: it does not expire. Default: the module's `ttl`. */
   ttl?: Duration;
+  /** The value goes when one of them is evicted: at most 256 characters each. */
+  tags?: readonly string[];
   /** Store only if there is no value yet, or only if there is one; otherwise `set` gives false. */
   if?: 'absent' | 'present';
 }
@@ -20,6 +23,8 @@ export interface SetOptions {
 export interface LoadOptions {
   /** How long the loaded value is kept; the loader may say otherwise by `setTtl`. Default: the module's `ttl`. */
   ttl?: Duration;
+  /** The value goes when one of them is evicted; the loader may say otherwise by `setTags`. */
+  tags?: readonly string[];
   /** How long a loaded null is kept. Default: the module's `negativeTtl`, and without one the `ttl`. */
   negativeTtl?: Duration;
   /** False: a loaded null is returned and not stored. Default: the module's `cacheNull`. */
@@ -32,8 +37,15 @@ export interface LoadOptions {
   waitTimeout?: Duration;
 }
 
+export interface WriteSettings {
+  readonly ttlMs: number;
+  readonly tags?: readonly string[];
+  readonly only?: 'absent' | 'present';
+}
+
 export interface LoadSettings {
   readonly ttlMs: number;
+  readonly tags?: readonly string[];
   readonly negativeTtlMs: number;
   readonly cacheNull: boolean;
   readonly force: boolean;
@@ -53,13 +65,20 @@ const life: Check = {
 const duration: Check = { accepted: DURATION_ACCEPTED, ok: (v) => !durationProblem(v) };
 const boolean: Check = { accepted: 'true or false', ok: (v) => typeof v === 'boolean' };
 
+const tags: Check = {
+  accepted: 'an array of strings of 1 to 256 characters',
+  ok: (v) => tagProblems(v).length === 0,
+};
+
 const SET_OPTIONS: Record<keyof SetOptions, Check> = {
   ttl: life,
+  tags,
   if: { accepted: "'absent' or 'present'", ok: (v) => v === 'absent' || v === 'present' },
 };
 
 const LOAD_OPTIONS: Record<keyof LoadOptions, Check> = {
   ttl: life,
+  tags,
   negativeTtl: life,
   cacheNull: boolean,
   force: boolean,
@@ -75,22 +94,28 @@ export function setSettings(
   where: string,
   options: SetOptions | undefined,
   defaults: CacheSettings,
-): { ttlMs: number; only?: 'absent' | 'present' } {
-  if (!options) return { ttlMs: defaults.ttlMs };
-  check(where, options, SET_OPTIONS);
-  return {
-    ttlMs: options.ttl === undefined ? defaults.ttlMs : lifeMs(options.ttl, 'ttl'),
-    only: options.if,
-  };
+): WriteSettings {
+  return writeSettings(where, options, { defaults, checks: SET_OPTIONS });
 }
 
-export function writeSettings(
+/** For writes that cannot be refused. */
+export function throughSettings(
   where: string,
-  options: Pick<SetOptions, 'ttl'> | undefined,
+  options: Omit<SetOptions, 'if'> | undefined,
   defaults: CacheSettings,
-): { ttlMs: number } {
-  check(where, options ?? {}, { ttl: life });
-  return { ttlMs: options?.ttl === undefined ? defaults.ttlMs : lifeMs(options.ttl, where) };
+): WriteSettings {
+  return writeSettings(where, options, { defaults, checks: { ttl: life, tags } });
+}
+
+function writeSettings(
+  where: string,
+  options: SetOptions | undefined,
+  { defaults, checks }: { defaults: CacheSettings; checks: Record<string, Check> },
+): WriteSettings {
+  if (!options) return { ttlMs: defaults.ttlMs };
+  check(where, options, checks);
+  const ttlMs = options.ttl === undefined ? defaults.ttlMs : lifeMs(options.ttl, 'ttl');
+  return { ttlMs, tags: options.tags, only: options.if };
 }
 
 export function loadSettings(
@@ -104,6 +129,7 @@ export function loadSettings(
   const ttlMs = ms(options?.ttl) ?? defaults.ttlMs;
   return {
     ttlMs,
+    tags: options?.tags,
     negativeTtlMs: ms(options?.negativeTtl) ?? defaults.negativeTtlMs ?? ttlMs,
     cacheNull: options?.cacheNull ?? defaults.cacheNull,
     force: options?.force ?? false,

@@ -1,54 +1,92 @@
 import type { TimerHandle } from '../common/clock.js';
 import type { EntryKey } from '../keys/key-space.js';
+import { pathOf } from '../tags/table-key.js';
 import type { CacheParts } from './parts.js';
 
-/** More keys than this are not remembered one by one: from then on the whole cache is bypassed in this process. */
+/** An evict that has to be done again. */
+export interface PendingEvict {
+  /** Two with the same name are one. */
+  readonly name: string;
+  /** What must not be read meanwhile: one key, or all of a namespace. */
+  readonly blocks: { readonly redisKey: string } | { readonly path: string };
+  /** Rejects while Redis cannot be reached. */
+  run(): Promise<unknown>;
+}
+
+/** Beyond so many, an evict of a key becomes a clear of its namespace, which takes more than was asked for and never less. */
 const MOST_KEYS = 10_000;
 const RETRY_MS = { first: 50, longest: 1_000 };
-/** Keys tried at a time, so that a long journal does not swamp a Redis that has just come back. */
+/** Tried at a time, so that a long journal does not swamp a Redis that has just come back. */
 const BATCH = 64;
 
 /**
- * The evicts that have not reached Redis. They are retried until they do, and until then this process bypasses their
- * keys. It lives in this process only: the evict has rejected, or was reported, because others do not know of it.
+ * The evicts that have not reached Redis. They are retried until they do, and until then this process bypasses what they
+ * concern. It lives in this process only: the evict has rejected, or was reported, because others do not know of it.
  */
 export class EvictJournal {
-  private readonly keys = new Map<string, EntryKey>();
-  private overflowed = false;
+  private readonly pending = new Map<string, PendingEvict>();
+  private readonly keys = new Set<string>();
+  /** How many pending evicts concern each namespace as a whole. */
+  private readonly paths = new Map<string, number>();
   private timer: TimerHandle;
   private scheduled = false;
   private closed = false;
   private waitMs = RETRY_MS.first;
 
-  constructor(private readonly parts: CacheParts) {}
+  constructor(
+    private readonly parts: CacheParts,
+    /** Makes a whole namespace outdated. */
+    private readonly clear: (path: string) => Promise<unknown>,
+  ) {}
 
   /** Reads of this key must not trust Redis. */
   blocks(redisKey: string): boolean {
-    return this.keys.size > 0 && (this.overflowed || this.keys.has(redisKey));
+    if (this.pending.size === 0) return false;
+    return this.keys.has(redisKey) || this.paths.has(pathOf(redisKey));
   }
 
-  add(key: EntryKey): void {
-    if (this.keys.size < MOST_KEYS) this.keys.set(key.redisKey, key);
-    else if (!this.overflowed) {
-      this.overflowed = true;
-      this.parts.reporter.warn(
-        'evict-journal',
-        `more than ${MOST_KEYS} evicts have not reached Redis: this process bypasses the whole cache until they have; evicts beyond these are not retried`,
-      );
-    }
+  addKey({ redisKey }: EntryKey): void {
+    if (this.keys.size < MOST_KEYS)
+      return this.add({
+        name: `key ${redisKey}`,
+        blocks: { redisKey },
+        run: () => this.parts.store.evict(redisKey),
+      });
+    const path = pathOf(redisKey);
+    this.parts.reporter.warn(
+      'evict-journal',
+      `more than ${MOST_KEYS} evicts have not reached Redis: further ones will clear the whole namespace`,
+    );
+    this.add({ name: `clear ${path}`, blocks: { path }, run: () => this.clear(path) });
+  }
+
+  add(evict: PendingEvict): void {
+    if (!this.pending.has(evict.name)) this.count(evict, 1);
+    this.pending.set(evict.name, evict);
     this.schedule();
   }
 
   get size(): number {
-    return this.keys.size;
+    return this.pending.size;
   }
 
-  /** Tries everything once more and stops; gives the keys that are left. */
-  async close(): Promise<readonly EntryKey[]> {
+  /** Tries everything once more and stops; gives how many are left. */
+  async close(): Promise<number> {
     this.closed = true;
     this.parts.clock.clearTimer(this.timer);
     await this.retry();
-    return [...this.keys.values()];
+    return this.pending.size;
+  }
+
+  private count({ blocks }: PendingEvict, by: 1 | -1): void {
+    if ('redisKey' in blocks) {
+      if (by > 0) this.keys.add(blocks.redisKey);
+      else this.keys.delete(blocks.redisKey);
+      return;
+    }
+    const left = (this.paths.get(blocks.path) ?? 0) + by;
+    if (left > 0) this.paths.set(blocks.path, left);
+    else this.paths.delete(blocks.path);
   }
 
   private schedule(): void {
@@ -57,29 +95,28 @@ export class EvictJournal {
     this.timer = this.parts.clock.setTimer(this.waitMs, () => {
       void this.retry().then(() => {
         this.scheduled = false;
-        if (this.keys.size > 0) this.schedule();
+        if (this.pending.size > 0) this.schedule();
       });
     });
   }
 
   private async retry(): Promise<void> {
-    const pending = [...this.keys.keys()];
-    for (let i = 0; i < pending.length; i += BATCH) {
-      const batch = pending.slice(i, i + BATCH);
-      const done = await Promise.all(batch.map((key) => this.tryOnce(key)));
+    const evicts = [...this.pending.values()];
+    for (let i = 0; i < evicts.length; i += BATCH) {
+      const done = await Promise.all(evicts.slice(i, i + BATCH).map((e) => this.tryOnce(e)));
       if (!done.includes(true)) {
         this.waitMs = Math.min(this.waitMs * 2, RETRY_MS.longest);
         return;
       }
       this.waitMs = RETRY_MS.first;
     }
-    if (this.keys.size === 0) this.overflowed = false;
   }
 
-  private async tryOnce(redisKey: string): Promise<boolean> {
+  private async tryOnce(evict: PendingEvict): Promise<boolean> {
     try {
-      await this.parts.store.evict(redisKey);
-      this.keys.delete(redisKey);
+      await evict.run();
+      this.pending.delete(evict.name);
+      this.count(evict, -1);
       return true;
     } catch {
       return false;

@@ -1,9 +1,13 @@
 import type { Opened } from './entry.js';
+import type { Stamp } from './tier.js';
 
 /** How a load ended, and for whom its value is good. */
 export type FlightOutcome =
-  /** Stored under an unbroken lease: for everybody who joined before FILL was sent. */
-  | { kind: 'stored'; value: Opened }
+  /**
+   * Stored under an unbroken lease: for everybody who joined before FILL was sent. Who came after the load began must
+   * look whether a tag has been evicted meanwhile, which leaves a lease alone.
+   */
+  | { kind: 'stored'; value: Opened; stamp: Stamp }
   /** ACQUIRE answered with a value: for the caller that sent it; whoever joined afterwards reads again. */
   | { kind: 'found'; value: Opened }
   /** Not stored: for those who came before the loader began; the others read again. */

@@ -2,14 +2,19 @@ import type { Wakeups } from '../bus/wakeups.js';
 import type { Codec } from '../codec/codec.js';
 import type { Clock } from '../common/clock.js';
 import type { IdSource } from '../common/ids.js';
+import type { Invalidation } from '../common/invalidation.js';
 import type { Reporter } from '../observe/reporter.js';
 import type { EntryStore } from '../store/entry-store.js';
+import type { TagTable } from '../tags/tag-table.js';
 import type { CacheSettings } from './settings.js';
+import type { TagMirror } from './tag-mirror.js';
 import type { Tier } from './tier.js';
 
 /** The ports that every piece of the cache is given; `assemble` fills them in. */
 export interface CacheParts {
   readonly store: EntryStore;
+  readonly tags: TagTable;
+  readonly mirror: TagMirror;
   readonly codec: Codec;
   readonly ids: IdSource;
   readonly clock: Clock;
@@ -18,6 +23,8 @@ export interface CacheParts {
   readonly settings: CacheSettings;
   /** Undefined: no copies are kept in this process. */
   readonly tier: Tier | undefined;
+  /** Tells other processes of something that no entry's command tells of; nothing in memory. */
+  readonly announce: (invalidation: Invalidation) => Promise<void>;
   /** What the server's clock is ahead of ours, in ms, as far as it is known. */
   readonly serverOffsetMs: () => number;
 }

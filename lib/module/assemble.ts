@@ -1,26 +1,19 @@
+import type { InvalidationSink } from '../bus/invalidation-sink.js';
+import type { Bus } from '../bus/redis-bus.js';
+import { Wakeups } from '../bus/wakeups.js';
 import { CacheEngine } from '../cache/cache-engine.js';
 import { CacheService } from '../cache/cache.service.js';
+import { TagMirror } from '../cache/tag-mirror.js';
 import type { Tier } from '../cache/tier.js';
 import { Codec } from '../codec/codec.js';
 import { systemClock, type Clock } from '../common/clock.js';
 import { IdSource } from '../common/ids.js';
-import { wakeOf, type LockStore } from '../locks/lock-store.js';
-import { LockProvider } from '../locks/lock.provider.js';
-import { MemoryLockStore } from '../locks/memory-lock-store.js';
-import { RedisLockStore } from '../locks/redis-lock-store.js';
-import type { InvalidationSink } from '../bus/invalidation-sink.js';
-import { Publisher } from '../bus/publisher.js';
-import { RedisBus, type Bus } from '../bus/redis-bus.js';
-import { Wakeups } from '../bus/wakeups.js';
 import { L1Cache } from '../l1/l1-cache.js';
+import { LockProvider } from '../locks/lock.provider.js';
 import { Reporter, type LogSink } from '../observe/reporter.js';
-import { SingleTopology } from '../redis/single.topology.js';
-import type { RedisClient, Shard } from '../redis/topology.js';
-import type { SingleTopologyOptions } from '../redis/topology.options.js';
-import { CallGuard } from '../resilience/call-guard.js';
-import type { EntryStore } from '../store/entry-store.js';
-import { MemoryEntryStore } from '../store/memory-entry-store.js';
-import { RedisEntryStore } from '../store/redis-entry-store.js';
+import type { Backend, BackendParts } from './backend.js';
+import { createMemoryBackend } from './memory-backend.js';
+import { createRedisBackend } from './redis-backend.js';
 import type { ResolvedCacheOptions } from './resolved-options.js';
 
 /** A whole cache, put together without Nest. */
@@ -42,14 +35,6 @@ export interface Surroundings {
   log?: LogSink;
 }
 
-interface Backend {
-  readonly store: EntryStore;
-  readonly lockStore: LockStore;
-  readonly buses: readonly Bus[];
-  connect(): Promise<void>;
-  close(): Promise<void>;
-}
-
 export function assemble(
   options: ResolvedCacheOptions,
   { clock = systemClock, log = console }: Surroundings = {},
@@ -58,11 +43,17 @@ export function assemble(
   const ids = new IdSource();
   const wakeups = new Wakeups();
   const tier: Tier | undefined = options.l1 ? new L1Cache({ ...options.l1, clock }) : undefined;
-  const backend = createBackend(options, { clock, ids, wakeups, reporter, sink: sinkOf(tier) });
+  const { type } = options.topology;
+  const mirror = new TagMirror({ oneTable: type === 'memory' || type === 'single' });
+  const sink = sinkOf(tier, mirror);
+  const backend = createBackend(options, { clock, ids, wakeups, reporter, sink });
   const codec = new Codec(options);
-  const { store } = backend;
+  const { store, tags, announce } = backend;
   const engine = new CacheEngine({
     store,
+    tags,
+    mirror,
+    announce,
     codec,
     ids,
     clock,
@@ -90,100 +81,27 @@ export function assemble(
   };
 }
 
-/** What messages of other processes do to the copies of this one. */
-function sinkOf(tier: Tier | undefined): InvalidationSink {
+/** What messages of other processes do to the copies of this one, and to what it knows of tags. */
+function sinkOf(tier: Tier | undefined, mirror: TagMirror): InvalidationSink {
   return {
-    open: () => tier?.open(),
-    shut: () => tier?.shut(),
+    open: () => {
+      tier?.open();
+      mirror.trust(true);
+    },
+    shut: () => {
+      tier?.shut();
+      mirror.trust(false);
+    },
     distrust: () => tier?.clear(),
     apply: (invalidation) => {
-      if ('keys' in invalidation) for (const key of invalidation.keys) tier?.drop(key);
+      if (!('keys' in invalidation)) return mirror.apply(invalidation);
+      for (const key of invalidation.keys) tier?.drop(key);
     },
   };
-}
-
-interface BackendParts {
-  readonly clock: Clock;
-  readonly ids: IdSource;
-  readonly wakeups: Wakeups;
-  readonly reporter: Reporter;
-  readonly sink: InvalidationSink;
 }
 
 function createBackend(options: ResolvedCacheOptions, parts: BackendParts): Backend {
   return options.topology.type === 'memory'
     ? createMemoryBackend(parts)
     : createRedisBackend(options, options.topology, parts);
-}
-
-/** Nobody else has access to these entries: the copies are always current. */
-function createMemoryBackend({ clock, ids, wakeups, sink }: BackendParts): Backend {
-  const store = new MemoryEntryStore({
-    clock,
-    instance: ids.instance,
-    onWake: (_, key) => wakeups.wake(key),
-  });
-  sink.open();
-  return {
-    store,
-    lockStore: new MemoryLockStore({ clock, onWake: (id, key) => wakeups.wake(wakeOf(key, id)) }),
-    buses: [],
-    connect: async () => undefined,
-    close: async () => store.close(),
-  };
-}
-
-function createRedisBackend(
-  { timeouts, namespace }: ResolvedCacheOptions,
-  topology: SingleTopologyOptions,
-  { clock, ids, wakeups, reporter, sink }: BackendParts,
-): Backend {
-  const { instance } = ids;
-  const redis = new SingleTopology(topology, {
-    clock,
-    connectTimeoutMs: timeouts.connectMs,
-    onError: (error) => reporter.report('connection', undefined, error),
-  });
-  const guard = new CallGuard({ readMs: timeouts.readMs, writeMs: timeouts.writeMs, clock });
-  const wakePrefix = `${namespace}:w:`;
-  const channel = `${namespace}:i`;
-  const publisher = new Publisher({
-    channel,
-    instance,
-    clock,
-    publish: (connection, { message }) =>
-      void guard
-        .run('write', 'publish', () => (connection as RedisClient).publish(channel, message))
-        // Whoever misses it notices at the next message.
-        .catch(() => undefined),
-  });
-  const createBus = (shard: Shard): Bus =>
-    new RedisBus({
-      shard,
-      createClient: () => redis.createPubSubClient(shard),
-      namespace,
-      channel: wakePrefix + instance,
-      invalidations: { channel, instance, publisher, sink },
-      wakeups,
-      guard,
-      clock,
-      answerMs: timeouts.connectMs,
-      onError: (operation, error) => reporter.report(operation, undefined, error),
-    });
-  const buses = redis.shards().map(createBus);
-  return {
-    store: new RedisEntryStore(redis, { instance, wakePrefix, guard, announcer: publisher }),
-    lockStore: new RedisLockStore(redis, { wakePrefix, guard }),
-    buses,
-    // Nobody waits for the bus: without it waiters are woken by timers, and no copies are kept.
-    connect: () => {
-      for (const bus of buses) bus.start();
-      return redis.connect();
-    },
-    close: async () => {
-      publisher.close();
-      await Promise.all(buses.map((bus) => bus.close()));
-      await redis.close();
-    },
-  };
 }

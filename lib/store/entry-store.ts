@@ -85,4 +85,6 @@ export interface FillRequest extends StoredBody {
 export interface WriteRequest extends StoredBody {
   /** Only if no live value is there, only if one is, or always. */
   only?: 'absent' | 'present';
+  /** Fill id of a value that does not count as live, or ''. */
+  reject?: string;
 }

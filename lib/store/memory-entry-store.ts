@@ -133,7 +133,7 @@ export class MemoryEntryStore implements EntryStore {
       return false;
     }
     if (type === 'V' && id === request.newId) return true;
-    const live = bytes !== undefined && isLive(bytes, this.wallMs());
+    const live = bytes !== undefined && id !== request.reject && isLive(bytes, this.wallMs());
     if (request.only && live !== (request.only === 'present')) return false;
     this.store(key, request);
     return true;

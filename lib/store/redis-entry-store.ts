@@ -134,7 +134,12 @@ export class RedisEntryStore implements EntryStore {
 
   async write(key: string, request: WriteRequest): Promise<boolean> {
     const { wakePrefix } = this.options;
-    const values = { ...storedArgs(request), only: request.only ?? '', wakePrefix };
+    const values = {
+      ...storedArgs(request),
+      only: request.only ?? '',
+      reject: request.reject ?? '',
+      wakePrefix,
+    };
     const invalidation = { reason: 'set', keys: [key] } as const;
     return (await this.change(write, key, values, invalidation)).reply === 'stored';
   }

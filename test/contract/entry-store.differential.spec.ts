@@ -74,6 +74,7 @@ const step: fc.Arbitrary<[string, Step]> = fc.oneof(
       softMs: endless,
       ttlMs: endless,
       only: fc.constantFrom(undefined, 'absent' as const, 'present' as const),
+      reject: fc.oneof(id, fc.constant('')),
     }),
     (request) => call((store, key) => store.write(key, request)),
   ),

@@ -4,19 +4,23 @@ import { isolate } from '../../l1/isolation.js';
 import type { StoredBody } from '../../store/entry-store.js';
 import type { EntryKind, Opened, ValueRecord } from '../entry.js';
 import type { CacheParts } from '../parts.js';
+import type { Stamp } from '../tier.js';
 
-/** What a loader gave, and what is to become of it. */
-export interface Loaded {
+/** A value and what is to be written with it. */
+export interface Writable {
   readonly value: unknown;
   /** Infinity: it does not expire. */
   readonly ttlMs: number;
-  readonly store: boolean;
+  /** The tag clock before the value was made. */
+  readonly c0: number;
+  readonly tags?: readonly string[];
 }
 
 export interface Encoded {
   readonly body: Omit<StoredBody, 'newId'>;
   /** The value as it will come back from Redis. */
   readonly value: Opened;
+  readonly stamp: Stamp;
 }
 
 /** 20 bytes that stand for an id where a body is read back before it has one. */
@@ -27,15 +31,13 @@ export class EntryFormats {
   constructor(private readonly parts: CacheParts) {}
 
   /** Undefined, and reported, where the value cannot be stored. */
-  encode(
-    target: { key: EntryKey; kind: EntryKind },
-    loaded: { value: unknown; ttlMs: number },
-  ): Encoded | undefined {
+  encode(target: { key: EntryKey; kind: EntryKind }, writable: Writable): Encoded | undefined {
     try {
-      const body = this.write(target, loaded);
+      const body = this.write(target, writable);
       const record = readRecord(Buffer.concat([NO_ID, body.body])) as ValueRecord;
       const freshMs = (): number => body.softMs || Infinity;
-      return { body, value: { take: this.taker(record), freshMs } };
+      const { c0, tags } = record.header;
+      return { body, value: { take: this.taker(record), freshMs }, stamp: { c0, tags } };
     } catch (error) {
       this.parts.reporter.report('getOrSet', 'the loaded value, not stored', error);
       return undefined;
@@ -45,10 +47,11 @@ export class EntryFormats {
   /** The bytes and lives of an entry; throws `CacheSerializationError`. */
   write(
     { key, kind }: { key: EntryKey; kind: EntryKind },
-    { value, ttlMs }: { value: unknown; ttlMs: number },
+    { value, ttlMs, c0, tags }: Writable,
   ): Omit<StoredBody, 'newId'> {
     const { codec, settings } = this.parts;
-    const header = { graceMs: 0, c0: 0, topologyId: 0, digestOf: key.digestOf };
+    const own = { tags: tags?.length ? tags : undefined, digestOf: key.digestOf };
+    const header = { graceMs: 0, c0, topologyId: 0, ...own };
     const body =
       kind === 'http'
         ? codec.encodeBytes(value as Buffer, { ...header, kind })

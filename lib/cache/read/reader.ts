@@ -1,14 +1,13 @@
 import { untilAborted } from '../../common/async.js';
 import { CacheTimeoutError } from '../../common/errors.js';
 import type { EntryKey } from '../../keys/key-space.js';
-import { look, type EntryKind, type Opened, type Seen } from '../entry.js';
-import type { EvictJournal } from '../evict-journal.js';
+import type { Opened } from '../entry.js';
 import { Flights, nextMoment, type Flight, type FlightOutcome } from '../flights.js';
 import type { LeaseWaits } from '../lease-waits.js';
 import { refuseNestedLoad } from '../nested-loads.js';
 import type { CacheParts } from '../parts.js';
-import { keep, type Copy, type Tier } from '../tier.js';
-import type { EntryFormats } from './entry-formats.js';
+import type { Stamp } from '../tier.js';
+import type { Finder, Found } from './finder.js';
 import type { LoadRequest, Loads } from './load.js';
 
 /** What came of a load for one caller. */
@@ -22,12 +21,6 @@ export interface Served {
 }
 
 const NOTHING: Opened = { take: () => undefined, freshMs: () => 0 };
-
-/** A hit, what there is instead, or that Redis cannot or must not be asked. */
-type Found =
-  | { state: 'hit'; source: 'copy' | 'hit'; id: string; value: Opened }
-  | Exclude<Seen, { state: 'usable' }>
-  | { state: 'unreachable' };
 
 /** Somebody who wants a value. */
 interface Caller {
@@ -43,14 +36,10 @@ interface Passenger extends Caller {
   readonly role: 'leader' | 'follower';
 }
 
-const UNREACHABLE: Found = { state: 'unreachable' };
-
 interface ReaderState {
   readonly flights: Flights;
   readonly waits: LeaseWaits;
-  readonly journal: EvictJournal;
-  readonly tier: Tier | undefined;
-  readonly formats: EntryFormats;
+  readonly finder: Finder;
   readonly loads: Loads;
 }
 
@@ -69,7 +58,7 @@ export class Reader {
 
   /** Undefined: a miss. */
   async get(key: EntryKey, operation: string): Promise<Opened | undefined> {
-    const found = await this.find(key, 'value', operation);
+    const found = await this.state.finder.find({ key, kind: 'value', operation });
     return found.state === 'hit' ? found.value : undefined;
   }
 
@@ -81,9 +70,10 @@ export class Reader {
       came: nextMoment(),
       patientUntil: this.parts.clock.monotonic() + settings.waitTimeoutMs,
     };
+    const wanted = { key, kind, tags: settings.tags, operation: 'getOrSet' };
     for (;;) {
       settings.signal?.throwIfAborted();
-      const found = await this.find(key, kind, 'getOrSet');
+      const found = await this.state.finder.find(wanted);
       if (found.state === 'hit' && !settings.force) return found;
       refuseNestedLoad(key.redisKey, key.given);
       const joined = this.state.flights.joinable(key.redisKey);
@@ -97,45 +87,14 @@ export class Reader {
     }
   }
 
-  /** The copy in this process, if there is one that may be used. */
-  peek(key: EntryKey, kind: EntryKind): Copy | undefined {
-    const copy = this.state.tier?.get(key.redisKey);
-    return copy?.kind === kind && !this.state.journal.blocks(key.redisKey) ? copy : undefined;
-  }
-
-  private async find(key: EntryKey, kind: EntryKind, operation: string): Promise<Found> {
-    const { parts, state } = this;
-    const { redisKey } = key;
-    if (state.journal.blocks(redisKey)) return UNREACHABLE;
-    const copy = this.peek(key, kind);
-    if (copy) return { state: 'hit', source: 'copy', ...copy };
-    const note = state.tier?.note(redisKey);
-    let bytes;
-    try {
-      bytes = await parts.store.read(redisKey);
-    } catch (error) {
-      if (parts.settings.failure === 'strict') throw error;
-      parts.reporter.report(operation, undefined, error);
-      return UNREACHABLE;
-    }
-    // The evict of this key may have failed while the read was under way.
-    if (state.journal.blocks(redisKey)) return UNREACHABLE;
-    const seen = look(bytes, key, kind);
-    if (seen.state !== 'usable') return seen;
-    const { id } = seen.record;
-    const value = state.formats.open(seen.record);
-    if (!value) return { state: 'absent', reject: id };
-    keep(state.tier, key, { note, kind, id, value, bytes: bytes!.length });
-    return { state: 'hit', source: 'hit', id, value };
-  }
-
   private async lead(found: Found, caller: Caller): Promise<Served | undefined> {
     const { flights, loads } = this.state;
     const { request } = caller;
     const flight = flights.lead(request.key.redisKey, (own) => {
       if (found.state === 'unreachable') return loads.loadDegraded(own, request);
       if (found.state === 'hit') return loads.refresh(own, request, found.id);
-      return loads.load(own, request, found.state === 'absent' ? found.reject : '');
+      const reject = found.state === 'absent' ? found.reject : '';
+      return loads.load(own, request, { reject, c0: found.c0 });
     });
     const outcome = await untilAborted(flight.outcome, request.settings.signal);
     return this.serve(outcome, { ...caller, flight, role: 'leader' });
@@ -156,8 +115,11 @@ export class Reader {
     const cameBefore = flight.loadBegan !== undefined && came < flight.loadBegan;
     switch (outcome.kind) {
       case 'stored':
+        if (cameBefore) return { source, value: outcome.value };
         // Who forces wants a load that began after he asked.
-        return cameBefore || !force ? { source, value: outcome.value } : undefined;
+        return !force && (await this.isStillValid(request, outcome.stamp))
+          ? { source, value: outcome.value }
+          : undefined;
       case 'degraded':
         return { source, value: outcome.value };
       case 'unstored':
@@ -168,6 +130,15 @@ export class Reader {
         return this.waitFor(outcome.changed, passenger);
       default:
         return ownOnly(outcome, passenger);
+    }
+  }
+
+  /** Without an answer it is not: the caller reads again, and finds out that Redis cannot be reached. */
+  private async isStillValid({ key }: LoadRequest, stamp: Stamp): Promise<boolean> {
+    try {
+      return await this.state.finder.isStillValid(key, stamp);
+    } catch {
+      return false;
     }
   }
 

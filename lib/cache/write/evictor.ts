@@ -3,13 +3,12 @@ import type { EntryKey } from '../../keys/key-space.js';
 import type { EvictJournal } from '../evict-journal.js';
 import type { Flights } from '../flights.js';
 import type { CacheParts } from '../parts.js';
-import type { Tier } from '../tier.js';
 
 /** Evicts keys. Once it has resolved, nothing older is served by any read that begins later. */
 export class Evictor {
   constructor(
     private readonly parts: CacheParts,
-    private readonly state: { flights: Flights; journal: EvictJournal; tier: Tier | undefined },
+    private readonly state: { flights: Flights; journal: EvictJournal },
   ) {}
 
   /**
@@ -20,7 +19,7 @@ export class Evictor {
     for (const key of keys) this.outdate(key);
     const results = await this.parts.store.evictMany(keys.map((key) => key.redisKey));
     const failed = keys.filter((_, i) => results[i]!.status === 'rejected');
-    for (const key of failed) this.state.journal.add(key);
+    for (const key of failed) this.state.journal.addKey(key);
     // Again: what was read, or begun without Redis, while the evict was on its way may be older than it.
     for (const key of keys) this.outdate(key);
     const existed = results.filter((r) => r.status === 'fulfilled' && r.value).length;
@@ -37,8 +36,8 @@ export class Evictor {
 
   /** Nobody in this process joins a load, or uses a copy, from before now. */
   outdate(key: EntryKey): void {
-    const { flights, tier } = this.state;
+    const { flights } = this.state;
     flights.doom(flights.joinable(key.redisKey));
-    tier?.drop(key.redisKey);
+    this.parts.tier?.drop(key.redisKey);
   }
 }

@@ -3,7 +3,8 @@ import type { TimerHandle } from '../../common/clock.js';
 import type { Duration } from '../../common/duration.js';
 import type { EntryKey } from '../../keys/key-space.js';
 import type { StoredBody } from '../../store/entry-store.js';
-import { lifeMs } from '../entry.options.js';
+import { assertTags } from '../../tags/tag-names.js';
+import { lifeMs, type WriteSettings } from '../entry.options.js';
 import type { CacheParts } from '../parts.js';
 import type { Encoded, EntryFormats } from '../read/entry-formats.js';
 import type { Evictor } from './evictor.js';
@@ -20,6 +21,8 @@ export interface WriteContext {
   readonly key: unknown;
   /** How long the value is kept, instead of the `ttl` of the call. */
   setTtl(ttl: Duration): void;
+  /** The tags of this value, instead of those of the call. */
+  setTags(tags: readonly string[]): void;
   /** The value is returned and not stored. */
   skip(): void;
 }
@@ -45,15 +48,21 @@ export class WriteBarrier {
   async writeThrough(
     key: EntryKey,
     writer: (context: WriteContext) => unknown,
-    settings: { ttlMs: number },
+    settings: WriteSettings,
   ): Promise<unknown> {
-    let { ttlMs } = settings;
+    let { ttlMs, tags } = settings;
     let skipped = false;
     const context: WriteContext = {
       key: key.given,
       setTtl: (ttl) => void (ttlMs = lifeMs(ttl, 'setTtl')),
+      setTags: (given) => {
+        assertTags('setTags', given);
+        tags = [...given];
+      },
       skip: () => void (skipped = true),
     };
+    // Before the writer runs, so that an evict of a tag meanwhile is not lost. Without Redis nothing is stored anyway.
+    const c0 = await this.parts.tags.clock(key.redisKey).catch(() => 0);
     let encoded: Encoded | undefined;
     const written = await this.around(
       [key],
@@ -61,7 +70,7 @@ export class WriteBarrier {
       (value) => {
         const store = !skipped && value !== undefined;
         encoded = store
-          ? this.state.formats.encode({ key, kind: 'value' }, { value, ttlMs })
+          ? this.state.formats.encode({ key, kind: 'value' }, { value, ttlMs, tags, c0 })
           : undefined;
         return encoded?.body;
       },

@@ -4,7 +4,7 @@ import { ANNOUNCE, HEAD, IS_LIVE, NOW, STORE, TAINT, WAITERS } from './record.lu
 /** `only` is compared after the id: sent twice, a write that has stored would else find itself in the way. */
 export const write = defineScript({
   name: 'write',
-  args: ['newId', 'body', 'softMs', 'ttlMs', 'only', 'wakePrefix', 'channel', 'message'],
+  args: ['newId', 'body', 'softMs', 'ttlMs', 'only', 'reject', 'wakePrefix', 'channel', 'message'],
   replies: ['refused', 'stored'],
   lua: `${ANNOUNCE}${HEAD}${WAITERS}${NOW}${STORE}${IS_LIVE}${TAINT}
 local kind, id = head()
@@ -13,7 +13,8 @@ if kind == 'B' then
   return REFUSED
 end
 if kind == 'V' and id == newId then return STORED end
-if only ~= '' and isLive(kind) ~= (only == 'present') then return REFUSED end
+local live = id ~= reject and isLive(kind)
+if only ~= '' and live ~= (only == 'present') then return REFUSED end
 local waiting = waiters(kind)
 store()
 wake(waiting)

@@ -1,0 +1,32 @@
+import type { InvalidationSink } from '../bus/invalidation-sink.js';
+import type { Bus } from '../bus/redis-bus.js';
+import type { Wakeups } from '../bus/wakeups.js';
+import type { Clock } from '../common/clock.js';
+import type { IdSource } from '../common/ids.js';
+import type { Invalidation } from '../common/invalidation.js';
+import type { LockStore } from '../locks/lock-store.js';
+import type { Reporter } from '../observe/reporter.js';
+import type { EntryStore } from '../store/entry-store.js';
+import type { TagTable } from '../tags/tag-table.js';
+
+/** Everything that depends on where entries live. */
+export interface Backend {
+  readonly store: EntryStore;
+  readonly tags: TagTable;
+  readonly lockStore: LockStore;
+  /** One per shard; none without Redis. */
+  readonly buses: readonly Bus[];
+  /** Tells other processes of something that no entry's command tells of. */
+  announce(invalidation: Invalidation): Promise<void>;
+  connect(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface BackendParts {
+  readonly clock: Clock;
+  readonly ids: IdSource;
+  readonly wakeups: Wakeups;
+  readonly reporter: Reporter;
+  /** Hears what becomes of copies. */
+  readonly sink: InvalidationSink;
+}

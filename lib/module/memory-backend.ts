@@ -1,0 +1,24 @@
+import { wakeOf } from '../locks/lock-store.js';
+import { MemoryLockStore } from '../locks/memory-lock-store.js';
+import { MemoryEntryStore } from '../store/memory-entry-store.js';
+import { MemoryTagTable } from '../tags/memory-tag-table.js';
+import type { Backend, BackendParts } from './backend.js';
+
+/** Nobody else has access to these entries: the copies are always current. */
+export function createMemoryBackend({ clock, ids, wakeups, sink }: BackendParts): Backend {
+  const store = new MemoryEntryStore({
+    clock,
+    instance: ids.instance,
+    onWake: (_, key) => wakeups.wake(key),
+  });
+  sink.open();
+  return {
+    store,
+    lockStore: new MemoryLockStore({ clock, onWake: (id, key) => wakeups.wake(wakeOf(key, id)) }),
+    tags: new MemoryTagTable({ clock }),
+    buses: [],
+    announce: async () => undefined,
+    connect: async () => undefined,
+    close: async () => store.close(),
+  };
+}
