@@ -31,6 +31,7 @@ export type {
   CacheEvictOptions,
 } from './http/http.options.js';
 export type { Key, KeyPart } from './keys/encode-key.js';
+export { escapeGlob } from './keys/glob.js';
 export type { Lock } from './locks/held-lock.js';
 export type { LockOptions } from './locks/lock.options.js';
 export { LockProvider, type LockNames } from './locks/lock.provider.js';

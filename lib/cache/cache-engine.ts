@@ -1,9 +1,11 @@
-import { CacheError } from '../common/errors.js';
+import { CacheError, CacheEvictError } from '../common/errors.js';
+import { compileGlob } from '../keys/glob.js';
 import { KeySpace, type EntryKey } from '../keys/key-space.js';
 import { look } from './entry.js';
 import type { LoadSettings } from './entry.options.js';
 import { EvictJournal } from './evict-journal.js';
 import { Flights } from './flights.js';
+import { KeyListing } from './key-listing.js';
 import { LeaseWaits } from './lease-waits.js';
 import type { CacheParts } from './parts.js';
 import { EntryFormats } from './read/entry-formats.js';
@@ -40,6 +42,7 @@ export class CacheEngine {
   readonly writer: Writer;
   readonly barrier: WriteBarrier;
   private readonly tags: TagEvictor;
+  private readonly listing: KeyListing;
   private readonly finder: Finder;
   private readonly evictor: Evictor;
   private readonly flights = new Flights();
@@ -59,6 +62,7 @@ export class CacheEngine {
     this.writer = new Writer(parts, { formats, finder });
     this.barrier = new WriteBarrier(parts, { evictor, formats });
     this.tags = new TagEvictor(parts, journal);
+    this.listing = new KeyListing(parts, finder);
   }
 
   get options(): CacheSettings {
@@ -164,6 +168,32 @@ export class CacheEngine {
     const lost = left === 'late' ? this.journal.size : left;
     if (lost > 0)
       reporter.warn('shutdown', `closed with ${lost} evicts that have not reached Redis`);
+  }
+
+  keys(space: KeySpace, glob: string, signal?: AbortSignal): AsyncIterable<string> {
+    return this.listing.keys(space, compileGlob(glob), signal);
+  }
+
+  async evictPattern(
+    space: KeySpace,
+    glob: string,
+    { failure, signal }: { failure: 'throw' | 'queue'; signal?: AbortSignal },
+  ): Promise<number> {
+    const compiled = compileGlob(glob);
+    this.refuseWhenClosed(glob);
+    const evict = (keys: EntryKey[]): Promise<number> => this.evictor.evict(keys, 'throw');
+    const run = (): Promise<number> => this.listing.forEach(space, compiled, { evict, signal });
+    try {
+      return await run();
+    } catch (cause) {
+      if (signal?.aborted) throw cause;
+      const { path } = space;
+      this.journal.add({ name: `pattern ${path} ${glob}`, blocks: { path }, run });
+      const error = new CacheEvictError([glob], { cause });
+      this.parts.reporter.report('evictPattern', undefined, error);
+      if (failure === 'throw') throw error;
+      return 0;
+    }
   }
 
   private refuseWhenClosed(key: unknown): void {

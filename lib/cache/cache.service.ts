@@ -152,6 +152,21 @@ export class CacheService {
   }
 
   /**
+   * Evicts the entries of this namespace whose string key matches; gives how many existed. `*` is any run of characters,
+   * `?` one, `[a-z]` one of these, `\\` takes the next one literally; `escapeGlob` makes a literal of what users typed.
+   * It walks over all keys of the servers: for maintenance; tags do the same in no time. Rejects as `evict` does.
+   */
+  async evictPattern(glob: string, options: { signal?: AbortSignal } = {}): Promise<number> {
+    const failure = this.#engine.options.evictFailure.calls;
+    return this.#engine.evictPattern(this.#space, glob, { failure, ...options });
+  }
+
+  /** The string keys of this namespace that are live, matching a glob as `evictPattern` takes it; in no order. */
+  keys(glob = '*', options: { signal?: AbortSignal } = {}): AsyncIterable<string> {
+    return this.#engine.keys(this.#space, glob, options.signal);
+  }
+
+  /**
    * A view of this cache whose keys are apart from all others; views nest.
    * `name`: 1 to 64 letters, digits, `.`, `_`, `-`; anything else throws `CacheKeyError`.
    */

@@ -1,0 +1,70 @@
+import { readRecord, type StoredRecord } from '../codec/envelope.js';
+import { decodeKey } from '../keys/encode-key.js';
+import type { Glob } from '../keys/glob.js';
+import type { EntryKey, KeySpace } from '../keys/key-space.js';
+import type { CacheParts } from './parts.js';
+import type { Finder } from './read/finder.js';
+
+/** Part of a glob that is spelled in a Redis key as it is. */
+const SPELLED_ALIKE = /^[!-$&-z|~]*/;
+
+/** The string keys of a namespace, found by walking over all keys of the servers: for maintenance, not for requests. */
+export class KeyListing {
+  constructor(
+    private readonly parts: CacheParts,
+    private readonly finder: Finder,
+  ) {}
+
+  /** String keys whose entries are live; one that is written meanwhile may be missing or come twice. */
+  async *keys(space: KeySpace, glob: Glob, signal?: AbortSignal): AsyncGenerator<string> {
+    try {
+      for await (const batch of this.matching(space, glob, signal)) {
+        const live = await Promise.all(batch.map(({ record, key }) => this.isLive(record, key)));
+        for (const [i, { key }] of batch.entries()) if (live[i]) yield key.given;
+      }
+    } catch (error) {
+      if (signal?.aborted || this.parts.settings.failure === 'strict') throw error;
+      this.parts.reporter.report('keys', 'the keys until here', error);
+    }
+  }
+
+  /** Gives the matching entries, live or not, to `evict`, some hundred at a time; the sum of what that gives. */
+  async forEach(
+    space: KeySpace,
+    glob: Glob,
+    { evict, signal }: { evict: (keys: EntryKey[]) => Promise<number>; signal?: AbortSignal },
+  ): Promise<number> {
+    let existed = 0;
+    for await (const batch of this.matching(space, glob, signal))
+      existed += await evict(batch.map(({ key }) => key));
+    return existed;
+  }
+
+  /** Entries, also those whose tags have been evicted; no leases. */
+  private async *matching(space: KeySpace, glob: Glob, signal?: AbortSignal) {
+    const prefix = SPELLED_ALIKE.exec(glob.literalPrefix)![0];
+    // A digest shows nothing of its key.
+    for (const begin of [`${space.path}:k${prefix}`, `${space.path}:h`])
+      for await (const redisKeys of this.parts.store.scan(begin, { signal })) {
+        const found = await this.parts.store.readMany(redisKeys);
+        const batch = redisKeys.flatMap((redisKey, i) => {
+          const record = found[i] && readRecord(found[i]);
+          if (record?.type !== 'value') return [];
+          const { digestOf } = record.header;
+          const given = decodeKey(redisKey.slice(space.path.length + 1), digestOf);
+          return typeof given === 'string' && glob.matches(given)
+            ? [{ record, key: { given, redisKey, digestOf } }]
+            : [];
+        });
+        if (batch.length > 0) yield batch;
+      }
+  }
+
+  private isLive(
+    { header }: Extract<StoredRecord, { type: 'value' }>,
+    key: EntryKey,
+  ): Promise<boolean> | boolean {
+    if (header.kind === 'http') return false;
+    return this.finder.isStillValid(key, { c0: header.c0, tags: header.tags });
+  }
+}

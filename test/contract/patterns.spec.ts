@@ -1,0 +1,88 @@
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import type { CacheService } from '../../lib/cache/cache.service.js';
+import { escapeGlob } from '../../lib/keys/glob.js';
+import { openCache, VARIANTS } from '../support/caches.js';
+
+describe.each(VARIANTS)('patterns on %s', (_, topology, variant) => {
+  let service: CacheService;
+
+  beforeEach(async () => {
+    ({ service } = await openCache(topology, variant));
+  });
+
+  const listed = async (glob?: string): Promise<string[]> => {
+    const keys: string[] = [];
+    for await (const key of service.keys(glob)) keys.push(key);
+    return keys.sort();
+  };
+  const LONG = `user:${'x'.repeat(500)}`;
+
+  it('G3 keys — every kind of key → the string keys as given, live ones only', async () => {
+    const keys = ['a', 'user:1', 'a b', 'a*b', '🙂', 'a{b}c', LONG];
+    await service.setMany(keys.map((key) => [key, 1] as const));
+    await service.set(['user', 1], 1);
+    await service.set('gone', 1, { tags: ['t'] });
+    await service.evictTags('t');
+    await service.namespace('nested').set('nested', 1);
+    expect(await listed()).toEqual([...keys].sort());
+    expect(await listed('user:*')).toEqual([LONG, 'user:1'].sort());
+    expect(await listed('a?b')).toEqual(['a b', 'a*b']);
+    expect(await listed('a\\*b')).toEqual(['a*b']);
+    expect(await listed('[a-b]')).toEqual(['a']);
+    expect(await listed('nothing*')).toEqual([]);
+  });
+
+  it('G2 evictPattern — prefix, suffix, infix, class → what matches goes, and is counted', async () => {
+    const keys = ['user:1', 'user:2', 'user:12', 'order:1', 'x:user:1', LONG];
+    await service.setMany(keys.map((key) => [key, 1] as const));
+    expect(await service.evictPattern('user:[12]')).toBe(2);
+    expect(await service.evictPattern('user:*')).toBe(2);
+    expect(await listed()).toEqual(['order:1', 'x:user:1']);
+    expect(await service.evictPattern('*:1')).toBe(2);
+    expect(await service.evictPattern('*')).toBe(0);
+  });
+
+  it('G2 evictPattern — the namespace → is never left', async () => {
+    const other = await openCache(topology, variant);
+    const nested = service.namespace('n');
+    for (const cache of [service, other.service, nested]) await cache.set('k', 1);
+    expect(await service.evictPattern('*')).toBe(1);
+    expect(await other.service.has('k')).toBe(true);
+    expect(await nested.has('k')).toBe(true);
+  });
+
+  it('G2 escapeGlob — what a user typed → matches only itself', async () => {
+    await service.setMany([
+      ['a*', 1],
+      ['ab', 2],
+      ['a[b]', 3],
+      ['a\\', 4],
+    ]);
+    expect(await service.evictPattern(escapeGlob('a*'))).toBe(1);
+    expect(await service.evictPattern(escapeGlob('a[b]'))).toBe(1);
+    expect(await service.evictPattern(escapeGlob('a\\'))).toBe(1);
+    expect(await listed()).toEqual(['ab']);
+  });
+
+  it('G2 a load runs under a matching key → its lease is left alone, its value is not yet there', async () => {
+    await service.getOrSet('user:1', async () => {
+      expect(await service.evictPattern('user:*')).toBe(0);
+      return 1;
+    });
+    expect(await service.has('user:1')).toBe(true);
+  });
+
+  it('G2 aborted → stops, with the reason of the signal', async () => {
+    await service.setMany(Array.from({ length: 3_000 }, (_, i) => [`k${i}`, i] as const));
+    const reason = new Error('enough');
+    const signal = AbortSignal.abort(reason);
+    await expect(service.evictPattern('*', { signal })).rejects.toBe(reason);
+    expect(await service.evictPattern('k*')).toBe(3_000);
+  });
+
+  it.each([[''], ['['], ['a\\'], [5]])('a glob %j → CacheOptionsError', async (glob) => {
+    await expect(service.evictPattern(glob as never)).rejects.toMatchObject({
+      code: 'ERR_CACHE_OPTIONS',
+    });
+  });
+});
