@@ -175,3 +175,65 @@ describe('copies in the process', () => {
     expect(await a.service.get('other')).toBe(1);
   });
 });
+
+describe('the listener hears nothing any more', () => {
+  it('C4 the server is frozen → from 3.5 s on no copy is used', async () => {
+    const server = await startServer();
+    const cache = await openCache({ type: 'single', url: server.url });
+    await waitFor(() => cache.buses[0]!.live);
+    await cache.service.set('k', 1);
+    expect(await cache.service.get('k')).toBe(1);
+    await server.pause();
+    const begin = performance.now();
+    await waitFor(async () => (await cache.service.get('k')) === undefined, { timeoutMs: 4_500 });
+    expect(performance.now() - begin).toBeLessThan(3_900);
+    await server.resume();
+    await waitFor(() => cache.buses[0]!.live);
+    expect(await cache.service.get('k')).toBe(1);
+    await cache.close();
+    await server.stop();
+  }, 15_000);
+
+  it('G4 evictTags and clear by another process → the copies here go, too', async () => {
+    const namespace = `tags${Math.random().toString(36).slice(2)}`;
+    const [a, b] = await Promise.all([openLive(namespace), openLive(namespace)]);
+    for (const evict of [() => a.service.evictTags('t'), () => a.service.clear()]) {
+      await a.service.set('k', 'old', { tags: ['t'] });
+      expect(await b.service.get('k')).toBe('old');
+      await evict();
+      expect(await a.service.get('k')).toBeUndefined();
+      await waitFor(async () => (await b.service.get('k')) === undefined);
+    }
+  });
+
+  it('G4 the tag table is lost → everything older is a miss, copies aside; what comes later stays', async () => {
+    const cache = await openCache('single', { l1: false });
+    await cache.service.set('k', 1, { tags: ['t'] });
+    await cache.service.set('plain', 1);
+    expect(await plainClient().unlink(`${cache.namespace}:{t0}:g`)).toBe(1);
+    expect(await cache.service.get('k')).toBeUndefined();
+    expect(await cache.service.get('plain')).toBeUndefined();
+    expect(await cache.service.getOrSet('k', () => 2, { tags: ['t'] })).toBe(2);
+    expect(await cache.service.get('k')).toBe(2);
+  });
+
+  it('evictTags and clear, server killed → CacheEvictError; the namespace is bypassed until they get through', async () => {
+    const server = await startServer();
+    const cache = await openCache({ type: 'single', url: server.url });
+    await cache.service.set('k', 'old', { tags: ['t'] });
+    await cache.service.namespace('n').set('k', 'other');
+    await server.pause();
+    await expect(cache.service.evictTags('t')).rejects.toMatchObject({
+      code: 'ERR_CACHE_EVICT',
+      failed: ['t'],
+    });
+    await expect(cache.service.clear()).rejects.toMatchObject({ code: 'ERR_CACHE_EVICT' });
+    expect(await cache.service.get('k')).toBeUndefined();
+    await server.resume();
+    await waitFor(() => cache.engine.pending().journal === 0);
+    expect(await cache.service.get('k')).toBeUndefined();
+    expect(await cache.service.namespace('n').get('k')).toBe('other');
+    await cache.close();
+    await server.stop();
+  }, 15_000);
+});

@@ -1,0 +1,85 @@
+import { describe, expect, it, jest } from '@jest/globals';
+import { CacheConnectionError } from '../../lib/common/errors.js';
+import { NOTHING_PENDING, openCache, TOPOLOGIES, type TestCache } from '../support/caches.js';
+import { waitFor } from '../support/wait-for.js';
+
+type Step = 'read' | 'acquire' | 'fill' | 'renew' | 'release';
+
+/** Has one step of the protocol fail from now on, before or after it was carried out. */
+function failing(cache: TestCache, step: Step, when: 'before' | 'after'): void {
+  const { store } = cache.engine['parts'];
+  const real = store[step].bind(store) as (...args: unknown[]) => Promise<unknown>;
+  Object.assign(store, {
+    [step]: async (...args: unknown[]) => {
+      if (when === 'after') await real(...args);
+      throw new CacheConnectionError(`${step} failed`);
+    },
+  });
+}
+
+async function pause(ms: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+describe.each(TOPOLOGIES)('a step of the protocol fails on %s', (topology) => {
+  const cases = (['read', 'acquire', 'fill', 'renew', 'release'] as const).flatMap((step) =>
+    (['before', 'after'] as const).map((when): [Step, 'before' | 'after'] => [step, when]),
+  );
+
+  it.each(cases)(
+    'R4 %s fails %s it is carried out → one load, everybody served',
+    async (step, when) => {
+      const cache = await openCache(topology, { lease: { ttl: 60 } });
+      failing(cache, step, when);
+      const loader = jest.fn(async () => {
+        await pause(80);
+        return 'loaded';
+      });
+      const callers = Array.from({ length: 50 }, () => cache.service.getOrSet('k', loader));
+      expect(new Set(await Promise.all(callers))).toEqual(new Set(['loaded']));
+      expect(loader).toHaveBeenCalledTimes(1);
+      expect(cache.engine.pending()).toEqual(NOTHING_PENDING);
+    },
+  );
+
+  it.each(cases)(
+    'R4 %s fails %s it is carried out, and so does the loader → its error',
+    async (step, when) => {
+      const cache = await openCache(topology, { lease: { ttl: 60 } });
+      failing(cache, step, when);
+      const error = new Error('source is down');
+      const loader = jest.fn(() => Promise.reject(error));
+      const callers = Array.from({ length: 10 }, () => cache.service.getOrSet('k', loader));
+      for (const result of await Promise.allSettled(callers))
+        expect(result).toEqual({ status: 'rejected', reason: error });
+      expect(loader).toHaveBeenCalledTimes(1);
+    },
+  );
+
+  it.each<[string, (context: { skip(): void }) => unknown]>([
+    ['throws', () => Promise.reject(new Error('source is down'))],
+    ['returns a function', () => () => 1],
+    ['returns too much', () => 'x'.repeat(2_000_000)],
+    ['returns undefined', () => undefined],
+    ['skips', ({ skip }) => skip()],
+  ])('A4 the loader %s → its lease is free when the caller hears of it', async (_, loader) => {
+    const cache = await openCache(topology);
+    await cache.service.getOrSet('k', loader).catch(() => undefined);
+    const { redisKey } = cache.engine.keySpace().entry('k');
+    expect(await cache.engine['parts'].store.read(redisKey)).toBeNull();
+  });
+
+  it('E10 A7 a loader that ends after its timeout → nothing is stored, nothing is unhandled', async () => {
+    const cache = await openCache(topology, { loaderTimeout: 20 });
+    let ended = false;
+    await expect(
+      cache.service.getOrSet('k', async () => {
+        await pause(60);
+        ended = true;
+        throw new Error('nobody hears this');
+      }),
+    ).rejects.toMatchObject({ code: 'ERR_CACHE_TIMEOUT' });
+    await waitFor(() => ended);
+    expect(await cache.service.has('k')).toBe(false);
+  });
+});
