@@ -21,6 +21,11 @@ export function createRedisBackend(
     connectTimeoutMs: timeouts.connectMs,
     onError: (error) => reporter.report('connection', undefined, error),
   });
+  if (topology.client && redis.shards()[0]!.client.options.autoResendUnfulfilledCommands !== false)
+    reporter.warn(
+      'client',
+      'the given Redis client repeats commands after a reconnect: set its autoResendUnfulfilledCommands to false, or an evict that falls into a reconnect may not be final',
+    );
   const guard = new CallGuard({ readMs: timeouts.readMs, writeMs: timeouts.writeMs, clock });
   const wakePrefix = `${namespace}:w:`;
   const channel = `${namespace}:i`;
