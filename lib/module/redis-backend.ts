@@ -1,3 +1,4 @@
+import type { Redis } from 'ioredis';
 import { Publisher } from '../bus/publisher.js';
 import { RedisBus, type Bus } from '../bus/redis-bus.js';
 import { RedisLockStore } from '../locks/redis-lock-store.js';
@@ -21,7 +22,7 @@ export function createRedisBackend(
     connectTimeoutMs: timeouts.connectMs,
     onError: (error) => reporter.report('connection', undefined, error),
   });
-  if (topology.client && redis.shards()[0]!.client.options.autoResendUnfulfilledCommands !== false)
+  if (topology.client && repeatsCommands(redis.shards()[0]!.client))
     reporter.warn(
       'client',
       'the given Redis client repeats commands after a reconnect: set its autoResendUnfulfilledCommands to false, or an evict that falls into a reconnect may not be final',
@@ -74,4 +75,8 @@ export function createRedisBackend(
       await redis.close();
     },
   };
+}
+
+function repeatsCommands(client: RedisClient): boolean {
+  return (client as Redis).options.autoResendUnfulfilledCommands !== false;
 }
