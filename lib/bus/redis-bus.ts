@@ -1,12 +1,10 @@
 import type { Redis } from 'ioredis';
 import type { Clock } from '../common/clock.js';
-import { reportOnce } from '../redis/connection.js';
-import { Subscriber } from '../redis/subscriber.js';
 import type { Shard } from '../redis/topology.js';
 import type { CallGuard } from '../resilience/call-guard.js';
-import { BEAT, Heartbeat } from './heartbeat.js';
 import type { InvalidationSink } from './invalidation-sink.js';
 import { decodeMessage } from './message.js';
+import { ProvenSubscription } from './proven-subscription.js';
 import type { Publisher } from './publisher.js';
 import { Sequences } from './sequence.js';
 import type { Wakeups } from './wakeups.js';
@@ -55,60 +53,49 @@ const MAX_WAKE_BYTES = 4_096;
 const MAX_TIME_MS = 50;
 
 /**
- * The messages of one shard. Live is what has been proved: a connection that is subscribed and silent may be dead, so
- * it takes a heartbeat that has come back. Losing a message is never wrong, only slow: who waits is woken by a timer
- * at last, and at once where it is known that messages may have been lost.
+ * The messages of one shard. Losing one is never wrong, only slow: who waits is woken by a timer at last, and at once
+ * where it is known that messages may have been lost.
  */
 export class RedisBus implements Bus {
-  live = false;
   serverOffsetMs = 0;
   /** Messages that nothing of ours can have sent. */
   malformed = 0;
   private readonly sequences = new Sequences();
-  private readonly subscriber: Subscriber;
-  private readonly heartbeat: Heartbeat;
-  private readonly reportHeartbeat: (error: unknown) => void;
+  private readonly subscription: ProvenSubscription;
 
   constructor(private readonly options: RedisBusOptions) {
-    const { clock, channel, createClient, answerMs, wakeups, onError } = options;
-    this.reportHeartbeat = reportOnce({ clock, onError: (error) => onError('heartbeat', error) });
-    this.heartbeat = new Heartbeat({
-      clock,
-      send: (beat) => void this.send(beat),
-      onSilence: () => {
-        this.reportHeartbeat(new Error(`no heartbeat has come back from ${options.shard.name}`));
-        this.subscriber.reset();
-      },
-    });
-    this.subscriber = new Subscriber({
-      createClient,
-      channels: [channel, options.invalidations.channel],
-      clock,
-      answerMs,
+    const { wakeups, invalidations } = options;
+    this.subscription = new ProvenSubscription({
+      ...options,
+      channels: [invalidations.channel],
       onMessage: (from, message) =>
-        from === channel ? this.hear(message) : this.hearOfChange(message),
-      onLive: () => {
+        from === options.channel ? this.hearWake(message) : this.hearOfChange(message),
+      onSubscribed: () => {
         wakeups.wakeAll();
         this.sequences.forget();
-        this.heartbeat.start();
       },
-      onDown: () => this.goDown(),
-      onError: (error) => onError('subscribe', error),
+      onLive: () => invalidations.sink.open(),
+      onDown: () => invalidations.sink.shut(),
+      onUnsubscribed: () => wakeups.wakeAll(),
+      alongside: () => this.measureOffset(),
     });
+  }
+
+  get live(): boolean {
+    return this.subscription.live;
   }
 
   start(): void {
-    this.subscriber.start();
+    this.subscription.start();
   }
 
   close(): Promise<void> {
-    return this.subscriber.close();
+    return this.subscription.close();
   }
 
-  private hear(message: Buffer): void {
+  private hearWake(message: Buffer): void {
     const text = message.length > MAX_WAKE_BYTES ? '' : message.toString();
     if (text.startsWith(this.options.namespace)) this.options.wakeups.wake(text);
-    else if (text.startsWith(BEAT)) this.hearBeat(text);
     else this.malformed++;
   }
 
@@ -122,36 +109,6 @@ export class RedisBus implements Bus {
     if (message.origin.instance === instance && !publisher.isNews(bytes.toString())) return;
     if (!this.sequences.follow(message)) sink.distrust();
     if (message.invalidation) sink.apply(message.invalidation);
-  }
-
-  private hearBeat(beat: string): void {
-    if (!this.heartbeat.heard(beat) || this.live) return;
-    this.live = true;
-    this.options.invalidations.sink.open();
-  }
-
-  private goDown(): void {
-    this.heartbeat.stop();
-    if (this.live) {
-      this.live = false;
-      this.options.invalidations.sink.shut();
-    }
-    this.options.wakeups.wakeAll();
-  }
-
-  private async send(beat: string): Promise<void> {
-    const { shard, channel, guard } = this.options;
-    // A client of the application might keep it for an hour and send it then.
-    if (shard.client.status !== 'ready') return;
-    const publish = (): Promise<number> => shard.client.publish(channel, beat);
-    try {
-      await Promise.all([
-        guard.run('write', 'heartbeat', publish, shard.name),
-        this.measureOffset(),
-      ]);
-    } catch (error) {
-      this.reportHeartbeat(error);
-    }
   }
 
   /** Wrong by half the time that the answer took, at most. */

@@ -85,6 +85,8 @@ export function createPubSubClient(
 ): Redis {
   return like.duplicate({
     lazyConnect: true,
+    // With RESP3 the client drops what the server's tracking sends.
+    protocol: 2,
     enableOfflineQueue: false,
     autoResubscribe: false,
     autoResendUnfulfilledCommands: false,

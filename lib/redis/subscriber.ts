@@ -2,14 +2,17 @@ import type { Redis } from 'ioredis';
 import type { Clock, TimerHandle } from '../common/clock.js';
 import { dropConnection, reportOnce } from './connection.js';
 
-export interface SubscriberOptions {
+export interface SubscriberOptions<Message = Buffer> {
   /** A client for one connection, not connected yet; asked for again whenever a new connection is needed. */
   createClient: () => Redis;
   channels: readonly string[];
   clock: Clock;
   /** For an open socket to be ready, and for SUBSCRIBE to be acknowledged. */
   answerMs: number;
-  onMessage: (channel: string, message: Buffer) => void;
+  /** Runs on each new connection before SUBSCRIBE, and again after one that was refused; a rejection counts as a refusal. */
+  prepare?: (client: Redis) => Promise<void>;
+  /** `Message` is what the server sends on these channels; on the channel of its tracking it is no Buffer. */
+  onMessage: (channel: string, message: Message) => void;
   /** Subscribed: whatever is published from now on arrives, as long as the connection lasts. */
   onLive: () => void;
   /** Exactly once after each `onLive`, however it ended, `close` included: messages are lost from now on. */
@@ -30,7 +33,7 @@ const SPREAD_MS = 100;
  *
  * There is at most one timer, for what is expected next: an answer, or the next attempt.
  */
-export class Subscriber {
+export class Subscriber<Message = Buffer> {
   private client: Redis | undefined;
   private timer: TimerHandle;
   private failures = 0;
@@ -39,7 +42,7 @@ export class Subscriber {
   private closing: Promise<void> | undefined;
   private readonly report: (error: unknown) => void;
 
-  constructor(private readonly options: SubscriberOptions) {
+  constructor(private readonly options: SubscriberOptions<Message>) {
     this.report = reportOnce(options);
   }
 
@@ -77,7 +80,7 @@ export class Subscriber {
     on('ready', () => void this.subscribe(client));
     on('close', () => this.lose());
     on('end', () => this.lose());
-    on('messageBuffer', (channel: Buffer, message: Buffer) =>
+    on('messageBuffer', (channel: Buffer, message: Message) =>
       this.options.onMessage(channel.toString(), message),
     );
     client.connect().catch(() => undefined);
@@ -86,6 +89,7 @@ export class Subscriber {
   private async subscribe(client: Redis): Promise<void> {
     this.expectAnswer('SUBSCRIBE');
     try {
+      await this.options.prepare?.(client);
       await client.subscribe(...this.options.channels);
     } catch (error) {
       // Where the connection has gone, its end is on the way.
