@@ -2,7 +2,9 @@
 export interface Note {
   readonly bucket: number;
   readonly epoch: number;
-  readonly everything: number;
+  /** The shard that the key is on, and how often everything of it had been invalidated. */
+  readonly shard: number;
+  readonly era: number;
 }
 
 /** Two keys in one bucket only cost a copy that is not kept. */
@@ -14,23 +16,28 @@ const BUCKETS = 65_536;
  */
 export class Epochs {
   private readonly counters = new Uint32Array(BUCKETS);
-  private everything = 0;
+  private readonly eras: number[] = [];
 
-  note(key: string): Note {
+  note(key: string, shard: number): Note {
     const bucket = bucketOf(key);
-    return { bucket, epoch: this.counters[bucket]!, everything: this.everything };
+    return { bucket, epoch: this.counters[bucket]!, shard, era: this.eraOf(shard) };
   }
 
   isCurrent(note: Note): boolean {
-    return this.counters[note.bucket] === note.epoch && this.everything === note.everything;
+    return this.counters[note.bucket] === note.epoch && this.eraOf(note.shard) === note.era;
+  }
+
+  eraOf(shard: number): number {
+    return this.eras[shard] ?? 0;
   }
 
   bump(key: string): void {
     this.counters[bucketOf(key)]!++;
   }
 
-  bumpAll(): void {
-    this.everything++;
+  /** Everything of a shard. */
+  bumpShard(shard: number): void {
+    this.eras[shard] = this.eraOf(shard) + 1;
   }
 }
 

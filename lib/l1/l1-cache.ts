@@ -9,23 +9,28 @@ export interface L1Options {
   /** No copy is kept longer, however long the entry lives; Infinity: as long as the entry. */
   ttlMs: number;
   clock: Clock;
+  /** Which shard's messages tell of this key; 0 where there is one. */
+  shardOf: (key: string) => number;
 }
 
 interface Copy<T> {
   readonly value: T;
   /** Monotonic ms. */
   readonly until: number;
+  readonly shard: number;
+  readonly era: number;
 }
 
 /**
  * Copies of entries in this process. A copy is kept only if no invalidation came between the sending of the read and its
- * reply, and handed out only while the listener is certainly live; else it is as if there were none. Bounded by entries
- * and by bytes, the least recently used going first.
+ * reply, and handed out only while the listener of its shard is certainly live; else it is as if there were none. Bounded
+ * by entries and by bytes, the least recently used going first.
  */
 export class L1Cache<T extends {}> {
   private readonly copies: LRUCache<string, Copy<T>>;
   private readonly epochs = new Epochs();
-  private live = false;
+  /** By shard. */
+  private readonly live: boolean[] = [];
 
   constructor(private readonly options: L1Options) {
     const { maxEntries, maxBytes } = options;
@@ -35,25 +40,27 @@ export class L1Cache<T extends {}> {
   }
 
   get(key: string): T | undefined {
-    if (!this.live) return undefined;
     const copy = this.copies.get(key);
     if (copy === undefined) return undefined;
-    if (copy.until > this.options.clock.monotonic()) return copy.value;
+    const { shard, era, until, value } = copy;
+    const usable = this.live[shard] && era === this.epochs.eraOf(shard);
+    if (usable && until > this.options.clock.monotonic()) return value;
     this.copies.delete(key);
     return undefined;
   }
 
   /** Must be taken before the command is sent whose reply is to be kept. */
   note(key: string): Note {
-    return this.epochs.note(key);
+    return this.epochs.note(key, this.options.shardOf(key));
   }
 
   put(key: string, value: T, copy: { note: Note; freshMs: number; bytes: number }): void {
-    if (!this.live || !this.epochs.isCurrent(copy.note)) return;
+    const { note, freshMs, bytes } = copy;
+    if (!this.live[note.shard] || !this.epochs.isCurrent(note)) return;
     const { clock, ttlMs, maxBytes } = this.options;
-    const until = clock.monotonic() + Math.min(copy.freshMs, ttlMs);
-    const size = key.length + copy.bytes;
-    this.copies.set(key, { value, until }, maxBytes === undefined ? undefined : { size });
+    const until = clock.monotonic() + Math.min(freshMs, ttlMs);
+    const size = maxBytes === undefined ? undefined : { size: key.length + bytes };
+    this.copies.set(key, { value, until, shard: note.shard, era: note.era }, size);
   }
 
   /** The entry has changed, or is about to. */
@@ -62,22 +69,21 @@ export class L1Cache<T extends {}> {
     this.copies.delete(key);
   }
 
-  /** Anything may have changed. */
-  clear(): void {
-    this.epochs.bumpAll();
-    this.copies.clear();
+  /** Anything of a shard may have changed. Its copies go when they are asked for, or when there is no room. */
+  clear(shard: number): void {
+    this.epochs.bumpShard(shard);
   }
 
-  /** Messages arrive again: whatever was missed until now, nothing of it may be kept. */
-  open(): void {
-    this.clear();
-    this.live = true;
+  /** Messages of a shard arrive again: whatever was missed until now, nothing of it may be kept. */
+  open(shard: number): void {
+    this.clear(shard);
+    this.live[shard] = true;
   }
 
-  /** Messages may be lost from now on. */
-  shut(): void {
-    this.live = false;
-    this.clear();
+  /** Messages of a shard may be lost from now on. */
+  shut(shard: number): void {
+    this.live[shard] = false;
+    this.clear(shard);
   }
 
   get size(): number {

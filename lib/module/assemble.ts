@@ -42,7 +42,9 @@ export function assemble(
   const reporter = new Reporter({ clock, log, onError: options.onError });
   const ids = new IdSource();
   const wakeups = new Wakeups();
-  const tier: Tier | undefined = options.l1 ? new L1Cache({ ...options.l1, clock }) : undefined;
+  const tier: Tier | undefined = options.l1
+    ? new L1Cache({ ...options.l1, clock, shardOf: () => 0 })
+    : undefined;
   const { type } = options.topology;
   const mirror = new TagMirror({ oneTable: type === 'memory' || type === 'single' });
   const sink = sinkOf(tier, mirror);
@@ -85,14 +87,14 @@ export function assemble(
 function sinkOf(tier: Tier | undefined, mirror: TagMirror): InvalidationSink {
   return {
     open: () => {
-      tier?.open();
+      tier?.open(0);
       mirror.trust(true);
     },
     shut: () => {
-      tier?.shut();
+      tier?.shut(0);
       mirror.trust(false);
     },
-    distrust: () => tier?.clear(),
+    distrust: () => tier?.clear(0),
     apply: (invalidation) => {
       if (!('keys' in invalidation)) return mirror.apply(invalidation);
       for (const key of invalidation.keys) tier?.drop(key);
