@@ -1,0 +1,87 @@
+import { describe, expect, it } from '@jest/globals';
+import { L1Cache } from '../../../lib/l1/l1-cache.js';
+import { ManualClock } from '../../contract/support/manual-clock.js';
+
+function tier(more: { maxEntries?: number; maxBytes?: number; ttlMs?: number } = {}) {
+  const clock = new ManualClock();
+  const cache = new L1Cache<string>({
+    maxEntries: 3,
+    ttlMs: Infinity,
+    clock,
+    shardOf: (key) => Number(key[0]),
+    ...more,
+  });
+  const keep = (key: string, freshMs = 1_000, bytes = 10): void =>
+    cache.put(key, key, { note: cache.note(key), freshMs, bytes });
+  cache.open(0);
+  cache.open(1);
+  return { cache, clock, keep };
+}
+
+describe('L1Cache', () => {
+  it('C1 more entries than its bound → the least recently used goes', () => {
+    const { cache, keep } = tier();
+    for (const key of ['0a', '0b', '0c']) keep(key);
+    cache.get('0a');
+    keep('0d');
+    expect(['0a', '0b', '0c', '0d'].map((key) => cache.get(key))).toEqual([
+      '0a',
+      undefined,
+      '0c',
+      '0d',
+    ]);
+    expect(cache.size).toBe(3);
+  });
+
+  it('C1 more bytes than its bound → the least recently used go; one larger than all is not kept', () => {
+    const { cache, keep } = tier({ maxEntries: 100, maxBytes: 50 });
+    keep('0a', 1_000, 20);
+    keep('0b', 1_000, 20);
+    keep('0c', 1_000, 20);
+    expect([cache.get('0a'), cache.get('0c')]).toEqual([undefined, '0c']);
+    keep('0d', 1_000, 60);
+    expect(cache.get('0d')).toBeUndefined();
+    expect(cache.get('0c')).toBe('0c');
+  });
+
+  it('C1 no longer than the entry is fresh, nor than ttl', () => {
+    const { cache, clock, keep } = tier({ ttlMs: 500 });
+    keep('0a', 100);
+    keep('0b', 10_000);
+    clock.advance(99);
+    expect(cache.get('0a')).toBe('0a');
+    clock.advance(1);
+    expect(cache.get('0a')).toBeUndefined();
+    clock.advance(399);
+    expect(cache.get('0b')).toBe('0b');
+    clock.advance(1);
+    expect(cache.get('0b')).toBeUndefined();
+  });
+
+  it.each<[string, (cache: L1Cache<string>) => void]>([
+    ['the key is dropped', (cache) => cache.drop('0a')],
+    ['its shard is cleared', (cache) => cache.clear(0)],
+    ['the listener of its shard is lost and comes back', (cache) => (cache.shut(0), cache.open(0))],
+  ])('C5 %s while a read is on its way → its reply is not kept', (_, happen) => {
+    const { cache } = tier();
+    const note = cache.note('0a');
+    happen(cache);
+    cache.put('0a', 'old', { note, freshMs: 1_000, bytes: 1 });
+    expect(cache.get('0a')).toBeUndefined();
+  });
+
+  it('C4 the listener of one shard is lost → its copies are not used, those of others are', () => {
+    const { cache, keep } = tier();
+    keep('0a');
+    keep('1a');
+    cache.shut(0);
+    expect([cache.get('0a'), cache.get('1a')]).toEqual([undefined, '1a']);
+    keep('0a');
+    cache.open(0);
+    expect(cache.get('0a')).toBeUndefined();
+    keep('0a');
+    expect(cache.get('0a')).toBe('0a');
+    cache.clear(0);
+    expect([cache.get('0a'), cache.get('1a')]).toEqual([undefined, '1a']);
+  });
+});
