@@ -164,7 +164,7 @@ describe('the checker can fail', () => {
       'noguard: a copy is kept although a message has overtaken its read',
       [
         SLOW_REPLIES,
-        { file: 'l1/l1-cache', from: '!this.epochs.isCurrent(copy.note)', to: 'false' },
+        { file: 'l1/l1-cache', from: '!this.epochs.isCurrent(note)', to: 'false' },
       ],
       SELDOM_WRITTEN,
     ],
