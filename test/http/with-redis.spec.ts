@@ -72,7 +72,9 @@ describe.each(PLATFORMS)('with Redis, on %s', (platform) => {
   });
 
   it('what lies at the key is no response → a miss, replaced', async () => {
-    const { send, cache, verdict } = await start(platform);
+    // A copy in this process would know nothing of what somebody else writes.
+    const options = { namespace, topology: topology(), l1: false } as const;
+    const { send, cache, verdict } = await startApp(platform, { controllers }, { options });
     const redis = new Redis(process.env.TEST_REDIS_URL!);
     try {
       await cache.set('cat:1', { no: 'response' });
