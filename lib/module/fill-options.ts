@@ -1,12 +1,8 @@
 import type { OptionProblem } from '../common/errors.js';
 import { describeValue } from './describe-value.js';
 import { isObject } from './option-rules.js';
-import {
-  L1Options,
-  MemoryTopologyOptions,
-  RedisCacheOptions,
-  SingleTopologyOptions,
-} from './redis-cache.options.js';
+import { L1Options, RedisCacheOptions } from './redis-cache.options.js';
+import { MemoryTopologyOptions, SingleTopologyOptions } from './topology.options.js';
 
 const TOPOLOGIES: ReadonlyMap<unknown, new () => object> = new Map<unknown, new () => object>([
   ['memory', MemoryTopologyOptions],

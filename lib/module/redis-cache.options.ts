@@ -1,11 +1,9 @@
 import { ValidateIf, ValidateNested } from 'class-validator';
-import type { Redis, RedisOptions } from 'ioredis';
 
 import type { Serializer } from '../codec/serializer.js';
 import type { Duration } from '../common/duration.js';
 import type { Isolation } from '../l1/isolation.js';
 import type { CacheErrorEvent } from '../observe/reporter.js';
-import type * as topologies from '../redis/topology.options.js';
 import {
   IsCallback,
   IsDuration,
@@ -13,54 +11,21 @@ import {
   IsName,
   IsNumberFrom,
   IsOneOf,
-  IsRedisClient,
-  IsRedisOptions,
-  IsRedisUrl,
   IsSerializer,
 } from './option-rules.js';
+import { MemoryTopologyOptions, type TopologyOptions } from './topology.options.js';
+
+export {
+  MemoryTopologyOptions,
+  SingleTopologyOptions,
+  type TopologyOptions,
+} from './topology.options.js';
 
 /*
  * Every option has its default, its validator and its meaning at one place, here. A field that is left out, or is
  * undefined, has its default; a field that is not here is an error. `resolveOptions` makes these classes out of what
  * the application gives, and `ResolvedCacheOptions` out of them.
  */
-
-/** Entries live in this process: no server is needed, and each registration of the module has its own. */
-export class MemoryTopologyOptions implements topologies.MemoryTopologyOptions {
-  @IsOneOf('memory')
-  type = 'memory' as const;
-}
-
-/** One Redis server, or one that Sentinel finds: by `url`, by `redis` or by both, or by a `client`; else the local one. */
-export class SingleTopologyOptions implements topologies.SingleTopologyOptions {
-  @IsOneOf('single')
-  type = 'single' as const;
-
-  /** `redis://[user:password@]host[:port][/db]`, `rediss://…` for TLS, or the path of a unix socket. */
-  @IsRedisUrl()
-  url?: string;
-
-  /** Options of ioredis. `sentinels` makes it Sentinel; `keyPrefix` is refused, `namespace` is for that. */
-  @IsRedisOptions()
-  redis?: RedisOptions;
-
-  /**
-   * A client of the application's own, or a function that makes one for each connection. It is used as it is, with its
-   * own timeouts, and is never closed by the cache. One with `keyPrefix` is refused.
-   */
-  @IsRedisClient()
-  client?: Redis | (() => Redis);
-
-  /**
-   * Connections to the server, 1 to 32. One is multiplexed and enough, unless single values are so large that the
-   * others wait behind them.
-   * @default 1
-   */
-  @IsNumberFrom({ min: 1, max: 32, whole: true })
-  connections?: number = 1;
-}
-
-export type TopologyOptions = MemoryTopologyOptions | SingleTopologyOptions;
 
 /** The lease of a miss: who holds it loads, all others in the cluster wait for what comes of it. */
 export class LeaseOptions {

@@ -9,9 +9,9 @@ import type {
   LeaseOptions,
   RedisCacheOptions,
   TimeoutOptions,
-  TopologyOptions,
 } from './redis-cache.options.js';
 import type { ResolvedCacheOptions } from './resolved-options.js';
+import type { TopologyOptions } from './topology.options.js';
 
 /**
  * Checks the options of one cache and fills in the defaults.
