@@ -1,3 +1,5 @@
+export type { InvalidationEvent, InvalidationHandler } from './bus/invalidation-feed.js';
+export { InvalidationListener } from './bus/invalidation-listener.js';
 export { CacheService } from './cache/cache.service.js';
 export type { LoadOptions, SetOptions } from './cache/entry.options.js';
 export type { LoadContext } from './cache/read/loader-run.js';
@@ -18,10 +20,14 @@ export {
   type CacheErrorCode,
   type OptionProblem,
 } from './common/errors.js';
-export { getCacheToken, getLockToken } from './common/tokens.js';
+export { getCacheToken, getInvalidationListenerToken, getLockToken } from './common/tokens.js';
 export { CacheEvict } from './decorators/cache-evict.decorator.js';
 export { Cacheable } from './decorators/cacheable.decorator.js';
 export { InjectCache } from './decorators/inject-cache.decorator.js';
+export {
+  OnInvalidation,
+  type OnInvalidationOptions,
+} from './decorators/on-invalidation.decorator.js';
 export { NoCache } from './decorators/no-cache.decorator.js';
 export { CacheEvictInterceptor } from './http/cache-evict.interceptor.js';
 export { CacheableInterceptor } from './http/cacheable.interceptor.js';
@@ -41,6 +47,7 @@ export type {
   RedisCacheOptionsFactory,
 } from './module/module-definition.js';
 export {
+  InvalidationOptions,
   LeaseOptions,
   MemoryTopologyOptions,
   RedisCacheOptions,

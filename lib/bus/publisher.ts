@@ -30,6 +30,10 @@ export class Publisher implements Announcer {
 
   constructor(private readonly options: PublisherOptions) {}
 
+  get channel(): string {
+    return this.options.channel;
+  }
+
   announce(connection: object, invalidation: Invalidation): Announcement {
     const link = this.linkOf(connection);
     link.sequence++;

@@ -1,3 +1,4 @@
+import type { InvalidationFeed } from '../bus/invalidation-feed.js';
 import type { Wakeups } from '../bus/wakeups.js';
 import type { Codec } from '../codec/codec.js';
 import type { Clock } from '../common/clock.js';
@@ -25,6 +26,8 @@ export interface CacheParts {
   readonly tier: Tier | undefined;
   /** Tells other processes of something that no entry's command tells of; nothing in memory. */
   readonly announce: (invalidation: Invalidation) => Promise<void>;
+  /** Hears of every change that this process has made, once it took effect. */
+  readonly feed: InvalidationFeed;
   /** What the server's clock is ahead of ours, in ms, as far as it is known. */
   readonly serverOffsetMs: () => number;
 }

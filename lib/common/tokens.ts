@@ -15,6 +15,11 @@ export function getCacheOptionsToken(name: string = DEFAULT_CACHE): symbol {
   return Symbol.for(`nestjs-redis-cache.options:${name}`);
 }
 
+/** The `InvalidationListener` of the cache of that name; that of the unnamed one is injected by its class as well. */
+export function getInvalidationListenerToken(name: string = DEFAULT_CACHE): symbol {
+  return Symbol.for(`nestjs-redis-cache.invalidations:${name}`);
+}
+
 /** The `LockProvider` of the cache of that name; that of the unnamed one is injected by its class as well. */
 export function getLockToken(name: string = DEFAULT_CACHE): symbol {
   return Symbol.for(`nestjs-redis-cache.locks:${name}`);

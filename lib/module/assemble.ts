@@ -1,4 +1,5 @@
-import type { InvalidationSink } from '../bus/invalidation-sink.js';
+import { InvalidationFeed } from '../bus/invalidation-feed.js';
+import { InvalidationListener } from '../bus/invalidation-listener.js';
 import type { Bus } from '../bus/redis-bus.js';
 import { Wakeups } from '../bus/wakeups.js';
 import { CacheEngine } from '../cache/cache-engine.js';
@@ -21,6 +22,7 @@ export interface AssembledCache {
   readonly service: CacheService;
   readonly engine: CacheEngine;
   readonly locks: LockProvider;
+  readonly listener: InvalidationListener;
   /** One per shard; none without Redis. */
   readonly buses: readonly Bus[];
   /** Opens the connections; resolves also when Redis cannot be reached. */
@@ -47,7 +49,9 @@ export function assemble(
     : undefined;
   const { type } = options.topology;
   const mirror = new TagMirror({ oneTable: type === 'memory' || type === 'single' });
-  const sink = sinkOf(tier, mirror);
+  const { namespace, timeouts } = options;
+  const feed = new InvalidationFeed({ namespace, reporter, clock, startMs: timeouts.connectMs });
+  const sink = sinkOf(tier, mirror, feed);
   const backend = createBackend(options, { clock, ids, wakeups, reporter, sink });
   const codec = new Codec(options);
   const { store, tags, announce } = backend;
@@ -63,11 +67,13 @@ export function assemble(
     reporter,
     settings: options,
     tier,
+    feed,
     serverOffsetMs: () => backend.buses[0]?.serverOffsetMs ?? 0,
   });
   const lockParts = { store: backend.lockStore, clock, ids, wakeups, reporter };
   const locks = new LockProvider(lockParts, engine.keySpace());
   const close = async (): Promise<void> => {
+    feed.close();
     await engine.drain();
     await locks.close();
     await backend.close();
@@ -77,27 +83,48 @@ export function assemble(
     service: new CacheService(engine, engine.keySpace()),
     engine,
     locks,
+    listener: new InvalidationListener(feed),
     buses: backend.buses,
     connect: () => backend.connect(),
     close: () => (closing ??= close()),
   };
 }
 
-/** What messages of other processes do to the copies of this one, and to what it knows of tags. */
-function sinkOf(tier: Tier | undefined, mirror: TagMirror): InvalidationSink {
+/** What is heard outdates copies of this process, and what it knows of tags; then the application is told. */
+function sinkOf(
+  tier: Tier | undefined,
+  mirror: TagMirror,
+  feed: InvalidationFeed,
+): BackendParts['sink'] {
   return {
     open: () => {
       tier?.open(0);
       mirror.trust(true);
+      feed.open();
     },
     shut: () => {
       tier?.shut(0);
       mirror.trust(false);
+      feed.shut();
     },
-    distrust: () => tier?.clear(0),
+    distrust: () => {
+      tier?.clear(0);
+      feed.distrust();
+    },
     apply: (invalidation) => {
-      if (!('keys' in invalidation)) return mirror.apply(invalidation);
-      for (const key of invalidation.keys) tier?.drop(key);
+      if ('keys' in invalidation) for (const key of invalidation.keys) tier?.drop(key);
+      else mirror.apply(invalidation);
+      feed.apply(invalidation);
+    },
+    changed: (keys) => {
+      // Each load changes its key twice, whoever does it; news is what has outdated a copy that was still good.
+      const outdated = keys.filter((key) => tier?.get(key) !== undefined);
+      for (const key of keys) tier?.drop(key);
+      feed.apply({ reason: 'evict', keys: outdated });
+    },
+    flushed: () => {
+      tier?.clear(0);
+      feed.flushed();
     },
   };
 }

@@ -1,5 +1,6 @@
 import type { InvalidationSink } from '../bus/invalidation-sink.js';
 import type { Bus } from '../bus/redis-bus.js';
+import type { TrackingSink } from '../bus/tracking.js';
 import type { Wakeups } from '../bus/wakeups.js';
 import type { Clock } from '../common/clock.js';
 import type { IdSource } from '../common/ids.js';
@@ -28,5 +29,5 @@ export interface BackendParts {
   readonly wakeups: Wakeups;
   readonly reporter: Reporter;
   /** Hears what becomes of copies. */
-  readonly sink: InvalidationSink;
+  readonly sink: InvalidationSink & TrackingSink;
 }

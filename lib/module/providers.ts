@@ -1,15 +1,19 @@
 import { Logger, type InjectionToken, type Provider } from '@nestjs/common';
+import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 
+import { InvalidationListener } from '../bus/invalidation-listener.js';
 import { CacheService } from '../cache/cache.service.js';
 import {
   DEFAULT_CACHE,
   getCacheOptionsToken,
   getCacheToken,
+  getInvalidationListenerToken,
   getLockToken,
 } from '../common/tokens.js';
 import { LockProvider } from '../locks/lock.provider.js';
 import { assemble, type AssembledCache } from './assemble.js';
 import { CacheLifecycle } from './lifecycle.js';
+import { OnInvalidationExplorer } from './on-invalidation.explorer.js';
 import { resolveOptions } from './resolve-options.js';
 import type { ResolvedCacheOptions } from './resolved-options.js';
 
@@ -21,6 +25,7 @@ const ASSEMBLED_CACHE = Symbol('nestjs-redis-cache.assembled-cache');
 const ALIASES: Provider[] = [
   { provide: getCacheToken(), useExisting: CacheService },
   { provide: getLockToken(), useExisting: LockProvider },
+  { provide: getInvalidationListenerToken(), useExisting: InvalidationListener },
 ];
 
 /**
@@ -29,6 +34,8 @@ const ALIASES: Provider[] = [
  */
 export function cacheProviders(name: string): Provider[] {
   const optionsToken = getCacheOptionsToken(name);
+  const listenerToken =
+    name === DEFAULT_CACHE ? InvalidationListener : getInvalidationListenerToken(name);
   return [
     {
       provide: optionsToken,
@@ -57,14 +64,35 @@ export function cacheProviders(name: string): Provider[] {
       useFactory: (cache: AssembledCache) => cache.locks,
       inject: [ASSEMBLED_CACHE],
     },
+    {
+      provide: listenerToken,
+      useFactory: (cache: AssembledCache) => cache.listener,
+      inject: [ASSEMBLED_CACHE],
+    },
+    DiscoveryService,
+    MetadataScanner,
+    {
+      provide: OnInvalidationExplorer,
+      useFactory: (
+        listener: InvalidationListener,
+        discovery: DiscoveryService,
+        scanner: MetadataScanner,
+      ) =>
+        new OnInvalidationExplorer(
+          { name, where: describeCache(name), listener },
+          discovery,
+          scanner,
+        ),
+      inject: [listenerToken, DiscoveryService, MetadataScanner],
+    },
     ...(name === DEFAULT_CACHE ? ALIASES : []),
   ];
 }
 
 /** Only the unnamed cache has the class tokens; a named one would otherwise take its place where both are global. */
 export function exportedTokens(name: string): InjectionToken[] {
-  const own = [getCacheToken(name), getLockToken(name)];
-  return name === DEFAULT_CACHE ? [CacheService, LockProvider, ...own] : own;
+  const own = [getCacheToken(name), getLockToken(name), getInvalidationListenerToken(name)];
+  return name === DEFAULT_CACHE ? [CacheService, LockProvider, InvalidationListener, ...own] : own;
 }
 
 export function describeCache(name: string): string {

@@ -1,6 +1,8 @@
 import type { Redis } from 'ioredis';
+import { JointSink } from '../bus/joint-sink.js';
 import { Publisher } from '../bus/publisher.js';
-import { RedisBus, type Bus } from '../bus/redis-bus.js';
+import { RedisBus, type Bus, type RedisBusOptions } from '../bus/redis-bus.js';
+import { Tracking } from '../bus/tracking.js';
 import { RedisLockStore } from '../locks/redis-lock-store.js';
 import { SingleTopology } from '../redis/single.topology.js';
 import type { RedisClient, Shard } from '../redis/topology.js';
@@ -12,10 +14,12 @@ import type { Backend, BackendParts } from './backend.js';
 import type { ResolvedCacheOptions } from './resolved-options.js';
 
 export function createRedisBackend(
-  { timeouts, namespace }: ResolvedCacheOptions,
+  options: ResolvedCacheOptions,
   topology: SingleTopologyOptions,
-  { clock, ids, wakeups, reporter, sink }: BackendParts,
+  parts: BackendParts,
 ): Backend {
+  const { timeouts, namespace } = options;
+  const { clock, ids, reporter } = parts;
   const { instance } = ids;
   const redis = new SingleTopology(topology, {
     clock,
@@ -40,20 +44,12 @@ export function createRedisBackend(
   });
   const publish = (client: RedisClient, message: string): Promise<number> =>
     guard.run('write', 'publish', () => client.publish(channel, message));
-  const createBus = (shard: Shard): Bus =>
-    new RedisBus({
-      shard,
-      createClient: () => redis.createPubSubClient(shard),
-      namespace,
-      channel: wakePrefix + instance,
-      invalidations: { channel, instance, publisher, sink },
-      wakeups,
-      guard,
-      clock,
-      answerMs: timeouts.connectMs,
-      onError: (operation, error) => reporter.report(operation, undefined, error),
-    });
-  const buses = redis.shards().map(createBus);
+  const perShard = redis.shards().map((shard) => {
+    const createClient = (): Redis => redis.createPubSubClient(shard);
+    return createListeners(options, parts, { shard, createClient, guard, publisher, wakePrefix });
+  });
+  const buses = perShard.map(({ bus }) => bus);
+  const listeners = [...buses, ...perShard.flatMap(({ tracking }) => tracking ?? [])];
   return {
     store: new RedisEntryStore(redis, { instance, wakePrefix, guard, announcer: publisher }),
     lockStore: new RedisLockStore(redis, { wakePrefix, guard }),
@@ -64,16 +60,50 @@ export function createRedisBackend(
         publish(client, publisher.announce(client, invalidation).message);
       await Promise.all(redis.shards().map(tell));
     },
-    // Nobody waits for the bus: without it waiters are woken by timers, and no copies are kept.
+    // Nobody waits for the listeners: without them waiters are woken by timers, and no copies are kept.
     connect: () => {
-      for (const bus of buses) bus.start();
+      for (const listener of listeners) listener.start();
       return redis.connect();
     },
     close: async () => {
       publisher.close();
-      await Promise.all(buses.map((bus) => bus.close()));
+      await Promise.all(listeners.map((listener) => listener.close()));
       await redis.close();
     },
+  };
+}
+
+/** What is heard of one shard. */
+function createListeners(
+  { timeouts, namespace, l1, invalidation }: ResolvedCacheOptions,
+  { clock, ids, wakeups, reporter, sink }: BackendParts,
+  link: Pick<RedisBusOptions, 'shard' | 'createClient' | 'guard'> & {
+    publisher: Publisher;
+    wakePrefix: string;
+  },
+): { bus: Bus; tracking?: Tracking } {
+  const { instance } = ids;
+  const joint = new JointSink(sink);
+  const common = {
+    ...link,
+    namespace,
+    clock,
+    answerMs: timeouts.connectMs,
+    onError: (operation: string, error: Error) => reporter.report(operation, undefined, error),
+  };
+  const { publisher, wakePrefix } = link;
+  const bus = new RedisBus({
+    ...common,
+    channel: wakePrefix + instance,
+    invalidations: { channel: publisher.channel, instance, publisher, sink: joint.join() },
+    wakeups,
+  });
+  // Only copies need it: what is read from Redis is true by itself.
+  if (l1 === false || invalidation.mode === 'pubsub') return { bus };
+  const channel = `${namespace}:b:${instance}`;
+  return {
+    bus,
+    tracking: new Tracking({ ...common, channel, sink: { ...sink, ...joint.join() } }),
   };
 }
 

@@ -86,6 +86,18 @@ export class L1Options {
   isolation?: Isolation = 'freeze';
 }
 
+/** How the copies of this process are kept true. */
+export class InvalidationOptions {
+  /**
+   * `pubsub`: by messages of the processes that share the namespace. `tracking`: also by what Redis itself tells of its
+   * keys (CLIENT TRACKING), so that expiry, FLUSHALL and the writes of other programs count as well; it takes one more
+   * connection to each server, which tells of every change below the namespace.
+   * @default 'pubsub'
+   */
+  @IsOneOf('pubsub', 'tracking')
+  mode?: 'pubsub' | 'tracking' = 'pubsub';
+}
+
 /** Deadlines around every call to Redis. A call that is late counts as Redis not being there. */
 export class TimeoutOptions {
   /**
@@ -157,6 +169,9 @@ export class RedisCacheOptions {
   @ValidateIf(({ l1 }: RedisCacheOptions) => l1 !== false)
   @ValidateNested()
   l1?: false | L1Options = new L1Options();
+
+  @ValidateNested()
+  invalidation?: InvalidationOptions = new InvalidationOptions();
 
   @ValidateNested()
   lease?: LeaseOptions = new LeaseOptions();

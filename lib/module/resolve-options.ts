@@ -5,6 +5,7 @@ import { CacheOptionsError, type OptionProblem } from '../common/errors.js';
 import { describeValue } from './describe-value.js';
 import { fillOptions } from './fill-options.js';
 import type {
+  InvalidationOptions,
   L1Options,
   LeaseOptions,
   RedisCacheOptions,
@@ -68,16 +69,17 @@ function checkServer(topology: TopologyOptions, problems: OptionProblem[]): void
 
 /** Options whose fields with a default are there. */
 type FilledOptions = Required<
-  Omit<RedisCacheOptions, 'lease' | 'timeouts' | OptionsWithoutDefault>
+  Omit<RedisCacheOptions, 'lease' | 'timeouts' | 'invalidation' | OptionsWithoutDefault>
 > &
   Pick<RedisCacheOptions, OptionsWithoutDefault> & {
     lease: Required<Omit<LeaseOptions, 'waitTimeout'>> & Pick<LeaseOptions, 'waitTimeout'>;
     timeouts: Required<TimeoutOptions>;
+    invalidation: Required<InvalidationOptions>;
   };
 type OptionsWithoutDefault = 'negativeTtl' | 'errorBackoff' | 'evictFailure' | 'onError';
 
 function resolved(options: FilledOptions): ResolvedCacheOptions {
-  const { topology, lease, timeouts, evictFailure, l1 } = options;
+  const { topology, lease, timeouts, evictFailure, l1, invalidation } = options;
   return Object.freeze({
     topology: Object.freeze(topology),
     namespace: options.namespace,
@@ -95,6 +97,7 @@ function resolved(options: FilledOptions): ResolvedCacheOptions {
     errorBackoffMs: options.errorBackoff === undefined ? 0 : ms(options.errorBackoff),
     shutdownTimeoutMs: ms(options.shutdownTimeout),
     l1: l1 === false ? false : Object.freeze(copies(l1)),
+    invalidation: Object.freeze({ mode: invalidation.mode }),
     isolation: (l1 && l1.isolation) || 'freeze',
     timeouts: Object.freeze({
       connectMs: ms(timeouts.connect),

@@ -12,6 +12,7 @@ export interface ResolvedCacheOptions extends CacheSettings {
   /** False: no copies in this process. */
   readonly l1:
     false | { readonly maxEntries: number; readonly maxBytes?: number; readonly ttlMs: number };
+  readonly invalidation: { readonly mode: 'pubsub' | 'tracking' };
   readonly timeouts: {
     readonly connectMs: number;
     readonly readMs: number;

@@ -68,7 +68,10 @@ export class Loads {
     const lease = { key, token, expectId: seenId, ...own };
     const outcome = await this.underLease(flight, request, lease);
     // Filling the entry ends a lease that lies there, and not this one.
-    if (outcome.kind === 'stored') await this.release(lease, 0);
+    if (outcome.kind === 'stored') {
+      this.parts.feed.own({ reason: 'set', keys: [request.key] });
+      await this.release(lease, 0);
+    }
     return outcome;
   }
 

@@ -22,6 +22,8 @@ export class Evictor {
     for (const key of failed) this.state.journal.addKey(key);
     // Again: what was read, or begun without Redis, while the evict was on its way may be older than it.
     for (const key of keys) this.outdate(key);
+    // Also of those that failed: in this process they are as good as evicted.
+    this.parts.feed.own({ reason: 'evict', keys });
     const existed = results.filter((r) => r.status === 'fulfilled' && r.value).length;
     if (failed.length === 0) return existed;
     const first = results.find((r) => r.status === 'rejected')!.reason as unknown;

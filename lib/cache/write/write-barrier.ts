@@ -135,8 +135,9 @@ export class WriteBarrier {
     writer: string,
     left: { at: readonly EntryKey[]; body: Left } | undefined,
   ): Promise<void> {
-    const { store, ids } = this.parts;
+    const { store, ids, feed } = this.parts;
     const { evictor } = this.state;
+    const ended: Record<'set' | 'evict', EntryKey[]> = { set: [], evict: [] };
     const unended: EntryKey[] = [];
     await Promise.all(
       keys.map(async (key) => {
@@ -144,7 +145,8 @@ export class WriteBarrier {
         const body = left?.at.includes(key) ? left.body : undefined;
         const value = body && { newId: ids.next(), ...body };
         try {
-          await store.barrierEnd(key.redisKey, { writer, value });
+          const stored = await store.barrierEnd(key.redisKey, { writer, value });
+          ended[stored ? 'set' : 'evict'].push(key);
         } catch {
           unended.push(key);
         }
@@ -152,6 +154,7 @@ export class WriteBarrier {
         evictor.outdate(key);
       }),
     );
+    for (const reason of ['set', 'evict'] as const) feed.own({ reason, keys: ended[reason] });
     if (unended.length > 0) await evictor.evict(unended, 'throw');
   }
 }

@@ -56,14 +56,21 @@ export class Writer {
     body: Omit<StoredBody, 'newId'>,
     only: 'absent' | 'present' | undefined,
   ): Promise<boolean> {
-    const { store, ids, tier } = this.parts;
+    const { store, ids, tier, feed } = this.parts;
     const reject = only ? await this.unusableAt(key) : '';
     tier?.drop(key.redisKey);
+    let stored = false;
     try {
-      return await store.write(key.redisKey, { newId: ids.next(), only, reject, ...body });
+      return (stored = await store.write(key.redisKey, {
+        newId: ids.next(),
+        only,
+        reject,
+        ...body,
+      }));
     } finally {
       // Again: a read that was on its way may have seen what was there before.
       tier?.drop(key.redisKey);
+      if (stored) feed.own({ reason: 'set', keys: [key] });
     }
   }
 

@@ -37,6 +37,7 @@ describe('resolveOptions — defaults', () => {
       namespace: 'cache',
       ttlMs: 300_000,
       l1: { maxEntries: 10_000, ttlMs: Infinity },
+      invalidation: { mode: 'pubsub' },
       isolation: 'freeze',
       ttlJitter: 0,
       cacheNull: true,
@@ -167,6 +168,11 @@ const rows: Record<string, Row> = {
     text: 'a whole number from 1',
   },
   'l1.ttl': duration,
+  'invalidation.mode': {
+    accepts: ['pubsub', 'tracking'],
+    rejects: ['', 'PUBSUB', 'push', true, null, ['tracking']],
+    text: "'pubsub' or 'tracking'",
+  },
   'l1.isolation': {
     accepts: ['freeze', 'clone', 'reference'],
     rejects: ['copy', true, null],
@@ -271,11 +277,12 @@ it('C9 resolveOptions — l1: false → no copies; anything else that is no obje
 });
 
 it('T12 resolveOptions — every option of the class → has a row above', () => {
-  const { topology: _, lease, timeouts, l1, ...plain } = new RedisCacheOptions();
+  const { topology: _, lease, timeouts, l1, invalidation, ...plain } = new RedisCacheOptions();
   const paths = [
     ...Object.keys(plain),
     ...Object.keys(lease!).map((name) => `lease.${name}`),
     ...Object.keys(timeouts!).map((name) => `timeouts.${name}`),
+    ...Object.keys(invalidation!).map((name) => `invalidation.${name}`),
     ...Object.keys(l1 as object).map((name) => `l1.${name}`),
   ];
   expect(

@@ -1,0 +1,38 @@
+import 'reflect-metadata';
+import { Metadata } from '../common/metadata.js';
+import { CacheOptionsError } from '../common/errors.js';
+import { DEFAULT_CACHE } from '../common/tokens.js';
+import { aCacheName, problemsOf, type Rules } from '../http/option-rules.js';
+
+export interface OnInvalidationOptions {
+  /** The `name` of the cache; without it, the unnamed one. */
+  cache?: string;
+}
+
+const RULES: Rules<OnInvalidationOptions> = { cache: aCacheName };
+
+/** The names of the caches of which a method hears. */
+export const heardCaches = new Metadata<readonly string[]>('on-invalidation');
+
+/**
+ * Calls the method with each `InvalidationEvent` of a cache, from the start of the application to its end. For methods of
+ * providers and controllers that live as long as the application; others are left out, with a warning. May be written
+ * several times, for several caches.
+ *
+ * Throws `CacheOptionsError` at decoration for wrong options, with everything that is wrong.
+ *
+ * @publicApi
+ */
+export function OnInvalidation(options: OnInvalidationOptions = {}): MethodDecorator {
+  return (target, name, descriptor) => {
+    const problems = problemsOf(options, RULES);
+    if (problems.length > 0)
+      throw new CacheOptionsError(
+        `@OnInvalidation on ${target.constructor.name}.${String(name)}`,
+        problems,
+      );
+    const method = descriptor.value as object;
+    const others = heardCaches.get(method) ?? [];
+    heardCaches.set(method, [...new Set([options.cache ?? DEFAULT_CACHE, ...others])]);
+  };
+}
