@@ -205,6 +205,20 @@ describe('RedisTagTable', () => {
     await other.close();
   });
 
+  it('nothing may be taken out → CacheConnectionError of the script, and the table as it was', async () => {
+    await raw.acl('SETUSER', 'adder', 'on', '>pw', '~*', '&*', '+@all', '-zrem');
+    const other = openTopology(`redis://adder:pw@${server.host}:${server.port}`);
+    await other.connect();
+    const adder = new RedisTagTable(other, { guard: patientGuard() });
+    const entry = await load(table, `${path}:k`, ['x']);
+    await expect(adder.bump(path, ['x'])).rejects.toMatchObject({
+      code: 'ERR_CACHE_CONNECTION',
+      message: expect.stringMatching(/^bumpTags failed at /),
+    });
+    expect(await check(adder, entry)).toBe(true);
+    await other.close();
+  });
+
   it('R8 SCRIPT FLUSH between any two steps → no difference', async () => {
     const entry = await load(table, `${path}:k`, ['x']);
     await raw.script('FLUSH');
