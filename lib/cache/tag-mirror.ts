@@ -6,7 +6,7 @@ import type { TagVersions } from '../tags/tag-table.js';
  * the table, never be ahead of it.
  */
 export class Horizon {
-  /** The last version known to have been issued. */
+  /** The last version known to have been issued; 0: none is known. */
   clock = 0;
   /** What was loaded under an older version is not used. */
   floor = 0;
@@ -18,8 +18,9 @@ export class Horizon {
     return !tags || tags.every((tag) => c0 >= (this.tags.get(tag) ?? 0));
   }
 
-  note(versions: TagVersions): void {
-    this.clock = Math.max(this.clock, versions.clock);
+  /** What the table says, also where that is less: then it was lost, and its server's clock is behind. */
+  note(versions: TagVersions | undefined): void {
+    this.clock = versions?.clock ?? 0;
   }
 
   evicted(tags: readonly string[], version: number): void {

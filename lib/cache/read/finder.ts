@@ -68,7 +68,7 @@ export class Finder {
       store.read(key.redisKey),
       this.parts.tags.versions(key.redisKey, tags ?? []),
     ]);
-    if (versions) mirror.of(pathOf(key.redisKey)).note(versions);
+    mirror.of(pathOf(key.redisKey)).note(versions);
     const c0 = versions?.clock;
     const seen = look(bytes, key, kind);
     if (seen.state !== 'usable') return { ...seen, c0 };
