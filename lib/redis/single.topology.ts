@@ -13,6 +13,8 @@ import type { SingleTopologyOptions } from './topology.options.js';
 /** One server, over one connection or several; a key always takes the same one. */
 export class SingleTopology implements Topology {
   readonly kind = 'single';
+  readonly topologyId = 0;
+  readonly formerTopologyId = undefined;
   /** One per connection, all under the server's name. */
   private readonly links: readonly { readonly name: string; readonly client: Redis }[];
   private readonly injected: boolean;
@@ -37,6 +39,14 @@ export class SingleTopology implements Topology {
 
   shards(): readonly Shard[] {
     return this.links.slice(0, 1);
+  }
+
+  formerOwnersOf(): readonly Shard[] {
+    return [];
+  }
+
+  formerShards(): readonly Shard[] {
+    return [];
   }
 
   createPubSubClient(_shard: Shard): Redis {

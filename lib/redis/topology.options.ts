@@ -27,4 +27,27 @@ export interface SingleTopologyOptions {
   connections?: number;
 }
 
+/** One of several servers. */
+export interface ShardOptions {
+  /** What decides its share of the keys, so that another host of the same name has the same keys. Default host:port. */
+  name?: string;
+  /** As for a single server. */
+  url: string;
+  /** Its share of the keys is this over the sum of all weights. Default 1. */
+  weight?: number;
+  redis?: RedisOptions;
+}
+
+/** Several Redis servers that know nothing of each other, each with a share of the keys. */
+export interface ShardedTopologyOptions {
+  type: 'sharded';
+  /** At least one, with different names. Equal lists of names and weights, in whatever order, place keys alike. */
+  shards: readonly (string | ShardOptions)[];
+  /** The list of processes that run beside this one for now: what is evicted here is evicted on their servers, too. */
+  previousShards?: readonly (string | ShardOptions)[];
+  /** To each server, 1..32, default 1. */
+  connections?: number;
+}
+
+export type ServerTopologyOptions = SingleTopologyOptions | ShardedTopologyOptions;
 export type TopologyOptions = MemoryTopologyOptions | SingleTopologyOptions;

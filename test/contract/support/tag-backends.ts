@@ -103,6 +103,8 @@ async function overTopologies(
 /** A key is on the shard that its last character chooses. */
 export class TwoShards implements Topology {
   readonly kind = 'sharded';
+  readonly topologyId = 1;
+  readonly formerTopologyId = undefined;
   private readonly parts: readonly SingleTopology[];
 
   constructor(urls: readonly string[]) {
@@ -116,6 +118,14 @@ export class TwoShards implements Topology {
 
   shards(): readonly Shard[] {
     return [this.shardOf('0'), this.shardOf('1')];
+  }
+
+  formerOwnersOf(): readonly Shard[] {
+    return [];
+  }
+
+  formerShards(): readonly Shard[] {
+    return [];
   }
 
   createPubSubClient(shard: Shard): Redis {
