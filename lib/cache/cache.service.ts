@@ -1,4 +1,5 @@
 import type { Key } from '../keys/encode-key.js';
+import { keysOf } from '../keys/key-list.js';
 import type { EntryKey, KeySpace } from '../keys/key-space.js';
 import type { CacheEngine } from './cache-engine.js';
 import {
@@ -173,13 +174,6 @@ export class CacheService {
   namespace(name: string): CacheService {
     return new CacheService(this.#engine, this.#space.child(name));
   }
-}
-
-function keysOf(key: Key | readonly Key[]): readonly Key[] {
-  if (!Array.isArray(key)) return [key as Key];
-  if (key.length === 0) return [];
-  if (key.every((part) => typeof part === 'string')) return [...key, key];
-  return key.some((part) => Array.isArray(part)) ? key : [key as Key];
 }
 
 function unique(entries: readonly EntryKey[]): EntryKey[] {

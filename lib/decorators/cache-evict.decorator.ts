@@ -6,15 +6,17 @@ import { cacheEvictRoutes, type CacheEvictOptions } from '../http/http.options.j
 
 /**
  * Evicts entries once a controller's handler has succeeded, before its response is sent; with `when: 'before'`, before it
- * runs. May be written several times on one handler.
+ * runs: by `key` or `keys`, `tags`, a `pattern`, or `all` of a namespace. May be written several times on one handler.
  *
  * Redis out of reach does not fail the request: the evict is reported, retried, and until then this process bypasses the
- * cache for those keys (the module's `evictFailure` says otherwise).
+ * cache for those keys, or for their namespace (the module's `evictFailure` says otherwise).
  *
  * Throws `CacheOptionsError` at decoration for wrong options, with everything that is wrong.
  *
  * @example
  * `@CacheEvict({ keys: ['cat:{params.id}', 'cats:of:{result.ownerId}'] })`
+ * @example
+ * `@CacheEvict({ tags: 'owner:{result.ownerId}' })`
  *
  * @publicApi
  */

@@ -16,7 +16,7 @@ import { cacheableRoute, type CacheableOptions } from '../http/http.options.js';
  * Throws `CacheOptionsError` at decoration for wrong options, with everything that is wrong.
  *
  * @example
- * `@Cacheable({ key: 'cat:{params.id}', ttl: '10m' })`
+ * `@Cacheable({ key: 'cat:{params.id}', ttl: '10m', tags: 'owner:{result.ownerId}' })`
  *
  * @publicApi
  */

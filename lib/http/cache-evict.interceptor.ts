@@ -8,13 +8,10 @@ import { SSE_METADATA } from '@nestjs/common/constants.js';
 import { ModuleRef } from '@nestjs/core';
 import { concat, defer, ignoreElements, mergeMap, Observable, tap } from 'rxjs';
 import type { Key } from '../keys/encode-key.js';
-import type { EntryKey } from '../keys/key-space.js';
+import { tagProblems } from '../tags/tag-names.js';
 import { Caches, Warnings } from './caches.js';
 import type { HttpCache } from './http-cache.js';
-import type { HttpRequest } from './http-exchange.js';
-import { cacheEvictRoutes, type CacheEvictRoute } from './http.options.js';
-import { keysIn } from './key-source.js';
-import { lookupIn } from './request-key.js';
+import { cacheEvictRoutes, type CacheEvictRoute, type EvictTarget } from './http.options.js';
 
 /**
  * Evicts for a handler with `@CacheEvict`, which binds it: once the handler has succeeded and its observable has completed,
@@ -53,35 +50,54 @@ export class CacheEvictInterceptor implements NestInterceptor {
     context: ExecutionContext,
     result: unknown,
   ): Promise<void> {
-    const cache = this.caches.named(route.cache, route.where);
+    const { where, target, condition } = route;
+    const cache = this.caches.named(route.cache, where);
     if (!cache) return;
     const failure = cache.options.evictFailure.decorators;
     try {
-      if (route.condition && !(await route.condition(context, result))) return;
-      await cache.evict(this.keysOf(route, { cache, context, result }), failure);
+      if (condition && !(await condition(context, result))) return;
+      const given = target.kind === 'all' ? [] : target.of(context, result);
+      const usable = given.filter((value) => isUsable(target.kind, value));
+      if (usable.length < given.length) this.warnings.once(where, unusable(target.kind));
+      await evictIn(cache, route, usable);
     } catch (error) {
       if (failure === 'throw') throw error;
-      this.warnings.error(route.where, 'nothing was evicted', error);
+      this.warnings.error(where, 'nothing was evicted', error);
     }
-  }
-
-  private keysOf(
-    route: CacheEvictRoute,
-    { cache, context, result }: { cache: HttpCache; context: ExecutionContext; result: unknown },
-  ): EntryKey[] {
-    const space = cache.keySpace(route.namespace);
-    const lookup = lookupIn(context.switchToHttp().getRequest<HttpRequest>(), result);
-    return route.keys.flatMap((source) => {
-      const given = source.of(lookup, [context, result]);
-      if (given == null) this.warnings.once(route.where, NO_KEY);
-      return given == null
-        ? []
-        : (source.isComputed ? keysIn(given) : [given as Key]).map((key) => space.entry(key));
-    });
   }
 }
 
-const NO_KEY = 'nothing is evicted for a request that has no value for a part of the key';
+type Kind = EvictTarget['kind'];
+
+/** What a request has no value for cannot be evicted; nor can a tag that no entry may have. */
+const isUsable = (kind: Kind, value: unknown): boolean =>
+  kind === 'tags' ? tagProblems([value]).length === 0 : value != null;
+
+const unusable = (kind: Kind): string =>
+  `a request has no usable value for one of the ${kind}, which is not evicted`;
+
+async function evictIn(
+  cache: HttpCache,
+  { target, namespace }: CacheEvictRoute,
+  given: readonly unknown[],
+): Promise<unknown> {
+  const failure = cache.options.evictFailure.decorators;
+  const space = cache.keySpace(namespace);
+  switch (target.kind) {
+    case 'keys': {
+      const keys = given.map((key) => space.entry(key as Key));
+      return cache.evict(keys, failure);
+    }
+    case 'tags':
+      return cache.evictTags(space.path, given as string[], failure);
+    case 'patterns': {
+      const evict = (glob: unknown) => cache.evictPattern(space, glob as string, { failure });
+      return Promise.all(given.map(evict));
+    }
+    case 'all':
+      return cache.clear(space.path, failure);
+  }
+}
 
 /** Holds each value back until there is a next one, and the last until `action` is done with it. */
 function beforeLast(

@@ -8,18 +8,22 @@ import type {
   CacheableRoute,
   CacheEvictOptions,
   CacheEvictRoute,
+  EvictTarget,
 } from './http.options.js';
-import { compileKey, type KeyOption, type KeySource } from './key-source.js';
+import { compileKey, compileTemplate, type KeyOption } from './key-source.js';
 import * as rule from './option-rules.js';
 import type { Rules } from './option-rules.js';
+import { globsFrom, keysFrom, tagsFrom, type Source } from './source.js';
 
 /** From what a decorator was given to what an interceptor acts on; at decoration, so that a mistake stops the start. */
 
 const REQUEST_ROOTS = ['params', 'query', 'body', 'headers', 'user'];
+const WITH_RESULT = [...REQUEST_ROOTS, 'result'];
 
 const CACHEABLE: Rules<CacheableOptions> = {
   key: rule.aKey,
   ttl: rule.aLife,
+  tags: rule.someTags,
   negativeTtl: rule.aLife,
   cacheNull: rule.aBoolean,
   condition: rule.aFunction,
@@ -45,11 +49,29 @@ const CACHE_EVICT: Rules<CacheEvictOptions> = {
     accepted: 'an array of keys, templates and functions, or a function',
     ok: (v) => typeof v === 'function' || (Array.isArray(v) && v.length > 0),
   },
+  tags: rule.someTags,
+  pattern: {
+    accepted: "a glob such as 'user:{params.id}:*', or a function",
+    ok: (v) => typeof v === 'string' || typeof v === 'function',
+  },
+  all: { accepted: 'true', ok: (v) => v === true },
   when: { accepted: "'after' or 'before'", ok: (v) => v === 'after' || v === 'before' },
   condition: rule.aFunction,
   cache: rule.aCacheName,
   namespace: rule.aNamespace,
 };
+
+/** The context, and what the handler has returned. */
+type EvictArgs = [ExecutionContext, unknown];
+
+/** What an evict takes is said by exactly one of these. */
+const TARGETS = ['key', 'keys', 'tags', 'pattern', 'all'] as const;
+
+/** What placeholders may begin with, and the list of all that is wrong. */
+interface Compilation {
+  readonly roots: readonly string[];
+  readonly problems: OptionProblem[];
+}
 
 /** Throws one `CacheOptionsError` that lists everything that is wrong. */
 export function compileCacheable(where: string, options: CacheableOptions): CacheableRoute {
@@ -57,16 +79,20 @@ export function compileCacheable(where: string, options: CacheableOptions): Cach
     ...rule.problemsOf(options, CACHEABLE),
     ...rule.problemsOf(options?.http ?? {}, CACHEABLE_HTTP, 'http'),
   ];
+  const { key: givenKey, tags: givenTags } = options ?? {};
   const key =
-    options?.key !== undefined && rule.aKey.ok(options.key)
-      ? tryKey<[ExecutionContext]>(options.key, { roots: REQUEST_ROOTS, path: 'key', problems })
+    givenKey !== undefined && rule.aKey.ok(givenKey)
+      ? attempt('key', problems, () => compileKey<[ExecutionContext]>(givenKey, REQUEST_ROOTS))
       : undefined;
+  const tags =
+    givenTags === undefined ? undefined : compileTags(givenTags, { roots: WITH_RESULT, problems });
   if (problems.length > 0) throw new CacheOptionsError(where, problems);
   return {
     where,
     cache: options.cache ?? DEFAULT_CACHE,
     namespace: options.namespace,
     key,
+    tags,
     load: {
       ttlMs: lifeMs(options.ttl),
       waitTimeoutMs: lifeMs(options.waitTimeout),
@@ -83,42 +109,76 @@ export function compileCacheable(where: string, options: CacheableOptions): Cach
 /** Throws one `CacheOptionsError` that lists everything that is wrong. */
 export function compileEvict(where: string, options: CacheEvictOptions): CacheEvictRoute {
   const problems = rule.problemsOf(options, CACHE_EVICT);
-  const { key, keys, when = 'after' } = options ?? {};
-  if ((key === undefined) === (keys === undefined))
-    problems.push({
-      path: 'key',
-      given: key === undefined ? 'neither key nor keys' : 'both key and keys',
-      accepted: 'exactly one of them',
-    });
-  const roots = when === 'before' ? REQUEST_ROOTS : [...REQUEST_ROOTS, 'result'];
-  const sources: KeySource<[ExecutionContext, unknown]>[] = [];
-  const add = (option: unknown, path: string): void => {
-    if (!rule.aKey.ok(option))
-      problems.push({ path, given: rule.shown(option), accepted: rule.aKey.accepted });
-    const source = rule.aKey.ok(option) && tryKey(option as never, { roots, path, problems });
-    if (source) sources.push(source);
-  };
-  if (key !== undefined && rule.aKey.ok(key)) add(key, 'key');
-  if (typeof keys === 'function') add(keys, 'keys');
-  else if (Array.isArray(keys)) keys.forEach((option, i) => add(option, `keys[${i}]`));
+  const when = options?.when ?? 'after';
+  const roots = when === 'before' ? REQUEST_ROOTS : WITH_RESULT;
+  const target = compileTarget(options ?? {}, { roots, problems });
   if (problems.length > 0) throw new CacheOptionsError(where, problems);
   return {
     where,
     cache: options.cache ?? DEFAULT_CACHE,
     namespace: options.namespace,
-    keys: sources,
+    target,
     when,
     condition: options.condition,
   };
 }
 
-/** Adds to `problems` what is wrong with a key. */
-function tryKey<Args extends readonly unknown[]>(
-  option: KeyOption<Args>,
-  { roots, path, problems }: { roots: readonly string[]; path: string; problems: OptionProblem[] },
-): KeySource<Args> | undefined {
+function compileTarget(options: CacheEvictOptions, compilation: Compilation): EvictTarget {
+  const given = TARGETS.filter((name) => options[name] !== undefined);
+  if (given.length !== 1)
+    compilation.problems.push({
+      path: given[0] ?? 'key',
+      given: given.join(' and ') || 'none of them',
+      accepted: `exactly one of ${TARGETS.join(', ')}`,
+    });
+  const { key, keys, tags, pattern } = options;
+  if (tags !== undefined) return { kind: 'tags', of: compileTags(tags, compilation) };
+  if (pattern !== undefined) return { kind: 'patterns', of: compilePattern(pattern, compilation) };
+  if (options.all) return { kind: 'all' };
+  const list: Record<string, unknown> = Array.isArray(keys)
+    ? Object.fromEntries(keys.map((option, i) => [`keys[${i}]`, option]))
+    : { key, keys };
+  return { kind: 'keys', of: compileKeys(list, compilation) };
+}
+
+/** By their path in the options. */
+function compileKeys(given: Record<string, unknown>, { roots, problems }: Compilation): Source {
+  const sources = Object.entries(given).flatMap(([path, option]) => {
+    if (rule.aKey.ok(option))
+      return attempt(path, problems, () => compileKey(option as KeyOption<EvictArgs>, roots)) ?? [];
+    if (path.endsWith(']'))
+      problems.push({ path, given: rule.shown(option), accepted: rule.aKey.accepted });
+    return [];
+  });
+  return keysFrom(sources);
+}
+
+function compileTags(
+  given: NonNullable<CacheableOptions['tags']>,
+  { roots, problems }: Compilation,
+): Source {
+  if (typeof given === 'function') return (...of) => [given(...of)].flat();
+  if (!rule.someTags.ok(given)) return tagsFrom([]);
+  const templates = [given].flat().map((text, i) => {
+    const path = Array.isArray(given) ? `tags[${i}]` : 'tags';
+    return attempt(path, problems, () => compileTemplate(text, roots)) ?? [];
+  });
+  return tagsFrom(templates.flat());
+}
+
+function compilePattern(
+  given: NonNullable<CacheEvictOptions['pattern']>,
+  { roots, problems }: Compilation,
+): Source {
+  if (typeof given === 'function') return (...of) => [given(...of)];
+  if (typeof given !== 'string') return () => [];
+  return attempt('pattern', problems, () => globsFrom(given, roots)) ?? (() => []);
+}
+
+/** What `compile` gives; if it throws, what it found wrong is added to `problems`. */
+function attempt<T>(path: string, problems: OptionProblem[], compile: () => T): T | undefined {
   try {
-    return compileKey(option, roots);
+    return compile();
   } catch (error) {
     if (!(error instanceof CacheOptionsError)) throw error;
     problems.push(...error.problems.map((problem) => ({ ...problem, path })));

@@ -25,6 +25,17 @@ export interface HttpCache {
 
   /** Evicts now, or, where Redis fails and `failure` is 'queue', reports it and retries; 'throw': CacheEvictError. */
   evict(keys: readonly EntryKey[], failure: 'throw' | 'queue'): Promise<number>;
+
+  /** What has one of these tags in the namespace of this path; as `evict` where Redis fails, and so the others. */
+  evictTags(path: string, tags: readonly string[], failure: 'throw' | 'queue'): Promise<void>;
+
+  clear(path: string, failure: 'throw' | 'queue'): Promise<void>;
+
+  evictPattern(
+    space: KeySpace,
+    glob: string,
+    options: { failure: 'throw' | 'queue' },
+  ): Promise<number>;
 }
 
 /** The part of the module's options that an interceptor falls back to. */
@@ -43,6 +54,8 @@ export type HttpLoader = (context: HttpLoadContext) => Promise<Buffer | undefine
 export interface HttpLoadContext {
   /** Another TTL for this response than that of the call, in ms. */
   setTtl(ttlMs: number): void;
+  /** An evict of one of them since the load began counts. There is always one; the engine's type of a load omits it. */
+  setTags?(tags: readonly string[]): void;
   /** Fires when nobody waits for this load any more: it has taken longer than `loaderTimeout`. */
   readonly signal?: AbortSignal;
 }

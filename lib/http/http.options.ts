@@ -3,6 +3,7 @@ import type { Duration } from '../common/duration.js';
 import { Metadata } from '../common/metadata.js';
 import type { Key } from '../keys/encode-key.js';
 import type { KeySource } from './key-source.js';
+import type { Source } from './source.js';
 
 /** Options of `@Cacheable`. */
 export interface CacheableOptions {
@@ -13,6 +14,12 @@ export interface CacheableOptions {
   key?: Key | ((context: ExecutionContext) => Key | undefined);
   /** How long a response is kept: ms, or '250ms' '30s' '5m' '1h30m'; Infinity: it does not expire. Default: the module's. */
   ttl?: Duration;
+  /**
+   * The response goes when one of them is evicted: literals and templates such as `'country:{result.country}'`, or a
+   * function. Where a value is missing, the response is not stored.
+   */
+  tags?:
+    string | readonly string[] | ((context: ExecutionContext, result: any) => readonly string[]);
   /** How long a null is kept. Default: the module's `negativeTtl`, and without one the `ttl`. */
   negativeTtl?: Duration;
   /** False: a null is answered and not stored. Default: the module's `cacheNull`. */
@@ -45,13 +52,23 @@ export interface CacheableHttpOptions {
   cacheControl?: string;
 }
 
-/** Options of `@CacheEvict`: exactly one of `key` and `keys`. */
+/** Options of `@CacheEvict`: exactly one of `key`, `keys`, `tags`, `pattern` and `all`. */
 export interface CacheEvictOptions {
   /** As for `@Cacheable`; and `{result.id}`, and the result as the second argument. A function may give several keys. */
   key?: Key | ((context: ExecutionContext, result: any) => Key | readonly Key[] | undefined);
   keys?:
     | readonly (Key | ((context: ExecutionContext, result: any) => Key | undefined))[]
     | ((context: ExecutionContext, result: any) => readonly Key[] | undefined);
+  /** Everything stored with one of these tags, in no time; as for `@Cacheable`. */
+  tags?:
+    string | readonly string[] | ((context: ExecutionContext, result: any) => readonly string[]);
+  /**
+   * Every string key that matches, as for `CacheService.evictPattern`: `'user:{params.id}:*'`. A value that is put in is
+   * meant literally; what a function gives is the glob. It walks over all keys of the servers.
+   */
+  pattern?: string | ((context: ExecutionContext, result: any) => string | undefined);
+  /** The whole namespace, without those nested in it. */
+  all?: true;
   /** 'after': once the handler has succeeded, before the response is sent. 'before': whatever becomes of it. Default 'after'. */
   when?: 'after' | 'before';
   /** False: nothing is evicted. */
@@ -69,6 +86,7 @@ export interface CacheableRoute {
   readonly cache: string;
   readonly namespace: string | undefined;
   readonly key: KeySource<[ExecutionContext]> | undefined;
+  readonly tags: Source | undefined;
   readonly load: { ttlMs?: number; waitTimeoutMs?: number; force?: boolean };
   readonly negativeTtlMs: number | undefined;
   readonly cacheNull: boolean | undefined;
@@ -77,12 +95,16 @@ export interface CacheableRoute {
   readonly http: CacheableHttpOptions;
 }
 
+/** What an evict takes. */
+export type EvictTarget =
+  { readonly kind: 'keys' | 'tags' | 'patterns'; readonly of: Source } | { readonly kind: 'all' };
+
 /** `@CacheEvict` on a handler, checked and made ready. */
 export interface CacheEvictRoute {
   readonly where: string;
   readonly cache: string;
   readonly namespace: string | undefined;
-  readonly keys: readonly KeySource<[ExecutionContext, unknown]>[];
+  readonly target: EvictTarget;
   readonly when: 'after' | 'before';
   readonly condition: CacheEvictOptions['condition'];
 }

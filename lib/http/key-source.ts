@@ -42,22 +42,12 @@ export function compileKey<Args extends readonly unknown[]>(
   };
 }
 
-/**
- * The keys that a function gave: one, or a list. An array of nothing but strings is both, as for `CacheService.evict`: to
- * evict one entry too many does no harm.
- */
-export function keysIn(given: unknown): readonly Key[] {
-  if (!Array.isArray(given)) return [given as Key];
-  if (given.length === 0) return [];
-  if (given.every((part) => typeof part === 'string')) return [...given, given];
-  return given.some((part) => Array.isArray(part)) ? (given as Key[]) : [given as Key];
-}
-
 function isTemplate(part: KeyPart | KeyTemplate): part is KeyTemplate {
   return typeof part === 'object' && part !== null;
 }
 
-function compileTemplate(text: string, roots: readonly string[]): KeyTemplate {
+/** Throws `CacheOptionsError` for bad syntax, and for a placeholder that begins with none of `roots`. */
+export function compileTemplate(text: string, roots: readonly string[]): KeyTemplate {
   const template = parseKeyTemplate(text);
   const accepted = roots.map((root) => (root === 'result' ? '{result…}' : `{${root}.…}`));
   const problems = template.paths

@@ -5,6 +5,7 @@ import {
 } from '../common/duration.js';
 import type { OptionProblem } from '../common/errors.js';
 import { KeySpace } from '../keys/key-space.js';
+import { tagProblems } from '../tags/tag-names.js';
 
 /** What one option of a decorator may be. */
 export interface Rule {
@@ -42,6 +43,10 @@ export const aKey: Rule = {
   accepted: 'a key, a template or a function',
   ok: (v) => typeof v === 'string' || typeof v === 'function' || Array.isArray(v),
 };
+export const someTags: Rule = {
+  accepted: 'tags or templates of 1 to 256 characters, or a function',
+  ok: (v) => typeof v === 'function' || isSomeTags([v].flat()),
+};
 export const aDuration: Rule = { accepted: DURATION_ACCEPTED, ok: (v) => !durationProblem(v) };
 export const aLife: Rule = {
   accepted: DURATION_OR_INFINITY_ACCEPTED,
@@ -73,6 +78,8 @@ export const aHeaderValue: Rule = {
   accepted: 'the value of a header',
   ok: (v) => typeof v === 'string' && /^[\x21-\x7e][\x20-\x7e]*$/.test(v),
 };
+
+const isSomeTags = (list: unknown[]): boolean => list.length > 0 && tagProblems(list).length === 0;
 
 function isName(name: string): boolean {
   try {

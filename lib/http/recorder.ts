@@ -1,4 +1,5 @@
 import type { CallHandler, ExecutionContext } from '@nestjs/common';
+import { tagProblems } from '../tags/tag-names.js';
 import type { HandlerRun } from './handler-run.js';
 import type { HttpCache, HttpLoadContext } from './http-cache.js';
 import type { HttpExchange } from './http-exchange.js';
@@ -31,11 +32,11 @@ export class Recorder {
   }
 
   /** The loader: bytes to store, or undefined. Rejects with the handler's error. */
-  readonly load = async ({ setTtl, signal }: HttpLoadContext): Promise<Buffer | undefined> => {
+  readonly load = async (context: HttpLoadContext): Promise<Buffer | undefined> => {
     const { run } = this.call;
     // Asked a second time, what the handler read the first time may have been evicted since.
     if (run.started) return undefined;
-    const emitted = await run.outcome(signal);
+    const emitted = await run.outcome(context.signal);
     const made = emitted.one
       ? await this.judge(emitted.value).catch(unjudged)
       : { refusal: 'emissions' };
@@ -43,7 +44,8 @@ export class Recorder {
       this.refusal = made;
       return undefined;
     }
-    if (made.ttlMs !== undefined) setTtl(made.ttlMs);
+    if (made.ttlMs !== undefined) context.setTtl(made.ttlMs);
+    if (made.tags) context.setTags!(made.tags);
     return encodeResponse(made.response);
   };
 
@@ -53,14 +55,20 @@ export class Recorder {
     if (value === null && !(cacheable.cacheNull ?? cacheNull)) return { refusal: 'null' };
     const made = await storable({ ...this.call, value, varyBefore: this.varyBefore });
     if ('refusal' in made) return made;
+    const tags = cacheable.tags?.(this.call.context, value) as readonly string[] | undefined;
+    if (tags && tagProblems(tags).length > 0) return { refusal: 'tags', warning: NO_TAG };
     const ttlMs =
       value === null ? (cacheable.negativeTtlMs ?? negativeTtlMs) : cacheable.load.ttlMs;
-    if (made.sharedMaxAgeMs === undefined) return { ...made, ttlMs };
-    return { ...made, ttlMs: Math.min(made.sharedMaxAgeMs, ttlMs ?? this.cache.options.ttlMs) };
+    if (made.sharedMaxAgeMs === undefined) return { ...made, tags, ttlMs };
+    const longestMs = Math.min(made.sharedMaxAgeMs, ttlMs ?? this.cache.options.ttlMs);
+    return { ...made, tags, ttlMs: longestMs };
   }
 }
 
-/** `unless` has failed, or a header cannot be written down: the answer stands all the same. */
+const NO_TAG =
+  'a tag has no value for this request, or is no text of 1 to 256 characters; without it nobody could evict the response';
+
+/** `unless` or `tags` has failed, or a header cannot be written down: the answer stands all the same. */
 function unjudged(error: unknown): Refusal {
   const why = error instanceof Error ? error.message : 'no Error was thrown';
   return { refusal: 'error', warning: `what may be stored could not be decided: ${why}` };

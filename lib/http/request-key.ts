@@ -1,6 +1,6 @@
 import { unescape } from 'node:querystring';
 import type { Key, KeyPart } from '../keys/encode-key.js';
-import type { HttpExchange, HttpRequest } from './http-exchange.js';
+import type { HttpExchange } from './http-exchange.js';
 import type { Route } from './route.js';
 
 /** More pairs than this are not sorted: parsers drop those beyond a limit of theirs, so their order matters. */
@@ -44,22 +44,6 @@ export function sortQuery(query: string): string {
     .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
     .map(({ pair }) => pair)
     .join('&');
-}
-
-/** What a template's placeholder names in this request; `result` is there for evicts. */
-export function lookupIn(
-  request: HttpRequest,
-  result?: unknown,
-): (path: readonly string[]) => unknown {
-  return ([root, ...path]) => {
-    if (root === 'headers') return request.headers[path.join('.').toLowerCase()];
-    let value = root === 'result' ? result : request[root as 'params' | 'query' | 'body' | 'user'];
-    for (const name of path) {
-      if (typeof value !== 'object' || value === null) return undefined;
-      value = (value as Record<string, unknown>)[name];
-    }
-    return value;
-  };
 }
 
 function splitUrl(url: string): { path: string; query: string } {

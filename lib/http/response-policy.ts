@@ -44,6 +44,7 @@ export interface Storable {
   readonly sharedMaxAgeMs?: number | undefined;
   /** Undefined: the module's. */
   readonly ttlMs?: number | undefined;
+  readonly tags?: readonly string[] | undefined;
 }
 
 interface Answer {

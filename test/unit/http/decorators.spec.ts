@@ -71,6 +71,16 @@ describe('@Cacheable', () => {
     expect(problems).toEqual([expect.stringContaining(`key: ${given}`)]);
   });
 
+  it.each<[unknown, string[]]>([
+    ['', ['tags: ""']],
+    [[], ['tags: []']],
+    [['a', 7], ['tags: ["a","7"]']],
+    [['{result.id}', '{id}'], ["tags[1]: the placeholder {id} in '{id}'"]],
+    ['a{', ["tags: a lone { in 'a{'"]],
+  ])('G4 tags %j → CacheOptionsError', (tags, given) => {
+    expect(problemsOf(() => Cacheable({ tags: tags as string })).problems).toEqual(given);
+  });
+
   it.each([null, 5, 'user'])('P1 options are %j → CacheOptionsError', (options) => {
     expect(problemsOf(() => Cacheable(options as never)).problems).toEqual([
       expect.stringMatching(/^options: /),
@@ -105,12 +115,35 @@ describe('@Cacheable', () => {
 
 describe('@CacheEvict', () => {
   it.each<[any, string[]]>([
-    [{}, ['key: neither key nor keys']],
-    [undefined, ['options: undefined', 'key: neither key nor keys']],
-    [{ key: 'a', keys: ['b'] }, ['key: both key and keys']],
+    [{}, ['key: none of them']],
+    [undefined, ['options: undefined', 'key: none of them']],
+    [{ key: 'a', keys: ['b'] }, ['key: key and keys']],
+    [{ tags: 'a', pattern: 'b', all: true }, ['tags: tags and pattern and all']],
+    [{ all: false }, ['all: false']],
     [{ keys: [] }, ['keys: []']],
     [{ keys: ['a', 7, '{x.y}'] }, ['keys[1]: 7', "keys[2]: the placeholder {x.y} in '{x.y}'"]],
     [{ key: 7 }, ['key: 7']],
+    [{ tags: [] }, ['tags: []']],
+    [{ tags: 7 }, ['tags: 7']],
+    [{ tags: 'b'.repeat(257) }, [`tags: "${'b'.repeat(40)}"`]],
+    [{ tags: ['a', ''] }, ['tags: ["a",""]']],
+    [
+      { tags: ['a', '{x.y}', 'b{'] },
+      ["tags[1]: the placeholder {x.y} in '{x.y}'", "tags[2]: a lone { in 'b{'"],
+    ],
+    [
+      { tags: '{result.id}', when: 'before' },
+      ["tags: the placeholder {result.id} in '{result.id}'"],
+    ],
+    [{ pattern: 7 }, ['pattern: 7']],
+    [{ pattern: '' }, ["pattern: nothing in ''"]],
+    [{ pattern: 'a:{x.y}' }, ["pattern: the placeholder {x.y} in 'a:{x.y}'"]],
+    [
+      { pattern: '[{params.id}]' },
+      ["pattern: a [ that no ] closes; in brackets \\- is a minus and \\] a bracket in '['"],
+    ],
+    [{ pattern: 'a\\{params.id}' }, ["pattern: a backslash at the end in 'a\\'"]],
+    [{ pattern: 'a\0{params.id}' }, ['pattern: a NUL character']],
     [{ key: 'a', when: 'later' }, ['when: "later"']],
     [{ key: '{result.id}', when: 'before' }, ["key: the placeholder {result.id} in '{result.id}'"]],
   ])('P9 %j → %j', (options, problems) => {
@@ -120,13 +153,17 @@ describe('@CacheEvict', () => {
   it('P9 several on one method → all, in the order written', () => {
     class CatsController {
       @CacheEvict({ key: 'a' })
-      @CacheEvict({ key: 'b', cache: 'reports', when: 'before' })
+      @CacheEvict({ tags: 'b', cache: 'reports', when: 'before' })
+      @CacheEvict({ pattern: 'c*' })
+      @CacheEvict({ all: true })
       change() {}
     }
     const routes = cacheEvictRoutes.get(CatsController.prototype.change)!;
-    expect(routes.map(({ cache, when }) => [cache, when])).toEqual([
-      ['default', 'after'],
-      ['reports', 'before'],
+    expect(routes.map(({ target, cache, when }) => [target.kind, cache, when])).toEqual([
+      ['keys', 'default', 'after'],
+      ['tags', 'reports', 'before'],
+      ['patterns', 'default', 'after'],
+      ['all', 'default', 'after'],
     ]);
   });
 });

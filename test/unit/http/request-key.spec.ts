@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { parse } from 'node:querystring';
-import { lookupIn, sortQuery, varied } from '../../../lib/http/request-key.js';
+import { lookupIn } from '../../../lib/http/lookup.js';
+import { sortQuery, varied } from '../../../lib/http/request-key.js';
 import type { HttpRequest } from '../../../lib/http/http-exchange.js';
 import { encodeKey, type Key } from '../../../lib/keys/encode-key.js';
 
