@@ -129,12 +129,19 @@ describe.each([
     expect(others!.cache).toBe('HIT');
   });
 
-  it('PATCH /cities/:id — search results → not evicted, as the page says', async () => {
-    const search = '/cities?name=tromso&country=NO';
-    const [city] = (await get<{ cities: City[] }>(search)).body.cities;
-    await call('PATCH', `/cities/${city!.id}`, { name: `Tromsø by ${topology}` });
-    const again = await get<{ cities: City[] }>(search);
-    expect(again).toMatchObject({ cache: 'HIT', body: { cities: [{ name: city!.name }] } });
+  it('PATCH /cities/:id — searches → show it at once, there and everywhere; elsewhere stay', async () => {
+    const name = `Tromso by ${topology}`;
+    const searches = ['&country=NO', '', '&country=SE'].map(
+      (where) => `/cities?name=${name}${where}`,
+    );
+    for (const search of searches)
+      expect(await get(search)).toMatchObject({ cache: 'MISS', body: { total: 0 } });
+    const { id } = await findCity('tromso', 'NO');
+    await call('PATCH', `/cities/${id}`, { name });
+    const found = { cache: 'MISS', body: { total: 1, cities: [{ id, name }] } };
+    const [there, everywhere, elsewhere] = await Promise.all(searches.map((path) => get(path)));
+    expect([there, everywhere]).toMatchObject([found, found]);
+    expect(elsewhere).toMatchObject({ cache: 'HIT', body: { total: 0 } });
   });
 
   it('DELETE /countries/:code/stats — cached → the next read is a miss', async () => {

@@ -20,7 +20,7 @@ import { Settings, SettingsModule } from './settings.js';
         namespace: 'city-search',
         ttl: '10m',
         // An update that is in the database is not undone because Redis is away: the evict is retried, and until it
-        // succeeds this process does not read those entries.
+        // succeeds this process does not read what it concerns.
         evictFailure: 'queue',
       }),
     }),

@@ -1,7 +1,7 @@
-import { Body, Controller, Get, Param, Patch, Query } from '@nestjs/common';
+import { Body, Controller, Get, Param, Patch, Query, type ExecutionContext } from '@nestjs/common';
 import { Cacheable } from 'nestjs-redis-cache';
 import { CityChange, CityParams, SearchQuery } from './cities.dto.js';
-import { CITY_KEY, FOR_EVERYBODY } from '../caching.js';
+import { CITY_KEY, countryTag, EVERYWHERE_TAG, FOR_EVERYBODY } from '../caching.js';
 import { CitiesService } from './cities.service.js';
 import type { City, SearchResult } from './city.js';
 
@@ -9,9 +9,8 @@ import type { City, SearchResult } from './city.js';
 export class CitiesController {
   constructor(private readonly cities: CitiesService) {}
 
-  /** An update does not evict searches, which may hold any city: they are 15 seconds old at most. */
   @Get()
-  @Cacheable({ namespace: 'search', ttl: '15s', http: FOR_EVERYBODY })
+  @Cacheable({ tags: searchTag, http: FOR_EVERYBODY })
   search(@Query() query: SearchQuery): Promise<SearchResult> {
     return this.cities.search(query);
   }
@@ -26,4 +25,9 @@ export class CitiesController {
   update(@Param() { id }: CityParams, @Body() change: CityChange): Promise<City> {
     return this.cities.update(Number(id), change);
   }
+}
+
+function searchTag(context: ExecutionContext): string[] {
+  const { country } = context.switchToHttp().getRequest<{ query: SearchQuery }>().query;
+  return [country === undefined ? EVERYWHERE_TAG : countryTag(country)];
 }

@@ -1,6 +1,6 @@
 import { Controller, Delete, Get, HttpCode, Param } from '@nestjs/common';
 import { CacheEvict, Cacheable } from 'nestjs-redis-cache';
-import { COUNTRY_STATS_KEY, FOR_EVERYBODY } from '../caching.js';
+import { COUNTRY_STATS_KEY, COUNTRY_TAG, FOR_EVERYBODY } from '../caching.js';
 import { CountriesService, type Country, type CountryStats } from './countries.service.js';
 import { CountryParams } from './country-code.js';
 
@@ -14,7 +14,7 @@ export class CountriesController {
   }
 
   @Get(':code/stats')
-  @Cacheable({ key: COUNTRY_STATS_KEY, ttl: '1h', http: FOR_EVERYBODY })
+  @Cacheable({ key: COUNTRY_STATS_KEY, ttl: '1h', tags: COUNTRY_TAG, http: FOR_EVERYBODY })
   stats(@Param() { code }: CountryParams): Promise<CountryStats> {
     return this.countries.stats(code);
   }
