@@ -2,11 +2,17 @@ import type { OptionProblem } from '../common/errors.js';
 import { describeValue } from './describe-value.js';
 import { isObject } from './option-rules.js';
 import { L1Options, RedisCacheOptions } from './redis-cache.options.js';
-import { MemoryTopologyOptions, SingleTopologyOptions } from './topology.options.js';
+import {
+  MemoryTopologyOptions,
+  ShardedTopologyOptions,
+  ShardOptions,
+  SingleTopologyOptions,
+} from './topology.options.js';
 
 const TOPOLOGIES: ReadonlyMap<unknown, new () => object> = new Map<unknown, new () => object>([
   ['memory', MemoryTopologyOptions],
   ['single', SingleTopologyOptions],
+  ['sharded', ShardedTopologyOptions],
 ]);
 
 /** Fields that belong to the registration and are easily put among the options. */
@@ -14,7 +20,8 @@ const REGISTRATION_FIELDS = ['name', 'isGlobal', 'extraProviders'];
 
 /**
  * Copies what was given over the defaults of the option classes, and notes what has no place there. The fields of a
- * fresh instance are the options that exist; one whose default is itself an instance is filled likewise.
+ * fresh instance are the options that exist; one whose default is itself an instance is filled likewise, and one whose
+ * default is an array is a list of shards.
  */
 export function fillOptions(given: unknown, problems: OptionProblem[]): RedisCacheOptions {
   const options = new RedisCacheOptions();
@@ -43,11 +50,41 @@ function fill(
         given: describeValue(value, name),
         accepted: nothingBut(Object.keys(fields), name, path),
       });
-    else if (value !== undefined)
-      fields[name] = isNested(fields[name], value)
-        ? nested(fields[name], value, at, problems)
-        : value;
+    else if (value !== undefined) fields[name] = filled(fields[name], value, at, problems);
   }
+}
+
+function filled(slot: unknown, given: unknown, path: string, problems: OptionProblem[]): unknown {
+  if (Array.isArray(slot)) return shardList(given, path, problems);
+  return isNested(slot, given) ? nested(slot, given, path, problems) : given;
+}
+
+/** Undefined, for the list as for a shard in it: what was given is wrong as a whole, and has been noted. */
+function shardList(
+  given: unknown,
+  path: string,
+  problems: OptionProblem[],
+): (ShardOptions | undefined)[] | undefined {
+  if (Array.isArray(given))
+    return given.map((shard, i) => shardOf(shard, `${path}[${i}]`, problems));
+  problems.push({ path, given: describeValue(given), accepted: 'an array of shards' });
+  return undefined;
+}
+
+function shardOf(
+  given: unknown,
+  path: string,
+  problems: OptionProblem[],
+): ShardOptions | undefined {
+  const fields = typeof given === 'string' ? { url: given } : given;
+  const shard = new ShardOptions();
+  if (isObject(fields) && fields.url !== undefined) {
+    fill(shard, fields, `${path}.`, problems);
+    return shard;
+  }
+  const accepted = 'a URL, or an object of url, name, weight and redis, of which url is needed';
+  problems.push({ path, given: describeValue(given), accepted });
+  return undefined;
 }
 
 function isNested(slot: unknown, given: unknown): slot is object {

@@ -69,6 +69,14 @@ export function IsName(): PropertyDecorator {
   );
 }
 
+export function IsShardName(): PropertyDecorator {
+  return accept(
+    '1 to 255 visible characters of ASCII',
+    (value) => typeof value === 'string' && /^[!-~]{1,255}$/.test(value),
+    'isShardName',
+  );
+}
+
 export function IsSerializer(): PropertyDecorator {
   return accept(
     "'json', or an object with serialize(value): Buffer and deserialize(bytes): unknown",

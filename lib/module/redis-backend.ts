@@ -4,9 +4,9 @@ import { Publisher } from '../bus/publisher.js';
 import { RedisBus, type Bus, type RedisBusOptions } from '../bus/redis-bus.js';
 import { Tracking } from '../bus/tracking.js';
 import { RedisLockStore } from '../locks/redis-lock-store.js';
-import { SingleTopology } from '../redis/single.topology.js';
+import { createTopology } from '../redis/create-topology.js';
 import type { RedisClient, Shard } from '../redis/topology.js';
-import type { SingleTopologyOptions } from '../redis/topology.options.js';
+import type { ServerTopologyOptions } from '../redis/topology.options.js';
 import { CallGuard } from '../resilience/call-guard.js';
 import { RedisEntryStore } from '../store/redis-entry-store.js';
 import { RedisTagTable } from '../tags/redis-tag-table.js';
@@ -15,18 +15,18 @@ import type { ResolvedCacheOptions } from './resolved-options.js';
 
 export function createRedisBackend(
   options: ResolvedCacheOptions,
-  topology: SingleTopologyOptions,
+  topology: ServerTopologyOptions,
   parts: BackendParts,
 ): Backend {
   const { timeouts, namespace } = options;
   const { clock, ids, reporter } = parts;
   const { instance } = ids;
-  const redis = new SingleTopology(topology, {
+  const redis = createTopology(topology, {
     clock,
     connectTimeoutMs: timeouts.connectMs,
     onError: (error) => reporter.report('connection', undefined, error),
   });
-  if (topology.client && repeatsCommands(redis.shards()[0]!.client))
+  if (topology.type === 'single' && topology.client && redis.connections().some(repeatsCommands))
     reporter.warn(
       'client',
       'the given Redis client repeats commands after a reconnect: set its autoResendUnfulfilledCommands to false, or an evict that falls into a reconnect may not be final',
@@ -58,7 +58,7 @@ export function createRedisBackend(
     announce: async (invalidation) => {
       const tell = ({ client }: Shard): Promise<number> =>
         publish(client, publisher.announce(client, invalidation).message);
-      await Promise.all(redis.shards().map(tell));
+      await Promise.all([...redis.shards(), ...redis.formerShards()].map(tell));
     },
     // Nobody waits for the listeners: without them waiters are woken by timers, and no copies are kept.
     connect: () => {
@@ -107,6 +107,6 @@ function createListeners(
   };
 }
 
-function repeatsCommands(client: RedisClient): boolean {
+function repeatsCommands({ client }: Shard): boolean {
   return (client as Redis).options.autoResendUnfulfilledCommands !== false;
 }

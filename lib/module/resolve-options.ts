@@ -2,6 +2,7 @@ import { validateSync, type ValidationError } from 'class-validator';
 
 import { parseDuration, type Duration } from '../common/duration.js';
 import { CacheOptionsError, type OptionProblem } from '../common/errors.js';
+import { checkTopology } from './check-topology.js';
 import { describeValue } from './describe-value.js';
 import { fillOptions } from './fill-options.js';
 import type {
@@ -12,7 +13,6 @@ import type {
   TimeoutOptions,
 } from './redis-cache.options.js';
 import type { ResolvedCacheOptions } from './resolved-options.js';
-import type { TopologyOptions } from './topology.options.js';
 
 /**
  * Checks the options of one cache and fills in the defaults.
@@ -31,40 +31,27 @@ export function resolveOptions(given: unknown, where: string): ResolvedCacheOpti
     skipUndefinedProperties: true,
   });
   collect(errors, '', problems);
-  checkServer(options.topology!, problems);
+  checkTopology(options.topology!, problems);
   if (problems.length > 0) throw new CacheOptionsError(where, problems);
   return resolved(options as FilledOptions);
 }
 
 function collect(errors: ValidationError[], path: string, problems: OptionProblem[]): void {
   for (const { property, value, constraints, children } of errors) {
-    const at = path + property;
+    const at = within(path, property);
     if (constraints)
       problems.push({
         path: at,
         given: describeValue(value, property),
         accepted: Object.values(constraints).join(', '),
       });
-    collect(children ?? [], `${at}.`, problems);
+    collect(children ?? [], at, problems);
   }
 }
 
-/** What is wrong only together: a client that exists beside options to make one; several connections of one client. */
-function checkServer(topology: TopologyOptions, problems: OptionProblem[]): void {
-  if (topology.type !== 'single') return;
-  const idle = (['url', 'redis'] as const).filter((option) => topology[option] !== undefined);
-  if (topology.client !== undefined && idle.length > 0)
-    problems.push({
-      path: 'topology',
-      given: [...idle, 'client'].join(' and '),
-      accepted: 'url and redis, or client, which has its options already',
-    });
-  if (typeof topology.client === 'object' && topology.connections! > 1)
-    problems.push({
-      path: 'topology.connections',
-      given: `${topology.connections} beside a client`,
-      accepted: '1, because a client is one connection; a function makes one for each',
-    });
+function within(path: string, property: string): string {
+  if (path === '') return property;
+  return /^\d+$/.test(property) ? `${path}[${property}]` : `${path}.${property}`;
 }
 
 /** Options whose fields with a default are there. */

@@ -1,3 +1,4 @@
+import { ValidateNested } from 'class-validator';
 import type { Redis, RedisOptions } from 'ioredis';
 
 import type * as topologies from '../redis/topology.options.js';
@@ -7,6 +8,7 @@ import {
   IsRedisClient,
   IsRedisOptions,
   IsRedisUrl,
+  IsShardName,
 } from './option-rules.js';
 
 /** Entries live in this process: no server is needed, and each registration of the module has its own. */
@@ -44,4 +46,56 @@ export class SingleTopologyOptions implements topologies.SingleTopologyOptions {
   connections?: number = 1;
 }
 
-export type TopologyOptions = MemoryTopologyOptions | SingleTopologyOptions;
+/** One of several servers. A URL alone stands for one with the defaults. */
+export class ShardOptions implements topologies.ShardOptions {
+  /** As `url` of a single server. */
+  @IsRedisUrl()
+  url!: string;
+
+  /**
+   * 1 to 255 visible characters of ASCII. It decides which keys are there: another host under the same name has the
+   * same keys, a new name has others. Give one wherever a host may be replaced; it may look like `host:port`.
+   * @default host and port of the url
+   */
+  @IsShardName()
+  name?: string;
+
+  /**
+   * Its share of the keys is this over the sum of all weights, 0.01 to 10 000; a server twice as large gets twice as much.
+   * @default 1
+   */
+  @IsNumberFrom({ min: 0.01, max: 10_000 })
+  weight?: number = 1;
+
+  /** Options of ioredis, without `keyPrefix`. What the url says goes first. */
+  @IsRedisOptions()
+  redis?: RedisOptions;
+}
+
+/** Several Redis servers that know nothing of each other, each with a share of the keys. */
+export class ShardedTopologyOptions implements topologies.ShardedTopologyOptions {
+  @IsOneOf('sharded')
+  type = 'sharded' as const;
+
+  /** 1 to 256 servers with different names, the same in every process; their order does not matter. */
+  @ValidateNested()
+  shards: (string | ShardOptions)[] = [];
+
+  /**
+   * The `shards` of processes that run beside this one, while the list is being changed: what is evicted here is evicted
+   * on their servers as well. See docs/topologies.md for the steps.
+   * @default none
+   */
+  @ValidateNested()
+  previousShards?: (string | ShardOptions)[] = [];
+
+  /**
+   * Connections to each server, 1 to 32; as for a single server.
+   * @default 1
+   */
+  @IsNumberFrom({ min: 1, max: 32, whole: true })
+  connections?: number = 1;
+}
+
+export type TopologyOptions =
+  MemoryTopologyOptions | SingleTopologyOptions | ShardedTopologyOptions;

@@ -50,7 +50,7 @@ export class ShardedTopology implements Topology {
     this.topologyId = topologyIdOf(list);
     this.present = new Rendezvous(list.map((shard) => placeOf(shard, shard.name)));
     this.servers = [...opened.values()];
-    if (previousShards) {
+    if (previousShards?.length) {
       const before = previousShards.map(listedShard);
       this.formerTopologyId = topologyIdOf(before);
       this.former = new Rendezvous(before.map((s) => placeOf(s, `${s.name} (former)`)));
@@ -78,6 +78,10 @@ export class ShardedTopology implements Topology {
     return this.onlyFormer.map((server) => server[0]!);
   }
 
+  connections(): readonly Shard[] {
+    return [...this.servers, ...this.onlyFormer].flat();
+  }
+
   createPubSubClient(shard: Shard): Redis {
     return createPubSubClient(shard.client as Redis, this.context);
   }
@@ -91,8 +95,7 @@ export class ShardedTopology implements Topology {
   }
 
   private async each(step: (client: Redis) => Promise<void>): Promise<void> {
-    const links = [...this.servers, ...this.onlyFormer].flat();
-    await Promise.all(links.map(({ client }) => step(client)));
+    await Promise.all(this.connections().map(({ client }) => step(client as Redis)));
   }
 }
 

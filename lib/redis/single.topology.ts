@@ -49,6 +49,10 @@ export class SingleTopology implements Topology {
     return [];
   }
 
+  connections(): readonly Shard[] {
+    return this.links;
+  }
+
   createPubSubClient(_shard: Shard): Redis {
     return createPubSubClient(this.links[0]!.client, this.context);
   }

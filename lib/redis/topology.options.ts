@@ -50,4 +50,4 @@ export interface ShardedTopologyOptions {
 }
 
 export type ServerTopologyOptions = SingleTopologyOptions | ShardedTopologyOptions;
-export type TopologyOptions = MemoryTopologyOptions | SingleTopologyOptions;
+export type TopologyOptions = MemoryTopologyOptions | ServerTopologyOptions;

@@ -23,6 +23,8 @@ export interface Topology {
   formerOwnersOf(key: string): readonly Shard[];
   /** Servers that only those processes use: what concerns every server concerns these, too. Nothing is read from them. */
   formerShards(): readonly Shard[];
+  /** Every connection for commands, under the name of its server. */
+  connections(): readonly Shard[];
   /** A client for pub/sub on a shard's server, for one connection and not connected yet; who asks for it closes it. */
   createPubSubClient(shard: Shard): Redis;
   /** Resolves when every connection is ready or its first attempt has failed; never rejects, and retries go on. */

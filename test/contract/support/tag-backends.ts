@@ -128,6 +128,10 @@ export class TwoShards implements Topology {
     return [];
   }
 
+  connections(): readonly Shard[] {
+    return this.shards();
+  }
+
   createPubSubClient(shard: Shard): Redis {
     return this.parts[0]!.createPubSubClient(shard);
   }

@@ -299,7 +299,7 @@ describe('T12 resolveOptions — topology', () => {
       const [problem, ...others] = problems({ topology });
       expect(others).toEqual([]);
       expect(problem!.path).toMatch(/^topology(\.type)?$/);
-      expect(problem!.accepted).toContain("'memory' or 'single'");
+      expect(problem!.accepted).toContain("'memory' or 'single' or 'sharded'");
     },
   );
 
@@ -350,6 +350,165 @@ describe('T12 resolveOptions — topology', () => {
     });
     const given = resolveOptions({ topology: { type: 'single', client } }, 'x').topology;
     expect((given as { client: unknown }).client).toBe(client);
+  });
+});
+
+describe('T12 resolveOptions — sharded', () => {
+  const A = 'redis://a:6379';
+  const B = 'redis://b:6379';
+  const sharded = (shards: unknown, others: object = {}): object => ({
+    topology: { type: 'sharded', shards, ...others },
+  });
+  const found = (given: unknown): [string, string][] =>
+    problems(given).map(({ path, accepted }) => [path, accepted]);
+
+  it('URLs and objects → objects with the defaults; the rest as given', () => {
+    const redis = { tls: {} };
+    const shards = [A, { url: B, name: 'two', weight: 2.5, redis }];
+    expect(resolveOptions(sharded(shards), 'x').topology).toEqual({
+      type: 'sharded',
+      shards: [
+        { url: A, weight: 1 },
+        { url: B, name: 'two', weight: 2.5, redis },
+      ],
+      previousShards: [],
+      connections: 1,
+    });
+    expect(shards[0]).toBe(A);
+  });
+
+  it.each([
+    [[A]],
+    [[A, B]],
+    [
+      [
+        { url: A, name: 'b:6379' },
+        { url: B, name: 'a:6379' },
+      ],
+    ],
+    [['redis://a:1', 'redis://a:2', 'rediss://[::1]:6379', '/tmp/a.sock', 'unix:///tmp/b.sock']],
+    [[`${A}/0`, { url: `${A}/1`, name: 'one' }]],
+    [[A, { url: A, name: 'one', redis: { db: 1 } }]],
+    [
+      [
+        { url: A, weight: 0.01 },
+        { url: B, weight: 10_000 },
+      ],
+    ],
+    [
+      ['x', 'y'].map((name) => ({
+        url: 'redis://sentinel',
+        name,
+        redis: { sentinels: [{ host: 's', port: 26379 }], name },
+      })),
+    ],
+  ])('%j → accepted, as shards and as previousShards', (shards) => {
+    expect(() => resolveOptions(sharded(shards), 'x')).not.toThrow();
+    expect(() => resolveOptions(sharded([A], { previousShards: shards }), 'x')).not.toThrow();
+  });
+
+  it.each<[unknown, string, string]>([
+    [undefined, 'topology.shards', '1 to 256 shards'],
+    [[], 'topology.shards', '1 to 256 shards'],
+    [null, 'topology.shards', 'an array of shards'],
+    [A, 'topology.shards', 'an array of shards'],
+    [{ url: A }, 'topology.shards', 'an array of shards'],
+    [[A, null], 'topology.shards[1]', 'a URL, or an object of url'],
+    [[A, undefined], 'topology.shards[1]', 'a URL, or an object of url'],
+    [[A, 5], 'topology.shards[1]', 'a URL, or an object of url'],
+    [[A, [B]], 'topology.shards[1]', 'a URL, or an object of url'],
+    [[A, { name: 'b' }], 'topology.shards[1]', 'of which url is needed'],
+    [[A, ''], 'topology.shards[1].url', 'redis://'],
+    [[A, 'b:6379'], 'topology.shards[1].url', 'redis://'],
+    [[A, { url: 5 }], 'topology.shards[1].url', 'redis://'],
+    [[A, { url: `${B}?keyPrefix=x:` }], 'topology.shards[1].url', 'no keyPrefix'],
+    [[A, { url: B, name: '' }], 'topology.shards[1].name', '1 to 255 visible characters'],
+    [[A, { url: B, name: 'b b' }], 'topology.shards[1].name', '1 to 255 visible characters'],
+    [[A, { url: B, name: 'ü' }], 'topology.shards[1].name', '1 to 255 visible characters'],
+    [[A, { url: B, name: 7 }], 'topology.shards[1].name', '1 to 255 visible characters'],
+    ...[0, -1, NaN, Infinity, '1', null, 0.009, 10_001].map((weight): [unknown, string, string] => [
+      [{ url: A, weight }],
+      'topology.shards[0].weight',
+      'a number from 0.01 to 10000',
+    ]),
+    [[A, { url: B, redis: { keyPrefix: 'x:' } }], 'topology.shards[1].redis', 'without keyPrefix'],
+    [[A, { url: B, wieght: 2 }], 'topology.shards[1].wieght', 'did you mean weight?'],
+    [[A, A], 'topology.shards[1]', 'a name of its own'],
+    [['redis://a', 'REDISS://A:6379/0'], 'topology.shards[1]', 'a name of its own'],
+    [[`${A}/0`, `${A}/1`], 'topology.shards[1]', 'a name of its own'],
+    [[A, { url: B, name: 'a:6379' }], 'topology.shards[1]', 'a name of its own'],
+    [[{ url: A, name: 'x' }, B, { url: B, name: 'x' }], 'topology.shards[2]', 'a name of its own'],
+    [
+      [
+        { url: A, name: 'x' },
+        { url: 'redis://u:p@a', name: 'y' },
+      ],
+      'topology.shards[1]',
+      'another',
+    ],
+    [['/tmp/a', { url: 'unix:///tmp/a', name: 'y' }], 'topology.shards[1]', 'another server'],
+  ])('T2 shards %p → refused at %s', (shards, path, accepted) => {
+    expect(found(sharded(shards))).toEqual([[path, expect.stringContaining(accepted)]]);
+  });
+
+  it('T2 256 shards → accepted, 257 → refused', () => {
+    const urls = Array.from({ length: 257 }, (_, i) => `redis://h${i}`);
+    expect(() => resolveOptions(sharded(urls.slice(1)), 'x')).not.toThrow();
+    expect(found(sharded(urls))).toEqual([['topology.shards', '1 to 256 shards']]);
+  });
+
+  it('T2 the same in previousShards → refused there; none, and those of shards → accepted', () => {
+    const previousShards = [A, { url: B, weight: 0 }, A];
+    expect(found(sharded([A, B], { previousShards })).map(([path]) => path)).toEqual([
+      'topology.previousShards[1].weight',
+      'topology.previousShards[2]',
+    ]);
+    for (const accepted of [[], undefined, [A, B]])
+      expect(() =>
+        resolveOptions(sharded([A, B], { previousShards: accepted }), 'x'),
+      ).not.toThrow();
+  });
+
+  it('the problem of a name says who has it', () => {
+    expect(problems(sharded([A, B, 'redis://u:hunter2@a']))).toEqual([
+      {
+        path: 'topology.shards[2]',
+        given: "the name 'a:6379', as topology.shards[0]",
+        accepted: 'a name of its own; without one it is host and port of the url',
+      },
+    ]);
+  });
+
+  it('T12 everything wrong at once → one error with all of it, and no secret', () => {
+    const error = failure({
+      topology: {
+        type: 'sharded',
+        url: 'redis://:hunter2@a',
+        connections: 33,
+        shards: [
+          'redis://u:hunter2@a',
+          'redis://u:hunter2@a/x',
+          { url: 'redis://:hunter2@a', weight: 'heavy', redis: { keyPrefix: 'hunter2' } },
+          { url: 'redis://c', password: 'hunter2', name: 'redis://:hunter2@c d' },
+          ['hunter2'],
+        ],
+        previousShards: { password: 'hunter2' },
+      },
+    });
+    expect(error.problems.map(({ path }) => path).sort()).toEqual([
+      'topology.connections',
+      'topology.previousShards',
+      'topology.shards[1]',
+      'topology.shards[1].url',
+      'topology.shards[2]',
+      'topology.shards[2].redis',
+      'topology.shards[2].weight',
+      'topology.shards[3].name',
+      'topology.shards[3].password',
+      'topology.shards[4]',
+      'topology.url',
+    ]);
+    expect(JSON.stringify(error) + error.message).not.toContain('hunter2');
   });
 });
 
