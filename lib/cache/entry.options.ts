@@ -1,11 +1,14 @@
-import { CacheOptionsError, type OptionProblem } from '../common/errors.js';
+import { parseDuration, type Duration } from '../common/duration.js';
+import { CacheOptionsError } from '../common/errors.js';
 import {
-  DURATION_ACCEPTED,
-  DURATION_OR_INFINITY_ACCEPTED,
-  durationProblem,
-  parseDuration,
-  type Duration,
-} from '../common/duration.js';
+  aBoolean,
+  aDuration,
+  aLife,
+  aSignal,
+  problemsOf,
+  type Rule,
+  type Rules,
+} from '../common/option-checks.js';
 import { tagProblems } from '../tags/tag-names.js';
 import type { CacheSettings } from './settings.js';
 
@@ -53,40 +56,25 @@ export interface LoadSettings {
   readonly signal?: AbortSignal;
 }
 
-interface Check {
-  readonly accepted: string;
-  ok(value: unknown): boolean;
-}
-
-const life: Check = {
-  accepted: DURATION_OR_INFINITY_ACCEPTED,
-  ok: (v) => !durationProblem(v, { infinity: true }),
-};
-const duration: Check = { accepted: DURATION_ACCEPTED, ok: (v) => !durationProblem(v) };
-const boolean: Check = { accepted: 'true or false', ok: (v) => typeof v === 'boolean' };
-
-const tags: Check = {
+const tags: Rule = {
   accepted: 'an array of strings of 1 to 256 characters',
   ok: (v) => tagProblems(v).length === 0,
 };
 
-const SET_OPTIONS: Record<keyof SetOptions, Check> = {
-  ttl: life,
+const SET_OPTIONS: Rules<SetOptions> = {
+  ttl: aLife,
   tags,
   if: { accepted: "'absent' or 'present'", ok: (v) => v === 'absent' || v === 'present' },
 };
 
-const LOAD_OPTIONS: Record<keyof LoadOptions, Check> = {
-  ttl: life,
+const LOAD_OPTIONS: Rules<LoadOptions> = {
+  ttl: aLife,
   tags,
-  negativeTtl: life,
-  cacheNull: boolean,
-  force: boolean,
-  signal: {
-    accepted: 'an AbortSignal',
-    ok: (v) => typeof v === 'object' && v !== null && 'aborted' in v,
-  },
-  waitTimeout: duration,
+  negativeTtl: aLife,
+  cacheNull: aBoolean,
+  force: aBoolean,
+  signal: aSignal,
+  waitTimeout: aDuration,
 };
 
 /** Each throws one `CacheOptionsError` that lists every wrong option, before anything runs. */
@@ -104,13 +92,13 @@ export function throughSettings(
   options: Omit<SetOptions, 'if'> | undefined,
   defaults: CacheSettings,
 ): WriteSettings {
-  return writeSettings(where, options, { defaults, checks: { ttl: life, tags } });
+  return writeSettings(where, options, { defaults, checks: { ttl: aLife, tags } });
 }
 
 function writeSettings(
   where: string,
   options: SetOptions | undefined,
-  { defaults, checks }: { defaults: CacheSettings; checks: Record<string, Check> },
+  { defaults, checks }: { defaults: CacheSettings; checks: Readonly<Record<string, Rule>> },
 ): WriteSettings {
   if (!options) return { ttlMs: defaults.ttlMs };
   check(where, options, checks);
@@ -143,19 +131,7 @@ export function lifeMs(given: Duration, path: string): number {
   return parseDuration(given, { infinity: true }, path);
 }
 
-function check(where: string, options: object, checks: Record<string, Check>): void {
-  const problems: OptionProblem[] = [];
-  for (const [path, value] of Object.entries(options)) {
-    if (value === undefined) continue;
-    const rule = Object.hasOwn(checks, path) ? checks[path] : undefined;
-    if (!rule)
-      problems.push({ path, given: 'an unknown option', accepted: Object.keys(checks).join(', ') });
-    else if (!rule.ok(value)) problems.push({ path, given: shown(value), accepted: rule.accepted });
-  }
+function check(where: string, options: object, checks: Readonly<Record<string, Rule>>): void {
+  const problems = problemsOf(options, checks);
   if (problems.length > 0) throw new CacheOptionsError(where, problems);
-}
-
-function shown(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.slice(0, 40));
-  return typeof value === 'object' && value !== null ? 'an object' : String(value);
 }

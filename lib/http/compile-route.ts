@@ -1,6 +1,8 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { parseDuration, type Duration } from '../common/duration.js';
 import { CacheOptionsError, type OptionProblem } from '../common/errors.js';
+import * as check from '../common/option-checks.js';
+import type { Rules } from '../common/option-checks.js';
 import { DEFAULT_CACHE } from '../common/tokens.js';
 import type {
   CacheableHttpOptions,
@@ -12,7 +14,6 @@ import type {
 } from './http.options.js';
 import { compileKey, compileTemplate, type KeyOption } from './key-source.js';
 import * as rule from './option-rules.js';
-import type { Rules } from './option-rules.js';
 import { globsFrom, keysFrom, tagsFrom, type Source } from './source.js';
 
 /** From what a decorator was given to what an interceptor acts on; at decoration, so that a mistake stops the start. */
@@ -22,24 +23,24 @@ const WITH_RESULT = [...REQUEST_ROOTS, 'result'];
 
 const CACHEABLE: Rules<CacheableOptions> = {
   key: rule.aKey,
-  ttl: rule.aLife,
+  ttl: check.aLife,
   tags: rule.someTags,
-  negativeTtl: rule.aLife,
-  cacheNull: rule.aBoolean,
-  condition: rule.aFunction,
-  unless: rule.aFunction,
+  negativeTtl: check.aLife,
+  cacheNull: check.aBoolean,
+  condition: check.aFunction,
+  unless: check.aFunction,
   cache: rule.aCacheName,
   namespace: rule.aNamespace,
-  force: rule.aBoolean,
-  waitTimeout: rule.aDuration,
-  http: rule.anObject,
+  force: check.aBoolean,
+  waitTimeout: check.aDuration,
+  http: check.anObject,
 };
 
 const CACHEABLE_HTTP: Rules<CacheableHttpOptions> = {
-  shared: rule.aBoolean,
-  varyBy: rule.aFunction,
+  shared: check.aBoolean,
+  varyBy: check.aFunction,
   headers: rule.headerNames,
-  etag: rule.aBoolean,
+  etag: check.aBoolean,
   cacheControl: rule.aHeaderValue,
 };
 
@@ -56,7 +57,7 @@ const CACHE_EVICT: Rules<CacheEvictOptions> = {
   },
   all: { accepted: 'true', ok: (v) => v === true },
   when: { accepted: "'after' or 'before'", ok: (v) => v === 'after' || v === 'before' },
-  condition: rule.aFunction,
+  condition: check.aFunction,
   cache: rule.aCacheName,
   namespace: rule.aNamespace,
 };
@@ -76,8 +77,8 @@ interface Compilation {
 /** Throws one `CacheOptionsError` that lists everything that is wrong. */
 export function compileCacheable(where: string, options: CacheableOptions): CacheableRoute {
   const problems = [
-    ...rule.problemsOf(options, CACHEABLE),
-    ...rule.problemsOf(options?.http ?? {}, CACHEABLE_HTTP, 'http'),
+    ...check.problemsOf(options, CACHEABLE),
+    ...check.problemsOf(options?.http ?? {}, CACHEABLE_HTTP, 'http'),
   ];
   const { key: givenKey, tags: givenTags } = options ?? {};
   const key =
@@ -108,7 +109,7 @@ export function compileCacheable(where: string, options: CacheableOptions): Cach
 
 /** Throws one `CacheOptionsError` that lists everything that is wrong. */
 export function compileEvict(where: string, options: CacheEvictOptions): CacheEvictRoute {
-  const problems = rule.problemsOf(options, CACHE_EVICT);
+  const problems = check.problemsOf(options, CACHE_EVICT);
   const when = options?.when ?? 'after';
   const roots = when === 'before' ? REQUEST_ROOTS : WITH_RESULT;
   const target = compileTarget(options ?? {}, { roots, problems });
@@ -147,7 +148,7 @@ function compileKeys(given: Record<string, unknown>, { roots, problems }: Compil
     if (rule.aKey.ok(option))
       return attempt(path, problems, () => compileKey(option as KeyOption<EvictArgs>, roots)) ?? [];
     if (path.endsWith(']'))
-      problems.push({ path, given: rule.shown(option), accepted: rule.aKey.accepted });
+      problems.push({ path, given: check.shown(option), accepted: rule.aKey.accepted });
     return [];
   });
   return keysFrom(sources);

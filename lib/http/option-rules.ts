@@ -1,44 +1,11 @@
-import {
-  DURATION_ACCEPTED,
-  DURATION_OR_INFINITY_ACCEPTED,
-  durationProblem,
-} from '../common/duration.js';
-import type { OptionProblem } from '../common/errors.js';
+import type { Rule } from '../common/option-checks.js';
 import { KeySpace } from '../keys/key-space.js';
 import { tagProblems } from '../tags/tag-names.js';
 
-/** What one option of a decorator may be. */
-export interface Rule {
-  readonly accepted: string;
-  ok(value: unknown): boolean;
-}
+export { problemsOf, type Rules } from '../common/option-checks.js';
 
-export type Rules<Options> = { readonly [Name in keyof Options]-?: Rule };
+/** What the options of decorators may be, beside what `option-checks` has. */
 
-/** Every wrong or unknown option; undefined is as good as absent. */
-export function problemsOf<Options extends object>(
-  given: unknown,
-  rules: Rules<Options>,
-  prefix = '',
-): OptionProblem[] {
-  if (typeof given !== 'object' || given === null)
-    return [{ path: prefix || 'options', given: shown(given), accepted: 'an object' }];
-  const names = Object.keys(rules).join(', ');
-  return Object.entries(given).flatMap(([name, value]): OptionProblem[] => {
-    const path = prefix ? `${prefix}.${name}` : name;
-    const rule = Object.hasOwn(rules, name) ? rules[name as keyof Options] : undefined;
-    if (!rule) return [{ path, given: 'an unknown option', accepted: names }];
-    if (value === undefined || rule.ok(value)) return [];
-    return [{ path, given: shown(value), accepted: rule.accepted }];
-  });
-}
-
-export const aBoolean: Rule = { accepted: 'true or false', ok: (v) => typeof v === 'boolean' };
-export const aFunction: Rule = { accepted: 'a function', ok: (v) => typeof v === 'function' };
-export const anObject: Rule = {
-  accepted: 'an object',
-  ok: (v) => typeof v === 'object' && v !== null,
-};
 export const aKey: Rule = {
   accepted: 'a key, a template or a function',
   ok: (v) => typeof v === 'string' || typeof v === 'function' || Array.isArray(v),
@@ -46,11 +13,6 @@ export const aKey: Rule = {
 export const someTags: Rule = {
   accepted: 'tags or templates of 1 to 256 characters, or a function',
   ok: (v) => typeof v === 'function' || isSomeTags([v].flat()),
-};
-export const aDuration: Rule = { accepted: DURATION_ACCEPTED, ok: (v) => !durationProblem(v) };
-export const aLife: Rule = {
-  accepted: DURATION_OR_INFINITY_ACCEPTED,
-  ok: (v) => !durationProblem(v, { infinity: true }),
 };
 export const aCacheName: Rule = {
   accepted: "the 'name' of a cache",
@@ -88,11 +50,4 @@ function isName(name: string): boolean {
   } catch {
     return false;
   }
-}
-
-export function shown(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.slice(0, 40));
-  if (Array.isArray(value)) return JSON.stringify(value.map(String)).slice(0, 80);
-  if (typeof value === 'object' && value !== null) return 'an object';
-  return typeof value === 'function' ? 'a function' : String(value);
 }

@@ -1,0 +1,58 @@
+import { DURATION_ACCEPTED, DURATION_OR_INFINITY_ACCEPTED, durationProblem } from './duration.js';
+import type { OptionProblem } from './errors.js';
+
+/** What one option of a decorator or a call may be. */
+export interface Rule {
+  readonly accepted: string;
+  ok(value: unknown): boolean;
+}
+
+export type Rules<Options> = { readonly [Name in keyof Options]-?: Rule };
+
+/** Every wrong or unknown option; undefined is as good as absent. */
+export function problemsOf(
+  given: unknown,
+  rules: Readonly<Record<string, Rule>>,
+  prefix = '',
+): OptionProblem[] {
+  if (typeof given !== 'object' || given === null)
+    return [{ path: prefix || 'options', given: shown(given), accepted: 'an object' }];
+  const names = Object.keys(rules).join(', ');
+  return Object.entries(given).flatMap(([name, value]): OptionProblem[] => {
+    if (value === undefined) return [];
+    const path = prefix ? `${prefix}.${name}` : name;
+    const rule = Object.hasOwn(rules, name) ? rules[name] : undefined;
+    if (!rule) return [{ path, given: 'an unknown option', accepted: names }];
+    if (rule.ok(value)) return [];
+    return [{ path, given: shown(value), accepted: rule.accepted }];
+  });
+}
+
+export const aBoolean: Rule = { accepted: 'true or false', ok: (v) => typeof v === 'boolean' };
+export const aFunction: Rule = { accepted: 'a function', ok: (v) => typeof v === 'function' };
+export const anObject: Rule = {
+  accepted: 'an object',
+  ok: (v) => typeof v === 'object' && v !== null,
+};
+export const aDuration: Rule = { accepted: DURATION_ACCEPTED, ok: (v) => !durationProblem(v) };
+export const aLife: Rule = {
+  accepted: DURATION_OR_INFINITY_ACCEPTED,
+  ok: (v) => !durationProblem(v, { infinity: true }),
+};
+export const aSignal: Rule = {
+  accepted: 'an AbortSignal',
+  ok: (v) => typeof v === 'object' && v !== null && 'aborted' in v,
+};
+
+/** What was given, shortened. */
+export function shown(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, 40));
+  if (Array.isArray(value)) return JSON.stringify(value.map(ofList)).slice(0, 80);
+  if (typeof value === 'object' && value !== null) return 'an object';
+  return typeof value === 'function' ? 'a function' : String(value);
+}
+
+function ofList(value: unknown): string {
+  if (typeof value === 'string') return value;
+  return Array.isArray(value) ? 'an array' : shown(value);
+}
