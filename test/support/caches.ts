@@ -4,9 +4,10 @@ import { Redis } from 'ioredis';
 import { assemble, type AssembledCache, type Surroundings } from '../../lib/module/assemble.js';
 import type { RedisCacheOptions } from '../../lib/module/redis-cache.options.js';
 import { resolveOptions } from '../../lib/module/resolve-options.js';
+import { shardUrls } from './shards.js';
 
 /** Where the same suite has to pass; TEST_TOPOLOGY narrows it to one. */
-export const TOPOLOGIES = (['memory', 'single'] as const).filter(
+export const TOPOLOGIES = (['memory', 'single', 'sharded'] as const).filter(
   (name) => (process.env.TEST_TOPOLOGY ?? name) === name,
 );
 export type TopologyName = (typeof TOPOLOGIES)[number];
@@ -45,7 +46,7 @@ export async function openCache(
         errors.push({ operation, error }),
       ...options,
       namespace,
-      topology: typeof topology === 'string' ? topologyOptions(topology) : topology,
+      topology: typeof topology === 'string' ? await topologyOptions(topology) : topology,
     },
     'the test',
   );
@@ -56,10 +57,19 @@ export async function openCache(
   return test;
 }
 
-export function topologyOptions(name: TopologyName): NonNullable<RedisCacheOptions['topology']> {
-  return name === 'memory'
-    ? { type: 'memory' }
-    : { type: 'single', url: process.env.TEST_REDIS_URL! };
+export async function topologyOptions(
+  name: TopologyName,
+): Promise<NonNullable<RedisCacheOptions['topology']>> {
+  switch (name) {
+    case 'memory':
+      return { type: 'memory' };
+    case 'single':
+      return { type: 'single', url: process.env.TEST_REDIS_URL! };
+    case 'sharded': {
+      const urls = await shardUrls();
+      return { type: 'sharded', shards: urls.map((url, i) => ({ name: `shard-${i}`, url })) };
+    }
+  }
 }
 
 /** A plain client to the suite's server, for what other programs may do to keys. */
