@@ -1,0 +1,111 @@
+import { describe, expect, it } from '@jest/globals';
+import { InvalidationFeed, type InvalidationEvent } from '../../../lib/bus/invalidation-feed.js';
+import { systemClock } from '../../../lib/common/clock.js';
+import { KeySpace } from '../../../lib/keys/key-space.js';
+import { Reporter } from '../../../lib/observe/reporter.js';
+
+function makeFeed(startMs = 1_000): {
+  feed: InvalidationFeed;
+  events: InvalidationEvent[];
+  clock: { ms: number };
+} {
+  const clock = { ms: 0 };
+  const reporter = new Reporter({ clock: systemClock, log: { warn: () => undefined } });
+  const feed = new InvalidationFeed({
+    namespace: 'shop',
+    reporter,
+    clock: { ...systemClock, monotonic: () => clock.ms },
+    startMs,
+  });
+  const events: InvalidationEvent[] = [];
+  feed.on((event) => events.push(event));
+  return { feed, events, clock };
+}
+
+const evicted = (...keys: string[]) => ({ reason: 'evict' as const, keys });
+const turn = (): Promise<void> => Promise.resolve();
+
+describe('InvalidationFeed', () => {
+  it('apply → handlers run after the code that an event comes from, not within it', async () => {
+    const { feed, events } = makeFeed();
+    feed.apply(evicted('shop:ka'));
+    feed.apply(evicted('shop:kb'));
+    expect(events).toEqual([]);
+    await turn();
+    expect(events.map(({ keys }) => keys)).toEqual([['a'], ['b']]);
+  });
+
+  it('apply — 10 000 events in one turn → each is told; one more → one that stands for all, and what follows', async () => {
+    const { feed, events } = makeFeed();
+    for (let i = 0; i < 10_000; i++) feed.apply(evicted(`shop:k${i}`));
+    await turn();
+    expect(events.splice(0)).toHaveLength(10_000);
+    for (let i = 0; i < 10_002; i++) feed.apply(evicted(`shop:k${i}`));
+    await turn();
+    expect(events).toEqual([
+      { all: true, namespace: 'shop', local: false, reason: 'disconnect' },
+      { keys: ['10001'], namespace: 'shop', local: false, reason: 'evict' },
+    ]);
+  });
+
+  it('own — keys whose text in Redis is a digest → as they were given', async () => {
+    const { feed, events } = makeFeed();
+    const space = new KeySpace('shop').child('eu');
+    const keys = ['x'.repeat(300), ['y'.repeat(300), 1]].map((key) => space.entry(key));
+    feed.own({ reason: 'set', keys });
+    await turn();
+    expect(events).toEqual([
+      {
+        keys: ['x'.repeat(300), `["${'y'.repeat(300)}",1]`],
+        namespace: 'shop/eu',
+        local: true,
+        reason: 'set',
+      },
+    ]);
+  });
+
+  it.each([
+    ["a string that looks like an array's text", '["a"]', '["a"]'],
+    ['text with every kind of character', ' %{}"\\\n\ud800ü', ' %{}"\\\n\ud800ü'],
+    ['an array with text like a bigint', ['7n', 7n], '["7n",7n]'],
+    ['numbers', [1.5, -0, 1e21], '[1.5,0,1e+21]'],
+  ])('apply — %s → comes back', async (_, key, text) => {
+    const { feed, events } = makeFeed();
+    feed.apply(evicted(new KeySpace('shop').entry(key).redisKey));
+    await turn();
+    expect(events[0]!.keys).toEqual([text]);
+  });
+
+  it('apply — keys that nobody here can have written → all, of their namespace', async () => {
+    const { feed, events } = makeFeed();
+    feed.apply(evicted('shop/eu:hABC'));
+    feed.apply(evicted('shop:k%ZZ', 'shop:ka'));
+    feed.apply(evicted());
+    await turn();
+    const about = { local: false, reason: 'evict' };
+    expect(events).toEqual([
+      { all: true, namespace: 'shop/eu', ...about },
+      { all: true, namespace: 'shop', ...about },
+    ]);
+  });
+
+  it('I5 open — soon after the start → nothing was missed; later, or after shut → everything may be', async () => {
+    const { feed, events, clock } = makeFeed();
+    expect(feed.live).toBe(false);
+    feed.open();
+    await turn();
+    expect([feed.live, events.length]).toEqual([true, 0]);
+    feed.shut();
+    expect(feed.live).toBe(false);
+    feed.open();
+    await turn();
+    expect(events).toHaveLength(2);
+
+    const late = makeFeed();
+    late.clock.ms = 1_001;
+    late.feed.open();
+    await turn();
+    expect(late.events).toMatchObject([{ all: true, reason: 'disconnect' }]);
+    expect(clock.ms).toBe(0);
+  });
+});
