@@ -1,6 +1,8 @@
 import type { Clock } from '../common/clock.js';
+import { CallSlots } from './call-slots.js';
+import { CircuitBreaker, type CircuitChange, type CircuitState } from './circuit-breaker.js';
 import { Deadlines } from './deadlines.js';
-import { lateAnswer, toCacheError } from './redis-failure.js';
+import { GuardedCall, type Command, type Node } from './guarded-call.js';
 
 export type CallKind = 'read' | 'write';
 
@@ -10,53 +12,116 @@ export interface CallGuardOptions {
   /** `timeouts.write`. */
   writeMs: number;
   clock: Clock;
+  /** Sends a PING to a node, fails where there is no connection. Without it a node is called whether it answers or not. */
+  ping?: (node: string) => Promise<unknown>;
+  onStateChange?: (change: CircuitChange) => void;
+  /** Calls that a node may leave unanswered; default 1 000. */
+  maxInFlight?: number;
 }
 
+/** What has become of a node's calls so far. */
+export interface NodeHealth {
+  state: CircuitState;
+  /** Times that it was found not to answer. */
+  opened: number;
+  /** Calls that were not sent: as it did not answer, and as it had too many to answer. */
+  refused: { open: number; full: number };
+  inFlight: number;
+  /** In line for a slot. */
+  waiting: number;
+}
+
+/** A client may drop a command without a word when its connection goes; so long after its deadline it is taken for dropped. */
+const DROPPED_AFTER_MS = 10_000;
+
 /**
- * Stands around every call to Redis: it ends within its deadline, and fails with `CacheConnectionError` or
- * `CacheTimeoutError`, whose cause has no payload in it. A programming error passes as it is.
+ * Stands around every call to Redis: it ends within its deadline, or at once where the node is known not to answer, and
+ * fails with `CacheConnectionError` or `CacheTimeoutError`, whose cause has no payload in it. A programming error passes
+ * as it is.
  *
  * A call that is given up goes on: nothing can be taken back from a socket. It may be carried out later, which is why
  * every script can be sent twice.
  */
 export class CallGuard {
-  private readonly deadlines: Record<CallKind, Deadlines>;
-  private readonly limits: Record<CallKind, string>;
+  private readonly kinds: Record<CallKind, Pick<Command<unknown>, 'deadlines' | 'limit'>>;
+  private readonly overdue: Deadlines;
+  /** Every server that was called. */
+  private readonly nodes = new Map<string, Node>();
 
-  constructor(options: CallGuardOptions) {
+  constructor(private readonly options: CallGuardOptions) {
     const { readMs, writeMs, clock } = options;
-    this.deadlines = { read: new Deadlines(readMs, clock), write: new Deadlines(writeMs, clock) };
-    this.limits = {
-      read: `${readMs} ms (timeouts.read)`,
-      write: `${writeMs} ms (timeouts.write)`,
+    this.kinds = {
+      read: { deadlines: new Deadlines(readMs, clock), limit: `${readMs} ms (timeouts.read)` },
+      write: { deadlines: new Deadlines(writeMs, clock), limit: `${writeMs} ms (timeouts.write)` },
     };
+    this.overdue = new Deadlines(DROPPED_AFTER_MS, clock);
   }
 
-  /** `node` is the server's name in errors. */
+  /** `node` is the server's name, also in errors. */
   run<T>(kind: CallKind, operation: string, call: () => Promise<T>, node = 'Redis'): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      const deadlines = this.deadlines[kind];
-      let waiting = true;
-      const deadline = deadlines.set(() => {
-        waiting = false;
-        reject(lateAnswer(operation, node, this.limits[kind]));
-      });
-      const settle = (): void => {
-        if (waiting) deadlines.clear(deadline);
-        waiting = false;
-      };
-      const fail = (error: unknown): void => {
-        settle();
-        reject(toCacheError(error, operation, node));
-      };
-      try {
-        call().then((value) => {
-          settle();
-          resolve(value);
-        }, fail);
-      } catch (error) {
-        fail(error);
-      }
+    const to = this.nodes.get(node) ?? this.meet(node);
+    const { breaker, slots } = to;
+    if (breaker && breaker.state !== 'closed') return Promise.reject(breaker.refusal(operation));
+    const isFree = slots.isFree(operation);
+    if (!isFree && (kind === 'read' || slots.isLineFull()))
+      return Promise.reject(slots.refusal(operation));
+    const { deadlines, limit } = this.kinds[kind];
+    return new Promise((resolve, reject) => {
+      const command = { operation, call, deadlines, limit };
+      const guarded = new GuardedCall(to, command, { resolve, reject });
+      if (isFree) guarded.start();
+      else slots.wait(guarded);
     });
+  }
+
+  state(node: string): CircuitState {
+    return this.nodes.get(node)?.breaker?.state ?? 'closed';
+  }
+
+  /** A snapshot, by the names of all servers that were ever called. */
+  health(): Map<string, NodeHealth> {
+    const health = new Map<string, NodeHealth>();
+    for (const [name, { breaker, slots }] of this.nodes)
+      health.set(name, {
+        state: this.state(name),
+        opened: breaker?.opened ?? 0,
+        refused: { open: breaker?.refused ?? 0, full: slots.refused },
+        inFlight: slots.inFlight,
+        waiting: slots.waiting,
+      });
+    return health;
+  }
+
+  /** Sends no more PINGs. */
+  close(): void {
+    for (const { breaker } of this.nodes.values()) breaker?.stop();
+  }
+
+  private meet(name: string): Node {
+    const { ping, clock, maxInFlight = 1_000 } = this.options;
+    const slots = new CallSlots({ node: name, most: maxInFlight, clock });
+    const breaker = ping && this.createBreaker(name, () => ping(name));
+    const node: Node = { name, slots, breaker, overdue: this.overdue };
+    this.nodes.set(name, node);
+    return node;
+  }
+
+  private createBreaker(node: string, ping: () => Promise<unknown>): CircuitBreaker {
+    const { clock, onStateChange } = this.options;
+    const command = { operation: 'ping', call: ping, ...this.kinds.read };
+    const breaker = new CircuitBreaker({
+      node,
+      clock,
+      probe: () =>
+        new Promise((resolve, reject) =>
+          new GuardedCall(this.nodes.get(node)!, command, { resolve, reject }).start(),
+        ),
+      onChange: (change) => {
+        if (change.state === 'open')
+          this.nodes.get(node)!.slots.refuseAll((operation) => breaker.refusal(operation));
+        onStateChange?.(change);
+      },
+    });
+    return breaker;
   }
 }

@@ -2,6 +2,7 @@ import type { Clock } from '../common/clock.js';
 
 /** One call that is being waited for; a link of the list of all of them. */
 export interface Deadline {
+  setAt: number;
   dueAt: number;
   /** Called once when the time is up. */
   expire: () => void;
@@ -29,8 +30,9 @@ export class Deadlines {
   ) {}
 
   set(expire: () => void): Deadline {
-    const dueAt = this.clock.monotonic() + this.afterMs;
-    const deadline: Deadline = { dueAt, expire, before: this.last, after: undefined };
+    const setAt = this.clock.monotonic();
+    const dueAt = setAt + this.afterMs;
+    const deadline: Deadline = { setAt, dueAt, expire, before: this.last, after: undefined };
     if (this.last) this.last.after = deadline;
     else this.first = deadline;
     this.last = deadline;

@@ -36,6 +36,11 @@ export function toCacheError(error: unknown, operation: string, node: string): u
   return new CacheConnectionError(`${operation} failed at ${node}: ${cause.message}`, { cause });
 }
 
+/** Whether the server has sent it, and so is there, whatever it refuses: OOM, READONLY, MISCONF, NOPERM, MOVED, LOADING. */
+export function isReply(error: unknown): boolean {
+  return error instanceof Object && 'name' in error && error.name === 'ReplyError';
+}
+
 export function lateAnswer(operation: string, node: string, limit: string): CacheError {
   return new CacheTimeoutError(
     `${operation} was not answered by ${node} within ${limit}; it may still be carried out`,
