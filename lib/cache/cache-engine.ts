@@ -30,7 +30,10 @@ const HTTP_SOURCE = {
 
 /** What an HTTP handler's load may say of itself. */
 export interface HttpLoad {
-  (context: { setTtl(ttlMs: number): void }): Promise<Buffer | undefined>;
+  (context: {
+    setTtl(ttlMs: number): void;
+    setTags(tags: readonly string[]): void;
+  }): Promise<Buffer | undefined>;
 }
 
 /**
@@ -81,12 +84,12 @@ export class CacheEngine {
   /** What is left of an entry's life in ms, Infinity if it does not expire, undefined if there is none. */
   async ttl(key: EntryKey): Promise<number | undefined> {
     if (this.journal.blocks(key.redisKey)) return undefined;
-    const { store, settings, reporter } = this.parts;
+    const { store, settings, reporter, layout } = this.parts;
     try {
       const found = await store.inspect(key.redisKey);
       if (!found) return undefined;
       for (const kind of ['value', 'http'] as const) {
-        const seen = look(found.bytes, key, kind);
+        const seen = look(found.bytes, { key, kind, layout });
         if (seen.state !== 'usable') continue;
         const { c0, tags } = seen.record.header;
         return (await this.finder.isStillValid(key, { c0, tags })) ? found.ttlMs : undefined;

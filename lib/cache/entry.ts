@@ -26,11 +26,26 @@ const ABSENT: Seen = { state: 'absent', reject: '' };
 const LEASE: Seen = { state: 'lease' };
 const BARRIER: Seen = { state: 'barrier' };
 
-export function look(bytes: Buffer | null, key: EntryKey, kind: EntryKind): Seen {
+/** Which layouts of shards entries may have been written under. */
+export interface Layout {
+  /** 0 where one server, or one cluster, has all keys. */
+  readonly id: number;
+  /** Whether an entry with that id can have missed no evict; an orphan of a layout of long ago may have. */
+  trusts(id: number, redisKey: string): boolean;
+}
+
+/** What a reader asks for. */
+export interface Expected {
+  readonly key: EntryKey;
+  readonly kind: EntryKind;
+  readonly layout: Layout;
+}
+
+export function look(bytes: Buffer | null, expected: Expected): Seen {
   if (bytes === null) return ABSENT;
   const record = readRecord(bytes);
   if (record.type === 'value')
-    return isFor(record.header, key, kind)
+    return isFor(record.header, expected)
       ? { state: 'usable', record }
       : { state: 'absent', reject: record.id };
   if (record.type === 'lease') return LEASE;
@@ -38,6 +53,10 @@ export function look(bytes: Buffer | null, key: EntryKey, kind: EntryKind): Seen
   return record.id === '' ? ABSENT : { state: 'absent', reject: record.id };
 }
 
-function isFor(header: EntryHeader, key: EntryKey, kind: EntryKind): boolean {
-  return (header.kind === 'http') === (kind === 'http') && header.digestOf === key.digestOf;
+function isFor(header: EntryHeader, { key, kind, layout }: Expected): boolean {
+  return (
+    (header.kind === 'http') === (kind === 'http') &&
+    header.digestOf === key.digestOf &&
+    layout.trusts(header.topologyId, key.redisKey)
+  );
 }

@@ -7,6 +7,7 @@ import type { Invalidation } from '../common/invalidation.js';
 import type { Reporter } from '../observe/reporter.js';
 import type { EntryStore } from '../store/entry-store.js';
 import type { TagTable } from '../tags/tag-table.js';
+import type { Layout } from './entry.js';
 import type { CacheSettings } from './settings.js';
 import type { TagMirror } from './tag-mirror.js';
 import type { Tier } from './tier.js';
@@ -22,6 +23,7 @@ export interface CacheParts {
   readonly wakeups: Wakeups;
   readonly reporter: Reporter;
   readonly settings: CacheSettings;
+  readonly layout: Layout;
   /** Undefined: no copies are kept in this process. */
   readonly tier: Tier | undefined;
   /** Tells other processes of something that no entry's command tells of; nothing in memory. */

@@ -23,17 +23,22 @@ export class Horizon {
     this.clock = versions?.clock ?? 0;
   }
 
-  evicted(tags: readonly string[], version: number): void {
+  /** False: that was known. */
+  evicted(tags: readonly string[], version: number): boolean {
+    const outdated = tags.filter((tag) => version > Math.max(this.floor, this.tags.get(tag) ?? 0));
     this.clock = Math.max(this.clock, version);
-    for (const tag of tags) this.tags.set(tag, Math.max(version, this.tags.get(tag) ?? 0));
+    for (const tag of outdated) this.tags.set(tag, version);
     if (this.tags.size > MOST_TAGS) this.cleared(this.clock);
+    return outdated.length > 0;
   }
 
-  cleared(version: number): void {
+  /** False: that was known. */
+  cleared(version: number): boolean {
+    if (version <= this.floor) return false;
     this.clock = Math.max(this.clock, version);
-    this.floor = Math.max(this.floor, version);
-    // Older than the floor, all of them.
-    this.tags.clear();
+    this.floor = version;
+    for (const [tag, known] of this.tags) if (known <= version) this.tags.delete(tag);
+    return true;
   }
 }
 
@@ -73,9 +78,11 @@ export class TagMirror {
     return horizon;
   }
 
-  apply(invalidation: Exclude<Invalidation, { keys: readonly string[] }>): void {
+  /** False: it says nothing new. */
+  apply(invalidation: Exclude<Invalidation, { keys: readonly string[] }>): boolean {
     const horizon = this.of(invalidation.path);
-    if ('tags' in invalidation) horizon.evicted(invalidation.tags, invalidation.version);
-    else horizon.cleared(invalidation.version);
+    return 'tags' in invalidation
+      ? horizon.evicted(invalidation.tags, invalidation.version)
+      : horizon.cleared(invalidation.version);
   }
 }

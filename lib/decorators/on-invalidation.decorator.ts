@@ -1,8 +1,9 @@
 import 'reflect-metadata';
 import { Metadata } from '../common/metadata.js';
 import { CacheOptionsError } from '../common/errors.js';
+import { problemsOf, type Rules } from '../common/option-checks.js';
 import { DEFAULT_CACHE } from '../common/tokens.js';
-import { aCacheName, problemsOf, type Rules } from '../http/option-rules.js';
+import { aCacheName } from '../http/option-rules.js';
 
 export interface OnInvalidationOptions {
   /** The `name` of the cache; without it, the unnamed one. */

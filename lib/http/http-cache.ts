@@ -55,7 +55,7 @@ export interface HttpLoadContext {
   /** Another TTL for this response than that of the call, in ms. */
   setTtl(ttlMs: number): void;
   /** An evict of one of them since the load began counts. There is always one; the engine's type of a load omits it. */
-  setTags?(tags: readonly string[]): void;
+  setTags(tags: readonly string[]): void;
   /** Fires when nobody waits for this load any more: it has taken longer than `loaderTimeout`. */
   readonly signal?: AbortSignal;
 }

@@ -2,8 +2,6 @@ import type { Rule } from '../common/option-checks.js';
 import { KeySpace } from '../keys/key-space.js';
 import { tagProblems } from '../tags/tag-names.js';
 
-export { problemsOf, type Rules } from '../common/option-checks.js';
-
 /** What the options of decorators may be, beside what `option-checks` has. */
 
 export const aKey: Rule = {

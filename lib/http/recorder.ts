@@ -45,7 +45,7 @@ export class Recorder {
       return undefined;
     }
     if (made.ttlMs !== undefined) context.setTtl(made.ttlMs);
-    if (made.tags) context.setTags!(made.tags);
+    if (made.tags) context.setTags(made.tags);
     return encodeResponse(made.response);
   };
 

@@ -2,11 +2,11 @@ import {
   durationProblem,
   parseDuration,
   DURATION_ACCEPTED,
-  DURATION_OR_INFINITY_ACCEPTED,
   type Duration,
   type DurationRule,
 } from '../common/duration.js';
-import { CacheKeyError, CacheOptionsError, type OptionProblem } from '../common/errors.js';
+import { CacheKeyError, CacheOptionsError } from '../common/errors.js';
+import { aLife, aSignal, problemsOf, type Rules } from '../common/option-checks.js';
 
 /** Options of one acquisition. */
 export interface LockOptions {
@@ -32,24 +32,10 @@ const WAIT: DurationRule = { infinity: true };
 const DEFAULT_TTL_MS = 10_000;
 const DEFAULT_WAIT_MS = 10_000;
 
-interface Check {
-  readonly accepted: string;
-  ok(value: unknown): boolean;
-}
-
-const CHECKS: Record<keyof LockOptions, Check> = {
-  ttl: {
-    accepted: `${DURATION_ACCEPTED}, at most 7 days`,
-    ok: (v) => durationProblem(v, TTL) === undefined,
-  },
-  wait: {
-    accepted: DURATION_OR_INFINITY_ACCEPTED,
-    ok: (v) => durationProblem(v, WAIT) === undefined,
-  },
-  signal: {
-    accepted: 'an AbortSignal',
-    ok: (v) => typeof v === 'object' && v !== null && 'aborted' in v,
-  },
+const RULES: Rules<LockOptions> = {
+  ttl: { accepted: `${DURATION_ACCEPTED}, at most 7 days`, ok: (v) => !durationProblem(v, TTL) },
+  wait: aLife,
+  signal: aSignal,
 };
 
 /** One `CacheOptionsError` lists every wrong option, before anything runs. `known` are the ones that this call has. */
@@ -59,13 +45,8 @@ export function lockSettings(
   known: readonly (keyof LockOptions)[] = ['ttl', 'wait', 'signal'],
 ): LockSettings {
   const options = given ?? {};
-  const problems: OptionProblem[] = [];
-  for (const [path, value] of Object.entries(options)) {
-    const check = known.includes(path as keyof LockOptions) && CHECKS[path as keyof LockOptions];
-    if (!check) problems.push({ path, given: 'an unknown option', accepted: known.join(', ') });
-    else if (value !== undefined && !check.ok(value))
-      problems.push({ path, given: shown(value), accepted: check.accepted });
-  }
+  const rules = Object.fromEntries(known.map((name) => [name, RULES[name]]));
+  const problems = problemsOf(options, rules);
   if (problems.length > 0) throw new CacheOptionsError(where, problems);
   const { ttl, wait, signal } = options;
   return {
@@ -91,8 +72,3 @@ export function lockNames(given: string | readonly string[]): string[] {
 }
 
 const isName = (name: unknown): boolean => typeof name === 'string' && name !== '';
-
-function shown(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.slice(0, 40));
-  return typeof value === 'object' && value !== null ? 'an object' : String(value);
-}

@@ -13,6 +13,7 @@ import { L1Cache } from '../l1/l1-cache.js';
 import { LockProvider } from '../locks/lock.provider.js';
 import { Reporter, type LogSink } from '../observe/reporter.js';
 import type { Backend, BackendParts } from './backend.js';
+import { copySinks } from './copy-sinks.js';
 import { createMemoryBackend } from './memory-backend.js';
 import { createRedisBackend } from './redis-backend.js';
 import type { ResolvedCacheOptions } from './resolved-options.js';
@@ -45,21 +46,22 @@ export function assemble(
   const ids = new IdSource();
   const wakeups = new Wakeups();
   const tier: Tier | undefined = options.l1
-    ? new L1Cache({ ...options.l1, clock, shardOf: () => 0 })
+    ? new L1Cache({ ...options.l1, clock, shardOf: (key) => backend.shardIndexOf(key) })
     : undefined;
   const { type } = options.topology;
   const mirror = new TagMirror({ oneTable: type === 'memory' || type === 'single' });
   const { namespace, timeouts } = options;
   const feed = new InvalidationFeed({ namespace, reporter, clock, startMs: timeouts.connectMs });
-  const sink = sinkOf(tier, mirror, feed);
-  const backend = createBackend(options, { clock, ids, wakeups, reporter, sink });
+  const sinks = copySinks({ tier, mirror, feed });
+  const backend: Backend = createBackend(options, { clock, ids, wakeups, reporter, sinks });
   const codec = new Codec(options);
-  const { store, tags, announce } = backend;
+  const { store, tags, announce, layout } = backend;
   const engine = new CacheEngine({
     store,
     tags,
     mirror,
     announce,
+    layout,
     codec,
     ids,
     clock,
@@ -87,45 +89,6 @@ export function assemble(
     buses: backend.buses,
     connect: () => backend.connect(),
     close: () => (closing ??= close()),
-  };
-}
-
-/** What is heard outdates copies of this process, and what it knows of tags; then the application is told. */
-function sinkOf(
-  tier: Tier | undefined,
-  mirror: TagMirror,
-  feed: InvalidationFeed,
-): BackendParts['sink'] {
-  return {
-    open: () => {
-      tier?.open(0);
-      mirror.trust(true);
-      feed.open();
-    },
-    shut: () => {
-      tier?.shut(0);
-      mirror.trust(false);
-      feed.shut();
-    },
-    distrust: () => {
-      tier?.clear(0);
-      feed.distrust();
-    },
-    apply: (invalidation) => {
-      if ('keys' in invalidation) for (const key of invalidation.keys) tier?.drop(key);
-      else mirror.apply(invalidation);
-      feed.apply(invalidation);
-    },
-    changed: (keys) => {
-      // Each load changes its key twice, whoever does it; news is what has outdated a copy that was still good.
-      const outdated = keys.filter((key) => tier?.get(key) !== undefined);
-      for (const key of keys) tier?.drop(key);
-      feed.apply({ reason: 'evict', keys: outdated });
-    },
-    flushed: () => {
-      tier?.clear(0);
-      feed.flushed();
-    },
   };
 }
 

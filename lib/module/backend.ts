@@ -1,6 +1,7 @@
 import type { InvalidationSink } from '../bus/invalidation-sink.js';
 import type { Bus } from '../bus/redis-bus.js';
 import type { TrackingSink } from '../bus/tracking.js';
+import type { Layout } from '../cache/entry.js';
 import type { Wakeups } from '../bus/wakeups.js';
 import type { Clock } from '../common/clock.js';
 import type { IdSource } from '../common/ids.js';
@@ -15,6 +16,9 @@ export interface Backend {
   readonly store: EntryStore;
   readonly tags: TagTable;
   readonly lockStore: LockStore;
+  readonly layout: Layout;
+  /** The place of a key's shard in `buses`. */
+  shardIndexOf(redisKey: string): number;
   /** One per shard; none without Redis. */
   readonly buses: readonly Bus[];
   /** Tells other processes of something that no entry's command tells of. */
@@ -28,6 +32,6 @@ export interface BackendParts {
   readonly ids: IdSource;
   readonly wakeups: Wakeups;
   readonly reporter: Reporter;
-  /** Hears what becomes of copies. */
-  readonly sink: InvalidationSink & TrackingSink;
+  /** Who hears what becomes of the copies of a shard's entries; to be asked for every shard before the first one opens. */
+  readonly sinks: (shard: number) => InvalidationSink & TrackingSink;
 }

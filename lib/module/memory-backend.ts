@@ -5,17 +5,19 @@ import { MemoryTagTable } from '../tags/memory-tag-table.js';
 import type { Backend, BackendParts } from './backend.js';
 
 /** Nobody else has access to these entries: the copies are always current. */
-export function createMemoryBackend({ clock, ids, wakeups, sink }: BackendParts): Backend {
+export function createMemoryBackend({ clock, ids, wakeups, sinks }: BackendParts): Backend {
   const store = new MemoryEntryStore({
     clock,
     instance: ids.instance,
     onWake: (_, key) => wakeups.wake(key),
   });
-  sink.open();
+  sinks(0).open();
   return {
     store,
     lockStore: new MemoryLockStore({ clock, onWake: (id, key) => wakeups.wake(wakeOf(key, id)) }),
     tags: new MemoryTagTable({ clock }),
+    layout: { id: 0, trusts: (id) => id === 0 },
+    shardIndexOf: () => 0,
     buses: [],
     announce: async () => undefined,
     connect: async () => undefined,

@@ -3,6 +3,7 @@ import { deferred } from '../common/async.js';
 import type { Clock } from '../common/clock.js';
 import { CacheOptionsError } from '../common/errors.js';
 import { withoutCommand } from '../resilience/redis-failure.js';
+import type { RedisClient } from './topology.js';
 
 /** What a connection of ours needs beside its address. */
 export interface ConnectionContext {
@@ -38,7 +39,7 @@ export function createConnection(
  * the deadline around the call is the only clock. The client would otherwise queue for 20 reconnects (73 s), send what
  * was in flight a second time, and keep a hung server's socket for ever.
  */
-function safeOptions({ clock, connectTimeoutMs }: ConnectionContext): RedisOptions {
+export function safeOptions({ clock, connectTimeoutMs }: ConnectionContext): RedisOptions {
   return {
     lazyConnect: true,
     enableOfflineQueue: false,
@@ -140,7 +141,7 @@ export function reportOnce({
 }
 
 /** Resolves when the client is ready, when its first attempt has failed, or after the connect timeout; never rejects. */
-export async function connectOnce(client: Redis, context: ConnectionContext): Promise<void> {
+export async function connectOnce(client: RedisClient, context: ConnectionContext): Promise<void> {
   if (client.status === 'ready' || client.status === 'end') return;
   const first = deferred<void>();
   // `error` because a client that finds no sentinel neither connects nor closes.

@@ -1,3 +1,4 @@
+import { ClusterTopology } from './cluster.topology.js';
 import type { ConnectionContext } from './connection.js';
 import { ShardedTopology } from './sharded.topology.js';
 import { SingleTopology } from './single.topology.js';
@@ -9,7 +10,12 @@ export function createTopology(
   options: ServerTopologyOptions,
   context: ConnectionContext,
 ): Topology {
-  return options.type === 'single'
-    ? new SingleTopology(options, context)
-    : new ShardedTopology(options, context);
+  switch (options.type) {
+    case 'single':
+      return new SingleTopology(options, context);
+    case 'sharded':
+      return new ShardedTopology(options, context);
+    case 'cluster':
+      return new ClusterTopology(options, context);
+  }
 }

@@ -1,3 +1,5 @@
+import type { Cluster } from 'ioredis';
+import { readFromCluster, readOne } from './cluster-reads.js';
 import type { RedisClient } from './topology.js';
 
 type Bytes = Buffer | null;
@@ -10,15 +12,16 @@ interface Reading {
 }
 
 export interface ReadBatcherOptions {
+  /** In a cluster all keys must be those of one master. */
   client: RedisClient;
-  /** Keys in one command, 1: no batches. */
+  /** Keys in one command. */
   maxKeys: number;
   /** Goes around every command that is sent. */
   guard: (call: () => Promise<Bytes[]>) => Promise<Bytes[]>;
 }
 
 /**
- * Turns the reads of one tick into one command: GET for a lone key, else MGET. None joins a command that has been sent,
+ * Turns the reads of one tick into one command: GET for a lone key, else MGET; in a cluster, one for each slot. None joins a command that has been sent,
  * so what a read sees was read after it was asked for. A key that holds no string reads as null either way.
  *
  * A tick is what runs before the event loop turns: all the code and promise jobs that follow from one event, for
@@ -67,13 +70,8 @@ function atEndOfTick(flush: () => void): void {
 }
 
 async function readAll(client: RedisClient, keys: string[]): Promise<Bytes[]> {
-  if (keys.length > 1) return client.mgetBuffer(keys);
-  try {
-    return [await client.getBuffer(keys[0]!)];
-  } catch (error) {
-    if ((error as Error).message.startsWith('WRONGTYPE')) return [null];
-    throw error;
-  }
+  if (keys.length === 1) return [await readOne(client, keys[0]!)];
+  return client.isCluster ? readFromCluster(client as Cluster, keys) : client.mgetBuffer(keys);
 }
 
 function give(reading: Reading, bytes: Bytes): void {

@@ -31,8 +31,9 @@ export function topologyIdOf(list: readonly ListedShard[]): number {
 }
 
 function placeOf(url: string): { place: string; db?: string } {
-  const socket = url.replace(/^(?:unix:\/\/)?(?=\/)/i, 'unix://');
-  const { hostname, port, pathname, searchParams } = new URL(socket);
+  const withScheme = url.replace(/^(?=\/)/, 'unix://');
+  const { protocol, hostname, port, pathname, searchParams } = new URL(withScheme);
+  if (!/^(rediss?|unix):$/.test(protocol)) throw new TypeError('no URL of a Redis server');
   const db = searchParams.get('db') ?? undefined;
   if (hostname === '') return { place: pathname, db };
   return {

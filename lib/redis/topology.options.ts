@@ -1,4 +1,4 @@
-import type { Redis, RedisOptions } from 'ioredis';
+import type { Cluster, ClusterOptions, Redis, RedisOptions } from 'ioredis';
 
 /** No server: entries live in this process. */
 export interface MemoryTopologyOptions {
@@ -49,5 +49,23 @@ export interface ShardedTopologyOptions {
   connections?: number;
 }
 
-export type ServerTopologyOptions = SingleTopologyOptions | ShardedTopologyOptions;
+/** A Redis Cluster. */
+export interface ClusterTopologyOptions {
+  type: 'cluster';
+  /**
+   * `host:port`, or a URL with `redis://` or `rediss://`, of nodes through which the others are found: one is enough, several
+   * help when it is down. User, password and TLS of a URL hold for all nodes. Not needed beside a `client`.
+   */
+  nodes?: readonly (string | { host: string; port: number })[];
+  /** Options of the client, before the defaults of this package; those of the connections are its `redisOptions`. */
+  cluster?: ClusterOptions;
+  /**
+   * A client of the application, or a function that makes one. It is used as it is, with its own timeouts and retries, and
+   * is never closed by the cache. One that reads from replicas, pipelines by itself or has a `keyPrefix` is refused.
+   */
+  client?: Cluster | (() => Cluster);
+}
+
+export type ServerTopologyOptions =
+  SingleTopologyOptions | ShardedTopologyOptions | ClusterTopologyOptions;
 export type TopologyOptions = MemoryTopologyOptions | ServerTopologyOptions;

@@ -18,6 +18,7 @@ import type {
   StoredBody,
   WriteRequest,
 } from './entry-store.js';
+import { groupsOf } from './evict-groups.js';
 import { acquire } from './lua/acquire.lua.js';
 import { barrierBegin, barrierEnd, barrierRenew } from './lua/barrier.lua.js';
 import { evict } from './lua/evict.lua.js';
@@ -39,9 +40,6 @@ export interface RedisEntryStoreOptions {
 }
 
 const NOTHING_STORED: StoredBody = { newId: '', body: Buffer.alloc(0), softMs: 0, ttlMs: 0 };
-
-/** Keys in one message about evicts. */
-const TOLD_AT_ONCE = 100;
 
 /** Keys in one MGET. More are no faster, and would let the first wait for the last. */
 const MAX_KEYS = 512;
@@ -189,13 +187,22 @@ export class RedisEntryStore implements EntryStore {
         ? announcer.announce(client, invalidation)
         : SILENCE;
     try {
-      return await this.run('write', script, key, { ...values, ...told } as Record<
-        Arg | keyof Announcement,
-        ScriptValue
-      >);
+      const args = { ...values, ...told } as Record<Arg | keyof Announcement, ScriptValue>;
+      const answer = await this.run('write', script, key, args);
+      await this.evictFormer(key);
+      return answer;
     } catch (error) {
       if (told !== SILENCE) announcer?.disown(told);
       throw error;
+    }
+  }
+
+  /** Processes that have the layout of before look for the key there, and must not find what is outdated. */
+  private async evictFormer(key: string): Promise<void> {
+    const values = { wakePrefix: this.options.wakePrefix, ...SILENCE };
+    for (const { client, name } of this.topology.formerOwnersOf(key)) {
+      const call = (): Promise<unknown> => runScript(client, evict, key, values);
+      await this.options.guard.run('write', evict.name, call, name);
     }
   }
 
@@ -223,23 +230,6 @@ export class RedisEntryStore implements EntryStore {
     }
     return batcher;
   }
-}
-
-/** Keys of the same connection, at most as many as one message tells of. */
-function groupsOf(keys: readonly string[], connectionOf: (key: string) => unknown): string[][] {
-  const groups: string[][] = [];
-  const open = new Map<unknown, string[]>();
-  for (const key of keys) {
-    const connection = connectionOf(key);
-    let group = open.get(connection);
-    if (!group || group.length === TOLD_AT_ONCE) {
-      group = [];
-      groups.push(group);
-      open.set(connection, group);
-    }
-    group.push(key);
-  }
-  return groups;
 }
 
 function storedArgs({ newId, body, softMs, ttlMs }: StoredBody) {

@@ -82,9 +82,9 @@ describe.each(VARIANTS)('loads on %s', (_, topology, variant) => {
   });
 
   it('L6 a load five times as long as its lease → one load, and its value is stored', async () => {
-    const short = await open({ lease: { ttl: 60 } });
+    const short = await open({ lease: { ttl: 250 } });
     const loader = jest.fn(async ({ signal }: { signal: AbortSignal }) => {
-      await new Promise((resolve) => setTimeout(resolve, 300));
+      await new Promise((resolve) => setTimeout(resolve, 1_250));
       return signal.aborted;
     });
     const values = await Promise.all([

@@ -118,12 +118,12 @@ class CitiesController {
 
 const controllers = [CitiesController];
 
-function start(
+async function start(
   platform: Platform,
   topology: TopologyName | RedisCacheOptions['topology'],
   options: Partial<RedisCacheOptions> = {},
 ): Promise<TestApp> {
-  const where = typeof topology === 'string' ? topologyOptions(topology) : topology;
+  const where = typeof topology === 'string' ? await topologyOptions(topology) : topology;
   return startApp(
     platform,
     { controllers },

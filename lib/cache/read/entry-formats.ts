@@ -49,9 +49,9 @@ export class EntryFormats {
     { key, kind }: { key: EntryKey; kind: EntryKind },
     { value, ttlMs, c0, tags }: Writable,
   ): Omit<StoredBody, 'newId'> {
-    const { codec, settings } = this.parts;
+    const { codec, settings, layout } = this.parts;
     const own = { tags: tags?.length ? tags : undefined, digestOf: key.digestOf };
-    const header = { graceMs: 0, c0, topologyId: 0, ...own };
+    const header = { graceMs: 0, c0, topologyId: layout.id, ...own };
     const body =
       kind === 'http'
         ? codec.encodeBytes(value as Buffer, { ...header, kind })

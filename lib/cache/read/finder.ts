@@ -61,7 +61,7 @@ export class Finder {
   }
 
   private async read({ key, kind, tags }: Wanted): Promise<Found> {
-    const { store, tier, mirror } = this.parts;
+    const { store, tier, mirror, layout } = this.parts;
     const note = tier?.note(key.redisKey);
     // In one tick, so that both travel together.
     const [bytes, versions] = await Promise.all([
@@ -70,7 +70,7 @@ export class Finder {
     ]);
     mirror.of(pathOf(key.redisKey)).note(versions);
     const c0 = versions?.clock;
-    const seen = look(bytes, key, kind);
+    const seen = look(bytes, { key, kind, layout });
     if (seen.state !== 'usable') return { ...seen, c0 };
     const { id } = seen.record;
     const value = (await this.isValid(key, seen.record, versions))

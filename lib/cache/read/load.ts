@@ -121,7 +121,7 @@ export class Loads {
   /** Somebody else was faster: their value, if it can be used and no tag of it has been evicted. */
   private async found(request: LoadRequest, bytes: Buffer): Promise<FlightOutcome> {
     const { key, kind } = request;
-    const seen = look(bytes, key, kind);
+    const seen = look(bytes, { key, kind, layout: this.parts.layout });
     const again = { kind: 'held', changed: Promise.resolve() } as const;
     if (seen.state !== 'usable') return again;
     const { c0, tags } = seen.record.header;

@@ -11,7 +11,7 @@ describe('Recorder', () => {
     const cacheable = compileCacheable('the test', {});
     const call = { run, exchange, cacheable, route: { returnsBody: true } } as unknown as Call;
     const recorder = new Recorder(call, { options: { cacheNull: true } } as never);
-    const context = { setTtl: () => undefined };
+    const context = { setTtl: () => undefined, setTags: () => undefined };
     expect(await recorder.load(context)).toBeInstanceOf(Buffer);
     expect(await recorder.load(context)).toBeUndefined();
   });

@@ -1,0 +1,61 @@
+import type { InvalidationFeed } from '../bus/invalidation-feed.js';
+import type { TagMirror } from '../cache/tag-mirror.js';
+import type { Tier } from '../cache/tier.js';
+import type { BackendParts } from './backend.js';
+
+/**
+ * What is heard, shard by shard: it outdates copies of this process and what it knows of tags, then the application is
+ * told. The application hears that messages are lost when those of one shard are, and that they arrive when all do.
+ */
+export function copySinks({
+  tier,
+  mirror,
+  feed,
+}: {
+  tier: Tier | undefined;
+  mirror: TagMirror;
+  feed: InvalidationFeed;
+}): BackendParts['sinks'] {
+  const shut = new Set<number>();
+  const isOpen = (): boolean => shut.size === 0;
+  return (shard) => {
+    shut.add(shard);
+    return {
+      open: () => {
+        tier?.open(shard);
+        shut.delete(shard);
+        if (!isOpen()) return;
+        mirror.trust(true);
+        feed.open();
+      },
+      shut: () => {
+        tier?.shut(shard);
+        if (isOpen()) {
+          mirror.trust(false);
+          feed.shut();
+        }
+        shut.add(shard);
+      },
+      distrust: () => {
+        tier?.clear(shard);
+        feed.distrust();
+      },
+      apply: (invalidation) => {
+        if ('keys' in invalidation) for (const key of invalidation.keys) tier?.drop(key);
+        // Each shard tells of tags, and one of them first.
+        else if (!mirror.apply(invalidation)) return;
+        feed.apply(invalidation);
+      },
+      changed: (keys) => {
+        // Each load changes its key twice, whoever does it; news is what has outdated a copy that was still good.
+        const outdated = keys.filter((key) => tier?.get(key) !== undefined);
+        for (const key of keys) tier?.drop(key);
+        feed.apply({ reason: 'evict', keys: outdated });
+      },
+      flushed: () => {
+        tier?.clear(shard);
+        feed.flushed();
+      },
+    };
+  };
+}
