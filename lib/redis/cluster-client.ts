@@ -1,5 +1,6 @@
 import { Cluster, type ClusterNode, type ClusterOptions, type RedisOptions } from 'ioredis';
 import type { OptionProblem } from '../common/errors.js';
+import { withoutCommand } from '../resilience/redis-failure.js';
 import { reportOnce, safeOptions, type ConnectionContext } from './connection.js';
 import type { ClusterTopologyOptions } from './topology.options.js';
 
@@ -62,7 +63,7 @@ export function createCluster(
   const report = reportOnce(context);
   client.on('error', report);
   client.on('node error', (error: Error, node: string) =>
-    report(new Error(`${node}: ${error.message}`, { cause: error })),
+    report(new Error(`${node}: ${error.message}`, { cause: withoutCommand(error) })),
   );
   return client;
 }
