@@ -27,6 +27,9 @@ const plan = (more: Partial<HistoryPlan>): HistoryPlan => ({
 /** An outdated copy would be there for long before the next evict takes it away. */
 const SELDOM_WRITTEN = { keys: 2, writePauseMs: 150 };
 
+const ONE_HOT_ROW = { keys: 1, writePauseMs: 2 };
+const TRACKING = { invalidation: { mode: 'tracking' } } as const;
+
 async function run(compiled: Compiled, more: Partial<HistoryPlan>): Promise<Report[]> {
   const shared = plan(more);
   return runTogether(
@@ -69,6 +72,13 @@ const SLOW_REPLIES: Mutation = {
 async function readNow(client, keys) {`,
 };
 
+/** Nobody tells anybody what it has changed. */
+const SILENT: Mutation = {
+  file: 'store/lua/record.lua',
+  from: "redis.pcall('PUBLISH', channel, message)",
+  to: 'local _ = channel',
+};
+
 describe(`the history of ${PROCESSES} processes`, () => {
   let compiled: Compiled;
   let slow: Compiled;
@@ -84,7 +94,9 @@ describe(`the history of ${PROCESSES} processes`, () => {
     ['leases shorter than the load', { options: { lease: { ttl: 10 }, l1: false }, loaderMs: 20 }],
     ['one hot row, no copies', { options: { l1: false }, keys: 1, writePauseMs: 2 }],
     ['copies in each process', {}],
-    ['copies, and one hot row', { keys: 1, writePauseMs: 2 }],
+    ['copies, and one hot row', ONE_HOT_ROW],
+    ['copies, tracked by the server', { options: TRACKING }],
+    ['copies, tracked by the server, and one hot row', { ...ONE_HOT_ROW, options: TRACKING }],
     ['copies, and all ways of writing', { writes: ['evict', 'withWrite', 'writeThrough'] }],
   ])(
     '%s → no read is older than an evict that had returned before it',
@@ -115,13 +127,34 @@ describe(`the history of ${PROCESSES} processes`, () => {
   );
 
   it(
-    'C4 every listener is killed again and again → nothing is stale once that ends',
+    'C2 nobody tells of what it has changed → what the server tells is enough',
     async () => {
+      const silent = await Compiled.make([WORKER], [SILENT]);
+      try {
+        const verdict = report(
+          'silent',
+          await run(silent, { ...SELDOM_WRITTEN, options: TRACKING }),
+        );
+        expect(verdict).toMatchObject({ broken: [], atRest: [] });
+        expect(isKept(verdict)).toBe(true);
+      } finally {
+        await silent.remove();
+      }
+    },
+    RUN_MS + 30_000,
+  );
+
+  it.each<[string, Partial<HistoryPlan>]>([
+    ['listeners', {}],
+    ['listeners, those of the tracking among them', { options: TRACKING }],
+  ])(
+    'C4 all %s are killed again and again → nothing is stale once that ends',
+    async (name, more) => {
       const client = new Redis(process.env.TEST_REDIS_URL!);
       const timer = setInterval(() => void client.call('CLIENT', 'KILL', 'TYPE', 'pubsub'), 150);
-      const running = run(compiled, { restMs: 1_500 });
+      const running = run(compiled, { restMs: 1_500, ...more });
       setTimeout(() => clearInterval(timer), RUN_MS + 1_000);
-      const verdict = report('listeners killed every 150 ms', await running);
+      const verdict = report(`${name} killed every 150 ms`, await running);
       clearInterval(timer);
       client.disconnect();
       expect(verdict.broken.slice(0, 3)).toEqual([]);
@@ -162,11 +195,14 @@ describe('the checker can fail', () => {
     ],
     [
       'noguard: a copy is kept although a message has overtaken its read',
-      [
-        SLOW_REPLIES,
-        { file: 'l1/l1-cache', from: '!this.epochs.isCurrent(note)', to: 'false' },
-      ],
+      [SLOW_REPLIES, { file: 'l1/l1-cache', from: '!this.epochs.isCurrent(note)', to: 'false' }],
       SELDOM_WRITTEN,
+    ],
+    ['silent: nobody tells of what it has changed', [SILENT], SELDOM_WRITTEN],
+    [
+      'unarmed: silent, and the server is asked to track something else',
+      [SILENT, { file: 'bus/tracking', from: '`${namespace}:k`', to: '`${namespace}:x`' }],
+      { ...SELDOM_WRITTEN, options: TRACKING },
     ],
   ])(
     '%s → stale reads are found',
