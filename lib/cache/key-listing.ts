@@ -60,10 +60,10 @@ export class KeyListing {
       }
   }
 
-  private isLive(
+  private async isLive(
     { header }: Extract<StoredRecord, { type: 'value' }>,
     key: EntryKey,
-  ): Promise<boolean> | boolean {
+  ): Promise<boolean> {
     if (header.kind === 'http') return false;
     return this.finder.isStillValid(key, { c0: header.c0, tags: header.tags });
   }

@@ -1,19 +1,19 @@
 import type { Redis } from 'ioredis';
 import { JointSink } from '../bus/joint-sink.js';
-import { Publisher } from '../bus/publisher.js';
+import type { Publisher } from '../bus/publisher.js';
 import { RedisBus, type Bus, type RedisBusOptions } from '../bus/redis-bus.js';
 import { Tracking } from '../bus/tracking.js';
 import type { Layout } from '../cache/entry.js';
 import { RedisLockStore } from '../locks/redis-lock-store.js';
 import { createTopology } from '../redis/create-topology.js';
-import type { RedisClient, Shard, Topology } from '../redis/topology.js';
+import type { Shard, Topology } from '../redis/topology.js';
 import type { ServerTopologyOptions } from '../redis/topology.options.js';
 import { CallGuard } from '../resilience/call-guard.js';
-import { isReply } from '../resilience/redis-failure.js';
 import { RedisEntryStore } from '../store/redis-entry-store.js';
 import { RedisTagTable } from '../tags/redis-tag-table.js';
 import type { Backend, BackendParts } from './backend.js';
 import type { ResolvedCacheOptions } from './resolved-options.js';
+import { Voice } from './voice.js';
 
 export function createRedisBackend(
   options: ResolvedCacheOptions,
@@ -33,35 +33,16 @@ export function createRedisBackend(
       'client',
       'the given Redis client repeats commands after a reconnect: set its autoResendUnfulfilledCommands to false, or an evict that falls into a reconnect may not be final',
     );
-  const guard = new CallGuard({
-    readMs: timeouts.readMs,
-    writeMs: timeouts.writeMs,
-    clock,
-    ping: pingTo(redis.connections()),
-    onStateChange: ({ node, state, message }) => reporter.warn(`${state} ${node}`, message),
-  });
+  const { guard, unwatch } = createGuard(redis, options, parts);
   const wakePrefix = `${namespace}:w:`;
-  const channel = `${namespace}:i`;
-  const publisher = new Publisher({
-    channel,
-    instance,
-    clock,
-    // Whoever misses it notices at the next message.
-    publish: (connection, { message }) =>
-      void publish(connection as RedisClient, message).catch(() => undefined),
+  const voice = new Voice(`${namespace}:i`, { redis, guard, clock, instance, reporter });
+  const { publisher } = voice;
+  const { buses, listeners } = createListeners(redis, options, {
+    ...parts,
+    guard,
+    publisher,
+    wakePrefix,
   });
-  const nodes = new Map(redis.connections().map(({ client, name }) => [client, name]));
-  const publish = (client: RedisClient, message: string): Promise<number> =>
-    guard.run('write', 'publish', () => client.publish(channel, message), nodes.get(client));
-  const shards = redis.shards();
-  const sinks = shards.map((_, i) => parts.sinks(i));
-  const perShard = shards.map((shard, i) => {
-    const createClient = (): Redis => redis.createPubSubClient(shard);
-    const link = { shard, createClient, guard, publisher, wakePrefix, sink: sinks[i]! };
-    return createListeners(options, parts, link);
-  });
-  const buses = perShard.map(({ bus }) => bus);
-  const listeners = [...buses, ...perShard.flatMap(({ tracking }) => tracking ?? [])];
   return {
     store: new RedisEntryStore(redis, { instance, wakePrefix, guard, announcer: publisher }),
     lockStore: new RedisLockStore(redis, { wakePrefix, guard }),
@@ -69,18 +50,7 @@ export function createRedisBackend(
     layout: layoutOf(redis),
     shardIndexOf: shardIndexIn(redis),
     buses,
-    announce: async (invalidation) => {
-      const tell = async ({ client }: Shard): Promise<void> => {
-        try {
-          await publish(client, publisher.announce(client, invalidation).message);
-        } catch (error) {
-          // A user that may not publish can still evict; trying again would change nothing.
-          if (!isReply((error as Error).cause)) throw error;
-          reporter.report('publish', undefined, error);
-        }
-      };
-      await Promise.all([...redis.shards(), ...redis.formerShards()].map(tell));
-    },
+    announce: (invalidation) => voice.announce(invalidation),
     // Nobody waits for the listeners: without them waiters are woken by timers, and no copies are kept.
     connect: () => {
       for (const listener of listeners) listener.start();
@@ -89,32 +59,71 @@ export function createRedisBackend(
     close: async () => {
       publisher.close();
       guard.close();
+      unwatch();
       await Promise.all(listeners.map((listener) => listener.close()));
       await redis.close();
     },
   };
 }
 
+/** The guard of all servers; it hears when a connection is back. */
+function createGuard(
+  redis: Topology,
+  { timeouts }: ResolvedCacheOptions,
+  { clock, reporter }: BackendParts,
+): { guard: CallGuard; unwatch: () => void } {
+  const guard = new CallGuard({
+    readMs: timeouts.readMs,
+    writeMs: timeouts.writeMs,
+    clock,
+    ping: pingTo(redis.connections()),
+    onStateChange: ({ node, state, message }) => reporter.warn(`${state} ${node}`, message),
+  });
+  const ends = redis.connections().map(({ name, client }) => {
+    const connected = (): void => guard.connected(name);
+    client.on('ready', connected);
+    return () => client.off('ready', connected);
+  });
+  return { guard, unwatch: () => ends.forEach((end) => end()) };
+}
+
+interface ListenerParts extends BackendParts {
+  guard: CallGuard;
+  publisher: Publisher;
+  wakePrefix: string;
+}
+
+/** Those of all shards. */
+function createListeners(redis: Topology, options: ResolvedCacheOptions, parts: ListenerParts) {
+  const shards = redis.shards();
+  const sinks = shards.map((_, i) => parts.sinks(i));
+  const perShard = shards.map((shard, i) => {
+    const createClient = (): Redis => redis.createPubSubClient(shard);
+    return listenersOf({ shard, createClient, sink: sinks[i]! }, options, parts);
+  });
+  const buses = perShard.map(({ bus }) => bus);
+  return { buses, listeners: [...buses, ...perShard.flatMap(({ tracking }) => tracking ?? [])] };
+}
+
 /** What is heard of one shard. */
-function createListeners(
-  { timeouts, namespace, l1, invalidation }: ResolvedCacheOptions,
-  { clock, ids, wakeups, reporter }: BackendParts,
-  link: Pick<RedisBusOptions, 'shard' | 'createClient' | 'guard'> & {
-    publisher: Publisher;
-    wakePrefix: string;
+function listenersOf(
+  link: Pick<RedisBusOptions, 'shard' | 'createClient'> & {
     sink: ReturnType<BackendParts['sinks']>;
   },
+  { timeouts, namespace, l1, invalidation }: ResolvedCacheOptions,
+  { clock, ids, wakeups, reporter, guard, publisher, wakePrefix }: ListenerParts,
 ): { bus: Bus; tracking?: Tracking } {
   const { instance } = ids;
-  const joint = new JointSink(link.sink);
+  const { sink } = link;
+  const joint = new JointSink(sink);
   const common = {
     ...link,
+    guard,
     namespace,
     clock,
     answerMs: timeouts.connectMs,
     onError: (operation: string, error: Error) => reporter.report(operation, undefined, error),
   };
-  const { publisher, wakePrefix, sink } = link;
   const bus = new RedisBus({
     ...common,
     channel: wakePrefix + instance,

@@ -1,22 +1,14 @@
-import { refreshKeyOf, type EntryKey } from '../../keys/key-space.js';
+import { refreshKeyOf } from '../../keys/key-space.js';
 import type { Note } from '../../l1/epochs.js';
 import { isValid } from '../../tags/tag-table.js';
-import { look, type EntryKind } from '../entry.js';
-import type { LoadSettings } from '../entry.options.js';
+import { look } from '../entry.js';
 import type { Flight, Flights, FlightOutcome } from '../flights.js';
 import type { LeaseWaits } from '../lease-waits.js';
 import type { CacheParts } from '../parts.js';
 import { keep } from '../tier.js';
 import type { Encoded, EntryFormats } from './entry-formats.js';
 import { LeaseKeeper } from './lease-keeper.js';
-import { LoaderRun, type Loaded, type Loader } from './loader-run.js';
-
-export interface LoadRequest {
-  readonly key: EntryKey;
-  readonly kind: EntryKind;
-  readonly loader: Loader;
-  readonly settings: LoadSettings;
-}
+import { LoaderRun, type Loaded, type LoadRequest } from './loader-run.js';
 
 interface LoadState {
   readonly flights: Flights;

@@ -3,11 +3,12 @@ import type { TimerHandle } from '../../common/clock.js';
 import type { Duration } from '../../common/duration.js';
 import { CacheTimeoutError } from '../../common/errors.js';
 import { assertTags } from '../../tags/tag-names.js';
-import { lifeMs } from '../entry.options.js';
+import type { EntryKey } from '../../keys/key-space.js';
+import type { EntryKind } from '../entry.js';
+import { lifeMs, type LoadSettings } from '../entry.options.js';
 import { nextMoment, type Flight } from '../flights.js';
 import { runAsLoadOf } from '../nested-loads.js';
 import type { CacheParts } from '../parts.js';
-import type { LoadRequest } from './load.js';
 
 /** What a loader is given. */
 export interface LoadContext {
@@ -24,6 +25,13 @@ export interface LoadContext {
 }
 
 export type Loader = (context: LoadContext) => unknown;
+
+export interface LoadRequest {
+  readonly key: EntryKey;
+  readonly kind: EntryKind;
+  readonly loader: Loader;
+  readonly settings: LoadSettings;
+}
 
 /** What a loader gave, and what is to become of it. */
 export interface Loaded {

@@ -8,7 +8,8 @@ import { refuseNestedLoad } from '../nested-loads.js';
 import type { CacheParts } from '../parts.js';
 import type { Stamp } from '../tier.js';
 import type { Finder, Found } from './finder.js';
-import type { LoadRequest, Loads } from './load.js';
+import type { Loads } from './load.js';
+import type { LoadRequest } from './loader-run.js';
 
 /** What came of a load for one caller. */
 export interface Served {

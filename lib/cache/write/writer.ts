@@ -37,11 +37,11 @@ export class Writer {
     settings: WriteSettings,
   ): Promise<() => Promise<boolean>> {
     let c0 = 0;
-    let unreachable: unknown;
+    let unreachable: Error | undefined;
     try {
       c0 = await this.clockOf(key);
     } catch (error) {
-      unreachable = error;
+      unreachable = error as Error;
     }
     const writable = { value, ttlMs: settings.ttlMs, tags: settings.tags, c0 };
     const body = this.state.formats.write({ key, kind: 'value' }, writable);
