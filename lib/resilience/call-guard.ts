@@ -92,6 +92,11 @@ export class CallGuard {
     return health;
   }
 
+  /** There is a new connection to a node: it may answer again. */
+  connected(node: string): void {
+    this.nodes.get(node)?.breaker?.ask();
+  }
+
   /** Sends no more PINGs. */
   close(): void {
     for (const { breaker } of this.nodes.values()) breaker?.stop();

@@ -43,7 +43,7 @@ export class CircuitBreaker {
   refused = 0;
   private inARow = 0;
   /** Since the first failure in a second; `calls` counts on until the next one that is later than that. */
-  private readonly window = { since: -Infinity, calls: 0, failures: 0 };
+  private window = windowFrom(-Infinity);
   /** When the latest call that was answered had been sent. */
   private aliveAt = -Infinity;
   private outage: { since: number; cause: Error } | undefined;
@@ -77,15 +77,22 @@ export class CircuitBreaker {
       return;
     }
     if (sentAt < this.aliveAt || this.stopped) return;
-    const { window } = this;
     const now = this.options.clock.monotonic();
-    if (now - window.since > OPENS_AFTER.withinMs) this.startWindow(now);
+    if (now - this.window.since > OPENS_AFTER.withinMs) this.window = windowFrom(now);
+    const { window } = this;
     window.calls++;
     window.failures++;
     this.inARow++;
     const { inARow, share, ofAtLeast } = OPENS_AFTER;
     const isMuch = window.calls >= ofAtLeast && window.failures >= share * window.calls;
     if (this.inARow >= inARow || isMuch) this.open(cause);
+  }
+
+  /** Asks at once, if it is open: there is a new connection. */
+  ask(): void {
+    if (this.state !== 'open' || this.stopped) return;
+    this.options.clock.clearTimer(this.timer);
+    void this.probe();
   }
 
   /** Asks no more. It stays as it is. */
@@ -111,11 +118,12 @@ export class CircuitBreaker {
   }
 
   private async probe(): Promise<void> {
+    const { outage } = this;
     this.state = 'half-open';
     this.probedAt = this.options.clock.monotonic();
     // Whether it was answered has been told by then.
     await this.options.probe().catch(() => undefined);
-    if (!this.outage) return;
+    if (this.outage !== outage) return;
     this.state = 'open';
     if (!this.stopped) this.probeLater();
   }
@@ -126,12 +134,10 @@ export class CircuitBreaker {
     this.outage = undefined;
     this.state = 'closed';
     this.inARow = 0;
-    this.startWindow(-Infinity);
+    this.window = windowFrom(-Infinity);
     this.aliveAt = aliveAt;
     onChange({ node, state: 'closed', message: `${node} answers again, after ${lastedMs} ms` });
   }
-
-  private startWindow(since: number): void {
-    Object.assign(this.window, { since, calls: 0, failures: 0 });
-  }
 }
+
+const windowFrom = (since: number) => ({ since, calls: 0, failures: 0 });

@@ -290,6 +290,17 @@ describe('CallGuard', () => {
       expect(guard.state(NODE)).toBe('open');
     });
 
+    it('connected — that node alone is asked at once', async () => {
+      await down();
+      pong = async () => 'PONG';
+      guard.connected('cache-2:6379');
+      await turns();
+      expect(guard.state(NODE)).toBe('open');
+      guard.connected(NODE);
+      await turns();
+      expect(guard.state(NODE)).toBe('closed');
+    });
+
     it('close — no further PING', async () => {
       await down();
       guard.close();

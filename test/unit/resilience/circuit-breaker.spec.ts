@@ -164,6 +164,23 @@ describe('CircuitBreaker', () => {
     expect([breaker.state, breaker.opened, changes.length]).toEqual(['open', 2, 3]);
   });
 
+  it('ask — open → a PING at once, and in half a second again; closed, or one on its way → none', async () => {
+    breaker.ask();
+    fail(5);
+    clock.advance(1);
+    breaker.ask();
+    breaker.ask();
+    expect([breaker.state, pings.length]).toEqual(['half-open', 1]);
+    await probeFails(new Error('not yet'));
+    clock.advance(399);
+    expect(pings).toHaveLength(1);
+    clock.advance(202);
+    expect(pings).toHaveLength(2);
+    answer();
+    breaker.ask();
+    expect([breaker.state, pings.length]).toEqual(['closed', 2]);
+  });
+
   it('stop — open, or while a PING is on its way → no further PING', async () => {
     fail(5);
     untilProbed();
