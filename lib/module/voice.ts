@@ -2,14 +2,13 @@ import { Publisher } from '../bus/publisher.js';
 import type { Clock } from '../common/clock.js';
 import type { Invalidation } from '../common/invalidation.js';
 import type { Reporter } from '../observe/reporter.js';
-import type { RedisClient, Shard, Topology } from '../redis/topology.js';
+import type { Shard, Topology } from '../redis/topology.js';
 import type { CallGuard } from '../resilience/call-guard.js';
 import { isReply } from '../resilience/redis-failure.js';
 
 /** What this process says to others by itself, and not within the command that changes an entry. */
 export class Voice {
   readonly publisher: Publisher;
-  private readonly nodes: ReadonlyMap<RedisClient, string>;
 
   constructor(
     private readonly channel: string,
@@ -21,23 +20,22 @@ export class Voice {
       reporter: Reporter;
     },
   ) {
-    const { redis, clock, instance } = parts;
-    this.nodes = new Map(redis.connections().map(({ client, name }) => [client, name]));
+    const { clock, instance } = parts;
     this.publisher = new Publisher({
       channel,
       instance,
       clock,
       // Whoever misses it notices at the next message.
       publish: (connection, { message }) =>
-        void this.publish(connection as RedisClient, message).catch(() => undefined),
+        void this.publish(connection as Shard, message).catch(() => undefined),
     });
   }
 
   async announce(invalidation: Invalidation): Promise<void> {
     const { redis, reporter } = this.parts;
-    const tell = async ({ client }: Shard): Promise<void> => {
+    const tell = async (shard: Shard): Promise<void> => {
       try {
-        await this.publish(client, this.publisher.announce(client, invalidation).message);
+        await this.publish(shard, this.publisher.announce(shard, invalidation).message);
       } catch (error) {
         // A user that may not publish can still evict; trying again would change nothing.
         if (!isReply((error as Error).cause)) throw error;
@@ -47,8 +45,8 @@ export class Voice {
     await Promise.all([...redis.shards(), ...redis.formerShards()].map(tell));
   }
 
-  private publish(client: RedisClient, message: string): Promise<number> {
+  private publish({ client, name }: Shard, message: string): Promise<number> {
     const call = (): Promise<number> => client.publish(this.channel, message);
-    return this.parts.guard.run('write', 'publish', call, this.nodes.get(client));
+    return this.parts.guard.run('write', 'publish', call, name);
   }
 }

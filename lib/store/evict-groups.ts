@@ -1,15 +1,21 @@
+import type { Topology } from '../redis/topology.js';
+
 /** Keys in one message about evicts. */
 const TOLD_AT_ONCE = 100;
 
-/** Keys of the same connection, at most as many as one message tells of. */
-export function groupsOf(
-  keys: readonly string[],
-  connectionOf: (key: string) => unknown,
-): string[][] {
+/**
+ * Keys of which one message can tell, that of the command for the last: those of the same connection, which carries them
+ * out in order, at most 100.
+ *
+ * In a cluster each key is by itself. Of a slot that moves, one command may be redirected while a later one is carried out,
+ * and its message would come before the entry is gone: whoever reads it then keeps a copy of which nobody tells them.
+ */
+export function groupsOf(keys: readonly string[], topology: Topology): string[][] {
+  if (topology.kind === 'cluster') return keys.map((key) => [key]);
   const groups: string[][] = [];
   const open = new Map<unknown, string[]>();
   for (const key of keys) {
-    const connection = connectionOf(key);
+    const connection = topology.shardOf(key).client;
     let group = open.get(connection);
     if (!group || group.length === TOLD_AT_ONCE) {
       group = [];

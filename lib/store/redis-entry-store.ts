@@ -8,7 +8,7 @@ import { scanKeys } from '../redis/key-scanner.js';
 import { ReadBatcher } from '../redis/read-batcher.js';
 import { runScript, type ScriptAnswer } from '../redis/script-runner.js';
 import type { Script, ScriptValue } from '../redis/script.js';
-import type { RedisClient, Shard, Topology } from '../redis/topology.js';
+import type { Shard, Topology } from '../redis/topology.js';
 import type { CallGuard, CallKind } from '../resilience/call-guard.js';
 import type {
   AcquireReply,
@@ -46,8 +46,8 @@ const MAX_KEYS = 512;
 
 /** The protocol as scripts, one atomic step each, on whatever servers the topology has. */
 export class RedisEntryStore implements EntryStore {
-  /** One per connection. */
-  private readonly batchers = new Map<RedisClient, ReadBatcher>();
+  /** One per connection; in a cluster, per master. */
+  private readonly batchers = new WeakMap<Shard, ReadBatcher>();
 
   constructor(
     private readonly topology: Topology,
@@ -114,7 +114,7 @@ export class RedisEntryStore implements EntryStore {
 
   async evictMany(keys: readonly string[]): Promise<PromiseSettledResult<boolean>[]> {
     const results = new Map<string, PromiseSettledResult<boolean>>();
-    const groups = groupsOf(keys, (key) => this.topology.shardOf(key).client);
+    const groups = groupsOf(keys, this.topology);
     await Promise.all(
       groups.map(async (group) => {
         // The last one tells of all: on one connection it is carried out last. If it fails, nobody was told.
@@ -180,15 +180,17 @@ export class RedisEntryStore implements EntryStore {
     values: Record<Arg, ScriptValue>,
     invalidation: { reason: InvalidationReason; keys: readonly string[] },
   ): Promise<ScriptAnswer<Reply>> {
-    const { announcer } = this.options;
-    const { client } = this.topology.shardOf(key);
-    const told =
-      announcer && invalidation.keys.length > 0
-        ? announcer.announce(client, invalidation)
-        : SILENCE;
-    try {
+    const { announcer, guard } = this.options;
+    const shard = this.topology.shardOf(key);
+    let told = SILENCE;
+    const call = (): Promise<ScriptAnswer<Reply>> => {
+      // Not before it is sent: calls in line overtake each other, and some are never sent.
+      if (announcer && invalidation.keys.length > 0) told = announcer.announce(shard, invalidation);
       const args = { ...values, ...told } as Record<Arg | keyof Announcement, ScriptValue>;
-      const answer = await this.run('write', script, key, args);
+      return runScript(shard.client, script, key, args);
+    };
+    try {
+      const answer = await guard.run('write', script.name, call, shard.name);
       await this.evictFormer(key);
       return answer;
     } catch (error) {
@@ -217,16 +219,16 @@ export class RedisEntryStore implements EntryStore {
     return this.options.guard.run(kind, script.name, call, name);
   }
 
-  private batcherFor({ client, name }: Shard): ReadBatcher {
-    let batcher = this.batchers.get(client);
+  private batcherFor(shard: Shard): ReadBatcher {
+    let batcher = this.batchers.get(shard);
     if (!batcher) {
+      const { client, name } = shard;
       batcher = new ReadBatcher({
         client,
-        // The keys of one command must be in one slot.
-        maxKeys: this.topology.kind === 'cluster' ? 1 : MAX_KEYS,
+        maxKeys: MAX_KEYS,
         guard: (call) => this.options.guard.run('read', 'read', call, name),
       });
-      this.batchers.set(client, batcher);
+      this.batchers.set(shard, batcher);
     }
     return batcher;
   }
