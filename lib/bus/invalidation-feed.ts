@@ -46,6 +46,9 @@ type About = Pick<InvalidationEvent, 'local' | 'reason'>;
 /** Events told in one turn of the event loop; where there are more, all are replaced by one that says so. */
 const MOST_WAITING = 10_000;
 
+/** Two messages about one change, over two connections, are seldom further apart. */
+const SAME_CHANGE_MS = 10;
+
 /**
  * What the application hears of invalidations. Handlers run right after the code that an event comes from, never within
  * it, and each in the async context in which it was registered. What one of them throws concerns no other.
@@ -53,6 +56,8 @@ const MOST_WAITING = 10_000;
 export class InvalidationFeed implements InvalidationSink {
   private readonly handlers = new Set<{ readonly call: InvalidationHandler }>();
   private waiting: InvalidationEvent[] = [];
+  /** At most as many as there were copies. */
+  private readonly changedKeys = new Set<string>();
   private state: 'starting' | 'open' | 'shut' = 'starting';
   private closed = false;
   private readonly madeAt: number;
@@ -91,8 +96,17 @@ export class InvalidationFeed implements InvalidationSink {
 
   apply(invalidation: Invalidation): void {
     const about = { local: false, reason: invalidation.reason };
-    if ('keys' in invalidation) this.tellKeys(invalidation.keys, about);
-    else this.tellPath(invalidation, about);
+    if (!('keys' in invalidation)) return this.tellPath(invalidation, about);
+    for (const key of invalidation.keys) this.changedKeys.delete(key);
+    this.tellKeys(invalidation.keys, about);
+  }
+
+  /** Keys of copies that the server has told of. What processes of this cache do they tell themselves, and say more. */
+  changed(keys: readonly string[]): void {
+    if (this.handlers.size === 0 || keys.length === 0) return;
+    if (this.changedKeys.size === 0)
+      this.options.clock.setTimer(SAME_CHANGE_MS, () => this.tellChanged());
+    for (const key of keys) this.changedKeys.add(key);
   }
 
   own(change: OwnChange): void {
@@ -110,6 +124,12 @@ export class InvalidationFeed implements InvalidationSink {
   close(): void {
     this.closed = true;
     this.handlers.clear();
+  }
+
+  private tellChanged(): void {
+    const keys = [...this.changedKeys];
+    this.changedKeys.clear();
+    this.tellKeys(keys, { local: false, reason: 'evict' });
   }
 
   private lost(): InvalidationEvent {

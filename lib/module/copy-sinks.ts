@@ -50,7 +50,7 @@ export function copySinks({
         // Each load changes its key twice, whoever does it; news is what has outdated a copy that was still good.
         const outdated = keys.filter((key) => tier?.get(key) !== undefined);
         for (const key of keys) tier?.drop(key);
-        feed.apply({ reason: 'evict', keys: outdated });
+        feed.changed(outdated);
       },
       flushed: () => {
         tier?.clear(shard);

@@ -109,7 +109,10 @@ describe.each(VARIANTS)('own changes, %s', (_, topology, options) => {
       const events = record(cache);
       await change(cache.service);
       const { namespace } = cache;
-      expect(events).toEqual(expected.map((event) => ({ ...event, namespace, local: true })));
+      // Shards answer in any order.
+      expect(events).toHaveLength(expected.length);
+      for (const event of expected)
+        expect(events).toContainEqual({ ...event, namespace, local: true });
     },
   );
 });
@@ -244,9 +247,9 @@ describe('handlers', () => {
     await cache.service.evict('b');
     expect([before.length, after.length]).toEqual([2, 2]);
     await waitFor(() => cache.errors.length === 4);
-    expect(cache.errors.map(({ operation, error }) => [operation, error.message]).sort()).toEqual(
-      ['rejected', 'rejected', 'thrown', 'thrown'].map((message) => ['onInvalidation', message]),
-    );
+    const heard = cache.errors.map(({ operation, error }) => `${operation}: ${error.message}`);
+    for (const message of ['thrown', 'rejected'])
+      expect(heard.filter((line) => line === `onInvalidation: ${message}`)).toHaveLength(2);
   });
 
   it('on — its return value is called, also within a handler → no more events', async () => {

@@ -7,14 +7,20 @@ import { Reporter } from '../../../lib/observe/reporter.js';
 function makeFeed(startMs = 1_000): {
   feed: InvalidationFeed;
   events: InvalidationEvent[];
-  clock: { ms: number };
+  clock: { ms: number; timers: (() => void)[]; fire(): void };
 } {
-  const clock = { ms: 0 };
+  const timers: (() => void)[] = [];
+  const fire = (): void => timers.splice(0).forEach((timer) => timer());
+  const clock = { ms: 0, timers, fire };
   const reporter = new Reporter({ clock: systemClock, log: { warn: () => undefined } });
   const feed = new InvalidationFeed({
     namespace: 'shop',
     reporter,
-    clock: { ...systemClock, monotonic: () => clock.ms },
+    clock: {
+      ...systemClock,
+      monotonic: () => clock.ms,
+      setTimer: (_, timer) => timers.push(timer),
+    },
     startMs,
   });
   const events: InvalidationEvent[] = [];
@@ -87,6 +93,21 @@ describe('InvalidationFeed', () => {
       { all: true, namespace: 'shop/eu', ...about },
       { all: true, namespace: 'shop', ...about },
     ]);
+  });
+
+  it('changed — the process that did it says so, too → told once, by it; nobody does → as an evict', async () => {
+    const { feed, events, clock } = makeFeed();
+    feed.changed(['shop:ka', 'shop:kb']);
+    feed.changed(['shop:kc']);
+    feed.apply({ reason: 'set', keys: ['shop:kb'] });
+    clock.fire();
+    await turn();
+    const about = { namespace: 'shop', local: false };
+    expect(events).toEqual([
+      { keys: ['b'], reason: 'set', ...about },
+      { keys: ['a', 'c'], reason: 'evict', ...about },
+    ]);
+    expect(clock.timers).toEqual([]);
   });
 
   it('I5 open — soon after the start → nothing was missed; later, or after shut → everything may be', async () => {
