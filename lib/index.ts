@@ -1,6 +1,7 @@
 export type { InvalidationEvent, InvalidationHandler } from './bus/invalidation-feed.js';
 export { InvalidationListener } from './bus/invalidation-listener.js';
 export { CacheService } from './cache/cache.service.js';
+export type { CallMode } from './cache/call-mode.js';
 export type { LoadOptions, SetOptions } from './cache/entry.options.js';
 export type { LoadContext } from './cache/read/loader-run.js';
 export type { WriteContext } from './cache/write/write-barrier.js';

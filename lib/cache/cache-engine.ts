@@ -1,7 +1,8 @@
 import { CacheError, CacheEvictError } from '../common/errors.js';
 import { compileGlob } from '../keys/glob.js';
 import { KeySpace, type EntryKey } from '../keys/key-space.js';
-import { look } from './entry.js';
+import { CallModes } from './call-mode.js';
+import { look, type Opened } from './entry.js';
 import type { LoadSettings } from './entry.options.js';
 import { EvictJournal } from './evict-journal.js';
 import { Flights } from './flights.js';
@@ -49,6 +50,7 @@ export class CacheEngine {
   private readonly listing: KeyListing;
   private readonly finder: Finder;
   private readonly evictor: Evictor;
+  readonly modes = new CallModes();
   private readonly flights = new Flights();
   private readonly waits: LeaseWaits;
   private readonly journal: EvictJournal;
@@ -56,15 +58,15 @@ export class CacheEngine {
 
   constructor(private readonly parts: CacheParts) {
     const formats = new EntryFormats(parts);
-    const { flights } = this;
+    const { flights, modes } = this;
     const waits = (this.waits = new LeaseWaits(parts.clock));
     const journal = (this.journal = new EvictJournal(parts, (path) => this.tags.clearNow(path)));
     const finder = (this.finder = new Finder(parts, { journal, formats }));
     const loads = new Loads(parts, { flights, waits, formats });
     const evictor = (this.evictor = new Evictor(parts, { flights, journal }));
-    this.reader = new Reader(parts, { flights, waits, finder, loads });
-    this.writer = new Writer(parts, { formats, finder });
-    this.barrier = new WriteBarrier(parts, { evictor, formats });
+    this.reader = new Reader(parts, { flights, waits, finder, loads, modes });
+    this.writer = new Writer(parts, { formats, finder, modes });
+    this.barrier = new WriteBarrier(parts, { evictor, formats, modes });
     this.tags = new TagEvictor(parts, journal);
     this.listing = new KeyListing(parts, finder);
   }
@@ -76,6 +78,13 @@ export class CacheEngine {
   keySpace(namespace?: string): KeySpace {
     const root = new KeySpace(this.parts.settings.namespace);
     return namespace === undefined ? root : root.child(namespace);
+  }
+
+  /** What this process has a copy of. */
+  peek(key: EntryKey): Opened | undefined {
+    const { mode } = this.modes;
+    if (mode === 'bypass' || mode === 'refresh') return undefined;
+    return this.finder.peek(key, 'value')?.value;
   }
 
   load(request: LoadRequest): Promise<Served> {

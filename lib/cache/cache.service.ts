@@ -2,6 +2,7 @@ import type { Key } from '../keys/encode-key.js';
 import { keysOf } from '../keys/key-list.js';
 import type { EntryKey, KeySpace } from '../keys/key-space.js';
 import type { CacheEngine } from './cache-engine.js';
+import type { CallMode } from './call-mode.js';
 import {
   loadSettings,
   setSettings,
@@ -165,6 +166,22 @@ export class CacheService {
   /** The string keys of this namespace that are live, matching a glob as `evictPattern` takes it; in no order. */
   keys(glob = '*', options: { signal?: AbortSignal } = {}): AsyncIterable<string> {
     return this.#engine.keys(this.#space, glob, options.signal);
+  }
+
+  /**
+   * The copy in this process, at once and without a look at Redis; undefined: there is none, or it may not be used.
+   */
+  peek<T = unknown>(key: Key): T | undefined {
+    return this.#engine.peek(this.#space.entry(key))?.take() as T | undefined;
+  }
+
+  /**
+   * Changes how this cache behaves for everything that `fn` does, also later and asynchronously. `bypass`: reads miss, loads go
+   * to the loader, nothing is stored; `refresh`: `get` misses, and `getOrSet` loads and replaces what is stored; `readonly`: reads
+   * hit, nothing is stored. Evicts act in all of them.
+   */
+  run<T>(mode: CallMode, fn: () => T): T {
+    return this.#engine.modes.run(mode, fn);
   }
 
   /**

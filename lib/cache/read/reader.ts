@@ -1,6 +1,7 @@
 import { untilAborted } from '../../common/async.js';
 import { CacheTimeoutError } from '../../common/errors.js';
 import type { EntryKey } from '../../keys/key-space.js';
+import type { CallModes } from '../call-mode.js';
 import type { Opened } from '../entry.js';
 import { Flights, nextMoment, type Flight, type FlightOutcome } from '../flights.js';
 import type { LeaseWaits } from '../lease-waits.js';
@@ -20,6 +21,9 @@ export interface Served {
   readonly source: 'copy' | 'hit' | 'loaded' | 'joined' | 'private';
   readonly value: Opened;
 }
+
+/** Looked at nothing. */
+const BYPASSED: Found = { state: 'unreachable' };
 
 const NOTHING: Opened = { take: () => undefined, freshMs: () => 0 };
 
@@ -42,6 +46,7 @@ interface ReaderState {
   readonly waits: LeaseWaits;
   readonly finder: Finder;
   readonly loads: Loads;
+  readonly modes: CallModes;
 }
 
 /**
@@ -49,7 +54,7 @@ interface ReaderState {
  * caller may accept, it reads again by a command sent after that.
  */
 export class Reader {
-  /** Loads of those who would not wait longer for somebody else's; at most one per key. */
+  /** Loads whose result is not stored: of those who would not wait longer, or may not store; at most one per key. */
   private readonly aside = new Flights();
 
   constructor(
@@ -59,12 +64,17 @@ export class Reader {
 
   /** Undefined: a miss. */
   async get(key: EntryKey, operation: string): Promise<Opened | undefined> {
+    const { mode } = this.state.modes;
+    if (mode === 'bypass' || mode === 'refresh') return undefined;
     const found = await this.state.finder.find({ key, kind: 'value', operation });
     return found.state === 'hit' ? found.value : undefined;
   }
 
   /** The value, loaded if need be: by this caller, or by whoever is at it already, in any process. */
-  async getOrLoad(request: LoadRequest): Promise<Served> {
+  async getOrLoad(given: LoadRequest): Promise<Served> {
+    const { modes } = this.state;
+    const request =
+      modes.mode === 'refresh' ? { ...given, settings: { ...given.settings, force: true } } : given;
     const { key, kind, settings } = request;
     const caller = {
       request,
@@ -74,9 +84,14 @@ export class Reader {
     const wanted = { key, kind, tags: settings.tags, operation: 'getOrSet' };
     for (;;) {
       settings.signal?.throwIfAborted();
-      const found = await this.state.finder.find(wanted);
+      const found = modes.mode === 'bypass' ? BYPASSED : await this.state.finder.find(wanted);
       if (found.state === 'hit' && !settings.force) return found;
       refuseNestedLoad(key.redisKey, key.given);
+      if (modes.storesNothing) {
+        const served = await this.loadAside(caller);
+        if (served) return served;
+        continue;
+      }
       const joined = this.state.flights.joinable(key.redisKey);
       const wait = found.state === 'lease' ? this.state.waits.current(key.redisKey) : undefined;
       const served = joined
@@ -174,6 +189,12 @@ export class Reader {
         `Waited ${settings.waitTimeoutMs} ms (waitTimeout) for a load of this key that somebody else runs`,
         { key: key.given },
       );
+    return this.loadAside(caller);
+  }
+
+  /** A load whose result is not stored, shared by those who came before it began. */
+  private async loadAside(caller: Caller): Promise<Served | undefined> {
+    const { key, settings } = caller.request;
     const joined = this.aside.joinable(key.redisKey);
     const flight =
       joined ??

@@ -4,6 +4,7 @@ import type { Duration } from '../../common/duration.js';
 import type { EntryKey } from '../../keys/key-space.js';
 import type { StoredBody } from '../../store/entry-store.js';
 import { assertTags } from '../../tags/tag-names.js';
+import type { CallModes } from '../call-mode.js';
 import { lifeMs, type WriteSettings } from '../entry.options.js';
 import type { CacheParts } from '../parts.js';
 import type { Encoded, EntryFormats } from '../read/entry-formats.js';
@@ -36,7 +37,7 @@ export interface WriteContext {
 export class WriteBarrier {
   constructor(
     private readonly parts: CacheParts,
-    private readonly state: { evictor: Evictor; formats: EntryFormats },
+    private readonly state: { evictor: Evictor; formats: EntryFormats; modes: CallModes },
   ) {}
 
   /** Runs a transaction behind a barrier on every key; its keys are absent afterwards. */
@@ -51,7 +52,7 @@ export class WriteBarrier {
     settings: WriteSettings,
   ): Promise<unknown> {
     let { ttlMs, tags } = settings;
-    let skipped = false;
+    let skipped = this.state.modes.storesNothing;
     const context: WriteContext = {
       key: key.given,
       setTtl: (ttl) => void (ttlMs = lifeMs(ttl, 'setTtl')),

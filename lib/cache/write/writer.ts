@@ -1,6 +1,7 @@
 import type { EntryKey } from '../../keys/key-space.js';
 import type { StoredBody } from '../../store/entry-store.js';
 import { pathOf } from '../../tags/table-key.js';
+import type { CallModes } from '../call-mode.js';
 import type { WriteSettings } from '../entry.options.js';
 import type { CacheParts } from '../parts.js';
 import type { EntryFormats } from '../read/entry-formats.js';
@@ -10,7 +11,7 @@ import type { Finder } from '../read/finder.js';
 export class Writer {
   constructor(
     private readonly parts: CacheParts,
-    private readonly state: { formats: EntryFormats; finder: Finder },
+    private readonly state: { formats: EntryFormats; finder: Finder; modes: CallModes },
   ) {}
 
   /** False: refused by `only` or by an open write barrier, or (`failure: 'open'`) Redis cannot be reached. */
@@ -46,6 +47,7 @@ export class Writer {
     const writable = { value, ttlMs: settings.ttlMs, tags: settings.tags, c0 };
     const body = this.state.formats.write({ key, kind: 'value' }, writable);
     return async () => {
+      if (this.state.modes.storesNothing) return false;
       if (unreachable) throw unreachable;
       return this.write(key, body, settings.only);
     };
