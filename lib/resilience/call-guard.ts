@@ -15,7 +15,7 @@ export interface CallGuardOptions {
   /** Sends a PING to a node, fails where there is no connection. Without it a node is called whether it answers or not. */
   ping?: (node: string) => Promise<unknown>;
   onStateChange?: (change: CircuitChange) => void;
-  /** Calls that a node may leave unanswered; default 1 000. */
+  /** Calls that a node may leave unanswered before others wait; default 1 000, one in ten of them for evicts. */
   maxInFlight?: number;
 }
 
@@ -24,7 +24,7 @@ export interface NodeHealth {
   state: CircuitState;
   /** Times that it was found not to answer. */
   opened: number;
-  /** Calls that were not sent: as it did not answer, and as it had too many to answer. */
+  /** Calls that were not sent: because it did not answer, and because it had too many to answer. */
   refused: { open: number; full: number };
   inFlight: number;
   /** In line for a slot. */
@@ -63,11 +63,10 @@ export class CallGuard {
     const { breaker, slots } = to;
     if (breaker && breaker.state !== 'closed') return Promise.reject(breaker.refusal(operation));
     const isFree = slots.isFree(operation);
-    if (!isFree && (kind === 'read' || slots.isLineFull()))
-      return Promise.reject(slots.refusal(operation));
+    if (!isFree && slots.isLineFull()) return Promise.reject(slots.refusal(operation));
     const { deadlines, limit } = this.kinds[kind];
     return new Promise((resolve, reject) => {
-      const command = { operation, call, deadlines, limit };
+      const command = { kind, operation, call, deadlines, limit };
       const guarded = new GuardedCall(to, command, { resolve, reject });
       if (isFree) guarded.start();
       else slots.wait(guarded);
@@ -113,7 +112,7 @@ export class CallGuard {
 
   private createBreaker(node: string, ping: () => Promise<unknown>): CircuitBreaker {
     const { clock, onStateChange } = this.options;
-    const command = { operation: 'ping', call: ping, ...this.kinds.read };
+    const command = { kind: 'read', operation: 'ping', call: ping, ...this.kinds.read } as const;
     const breaker = new CircuitBreaker({
       node,
       clock,

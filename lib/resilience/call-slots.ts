@@ -3,8 +3,9 @@ import { CacheConnectionError } from '../common/errors.js';
 
 type Refusal = (operation: string) => CacheConnectionError;
 
-/** A call in line for a slot. */
+/** A call that may have to wait for a slot. */
 export interface Waiting {
+  readonly kind: 'read' | 'write';
   readonly operation: string;
   start(sentAt: number): void;
   refuse(refusal: Refusal): void;
@@ -20,15 +21,17 @@ const MOST_WAITING = 10_000;
  * The calls that a node has been sent and has not answered: at most so many, because the client keeps each of them, with
  * all its arguments, for as long. A call counts until its command settles, also when its caller has given it up.
  *
- * Beyond, a read is refused: it stands for all reads of its tick, so many of them mean that the node cannot keep up. Other
- * calls are one per key, and a bulk of them is nothing unusual; they wait in line, the urgent ones in front, 10 000 at
- * most, each within its own deadline.
+ * Beyond, calls wait in line, each within its own deadline, as they would wait for their answers: a bulk of a few thousand
+ * keys is nothing unusual, and through in no time. Urgent ones go first, then reads. When 10 000 wait, more are refused.
  */
 export class CallSlots {
   inFlight = 0;
   refused = 0;
-  private readonly urgent = new Set<Waiting>();
-  private readonly others = new Set<Waiting>();
+  private readonly lines = {
+    urgent: new Set<Waiting>(),
+    reads: new Set<Waiting>(),
+    others: new Set<Waiting>(),
+  };
   private readonly mostOthers: number;
 
   constructor(private readonly options: { node: string; most: number; clock: Clock }) {
@@ -36,7 +39,8 @@ export class CallSlots {
   }
 
   get waiting(): number {
-    return this.urgent.size + this.others.size;
+    const { urgent, reads, others } = this.lines;
+    return urgent.size + reads.size + others.size;
   }
 
   isFree(operation: string): boolean {
@@ -51,35 +55,44 @@ export class CallSlots {
   }
 
   wait(call: Waiting): void {
-    (URGENT.has(call.operation) ? this.urgent : this.others).add(call);
+    this.lineOf(call).add(call);
   }
 
   leave(call: Waiting): void {
-    this.urgent.delete(call);
-    this.others.delete(call);
+    this.lineOf(call).delete(call);
   }
 
   /** One call fewer is in flight; the first in line takes its place. */
   giveBack(): void {
     this.inFlight--;
-    if (this.urgent.size > 0) this.startFirst(this.urgent);
-    else if (this.others.size > 0 && this.inFlight < this.mostOthers) this.startFirst(this.others);
+    const { urgent, reads, others } = this.lines;
+    if (urgent.size > 0) this.startFirst(urgent);
+    else if (reads.size + others.size > 0 && this.inFlight < this.mostOthers)
+      this.startFirst(reads.size > 0 ? reads : others);
   }
 
   /** Nobody is in line any more. */
   refuseAll(refusal: Refusal): void {
-    const all = [...this.urgent, ...this.others];
-    this.urgent.clear();
-    this.others.clear();
-    for (const call of all) call.refuse(refusal);
+    for (const line of Object.values(this.lines))
+      for (const call of line) {
+        line.delete(call);
+        call.refuse(refusal);
+      }
   }
 
   /** Of a call that is not sent for want of a slot. */
   refusal(operation: string): CacheConnectionError {
     this.refused++;
+    const { inFlight, waiting } = this;
     return new CacheConnectionError(
-      `${operation} was not sent: ${this.options.node} has ${this.inFlight} calls to answer already, and that is as many as it gets`,
+      `${operation} was not sent: ${this.options.node} has ${inFlight} calls to answer, as many as it gets, and ${waiting} wait`,
     );
+  }
+
+  private lineOf({ kind, operation }: Waiting): Set<Waiting> {
+    const { urgent, reads, others } = this.lines;
+    if (URGENT.has(operation)) return urgent;
+    return kind === 'read' ? reads : others;
   }
 
   private startFirst(line: Set<Waiting>): void {

@@ -14,6 +14,7 @@ export interface Node {
 }
 
 export interface Command<T> {
+  readonly kind: 'read' | 'write';
   readonly operation: string;
   readonly call: () => Promise<T>;
   readonly deadlines: Deadlines;
@@ -40,6 +41,10 @@ export class GuardedCall<T> implements Waiting {
   ) {
     this.deadline = command.deadlines.set(() => this.expire());
     this.sentAt = this.deadline.setAt;
+  }
+
+  get kind(): 'read' | 'write' {
+    return this.command.kind;
   }
 
   get operation(): string {

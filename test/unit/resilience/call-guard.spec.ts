@@ -335,15 +335,15 @@ describe('CallGuard', () => {
       await turns();
     }
 
-    it('run — a read → refused at once, saying so, and not sent', async () => {
-      begin(9, 'read', 'read');
-      await expect(guard.run('read', 'read', call('read'))).rejects.toMatchObject({
-        code: 'ERR_CACHE_CONNECTION',
-        message:
-          'read was not sent: Redis has 9 calls to answer already, and that is as many as it gets',
-      });
-      expect(sent()).toHaveLength(9);
-      expect(health()).toMatchObject({ state: 'closed', refused: { open: 0, full: 1 } });
+    it('run — a read → in line before fills and behind evicts', async () => {
+      begin(9, 'fill');
+      begin(2, 'fill');
+      begin(2, 'read', 'read');
+      begin(2, 'evict');
+      await answer(4);
+      expect(sent().slice(-4)).toEqual(['evict', 'evict', 'read', 'read']);
+      await answer(9);
+      expect(sent()).toEqual(['fill', 'fill']);
     });
 
     it('run — an evict beside reads and fills → sent at once, one place in ten is kept for it', () => {
@@ -394,12 +394,19 @@ describe('CallGuard', () => {
       expect(health().inFlight).toBe(0);
     });
 
-    it('run — the line is full → refused at once', async () => {
+    it('run — 10 000 in line → refused at once, saying so, and not sent', async () => {
       begin(9 + 10_000, 'fill');
-      await expect(guard.run('write', 'fill', call('fill'))).rejects.toMatchObject({
+      await expect(guard.run('read', 'read', call('read'))).rejects.toMatchObject({
         code: 'ERR_CACHE_CONNECTION',
+        message:
+          'read was not sent: Redis has 9 calls to answer, as many as it gets, and 10000 wait',
       });
-      expect(health()).toMatchObject({ inFlight: 9, waiting: 10_000 });
+      expect(sent()).toHaveLength(9);
+      expect(health()).toMatchObject({
+        state: 'closed',
+        refused: { open: 0, full: 1 },
+        waiting: 10_000,
+      });
     });
 
     it('run — the node does not answer → those in line are refused with it', async () => {
