@@ -1,6 +1,10 @@
 import type { OptionProblem } from '../common/errors.js';
+import { problemsOfCluster, problemsOfClusterOptions, seedOf } from '../redis/cluster-client.js';
 import { listedShard, type ListedShard } from '../redis/shard-list.js';
+import { describeValue } from './describe-value.js';
+import { isCluster, isObject } from './option-rules.js';
 import type {
+  ClusterTopologyOptions,
   ShardedTopologyOptions,
   ShardOptions,
   SingleTopologyOptions,
@@ -14,6 +18,7 @@ const MOST_SHARDS = 256;
 export function checkTopology(topology: TopologyOptions, problems: OptionProblem[]): void {
   if (topology.type === 'single') checkSingle(topology, problems);
   if (topology.type === 'sharded') checkSharded(topology, problems);
+  if (topology.type === 'cluster') checkCluster(topology, problems);
 }
 
 /** A client that exists beside options to make one; several connections of one client. */
@@ -32,6 +37,48 @@ function checkSingle(topology: SingleTopologyOptions, problems: OptionProblem[])
       accepted: '1, because a client is one connection; a function makes one for each',
     });
 }
+
+function checkCluster(
+  { nodes, cluster, client }: ClusterTopologyOptions,
+  problems: OptionProblem[],
+): void {
+  if (client === undefined && (nodes === undefined || nodes.length === 0))
+    problems.push({
+      path: 'topology.nodes',
+      given: 'none',
+      accepted: 'at least one node, or a client',
+    });
+  for (const [i, node] of Array.isArray(nodes) ? nodes.entries() : [])
+    if (!isNode(node))
+      problems.push({
+        path: `topology.nodes[${i}]`,
+        given: describeValue(node),
+        accepted:
+          "'host:port', redis://[user:password@]host[:port], rediss:// for TLS, or { host, port }",
+      });
+  if (client !== undefined && cluster !== undefined)
+    problems.push({
+      path: 'topology',
+      given: 'cluster and client',
+      accepted: 'cluster, or client, which has its options already',
+    });
+  if (isObject(cluster)) problems.push(...problemsOfClusterOptions(cluster, 'topology.cluster'));
+  if (isCluster(client)) problems.push(...problemsOfCluster(client));
+}
+
+function isNode(node: unknown): boolean {
+  if (isObject(node)) return isText(node.host) && isPort(node.port);
+  try {
+    return isText(node) && isPort(seedOf(node).port);
+  } catch {
+    return false;
+  }
+}
+
+const isText = (value: unknown): value is string => typeof value === 'string' && value !== '';
+
+const isPort = (value: unknown): boolean =>
+  Number.isInteger(value) && (value as number) > 0 && (value as number) < 65_536;
 
 function checkSharded(
   { shards, previousShards }: ShardedTopologyOptions,

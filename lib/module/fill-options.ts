@@ -3,6 +3,7 @@ import { describeValue } from './describe-value.js';
 import { isObject } from './option-rules.js';
 import { L1Options, RedisCacheOptions } from './redis-cache.options.js';
 import {
+  ClusterTopologyOptions,
   MemoryTopologyOptions,
   ShardedTopologyOptions,
   ShardOptions,
@@ -13,6 +14,7 @@ const TOPOLOGIES: ReadonlyMap<unknown, new () => object> = new Map<unknown, new 
   ['memory', MemoryTopologyOptions],
   ['single', SingleTopologyOptions],
   ['sharded', ShardedTopologyOptions],
+  ['cluster', ClusterTopologyOptions],
 ]);
 
 /** Fields that belong to the registration and are easily put among the options. */

@@ -1,4 +1,5 @@
 import { ValidateBy } from 'class-validator';
+import type { Cluster } from 'ioredis';
 
 import { DURATION_ACCEPTED, durationProblem, type DurationRule } from '../common/duration.js';
 
@@ -109,6 +110,27 @@ export function IsRedisClient(): PropertyDecorator {
     (value) => typeof value === 'function' || isRedisClient(value),
     'isRedisClient',
   );
+}
+
+export function IsClusterNodes(): PropertyDecorator {
+  return accept('an array of nodes', Array.isArray, 'isClusterNodes');
+}
+
+export function IsClusterOptions(): PropertyDecorator {
+  return accept('an object of options of the ioredis Cluster', isObject, 'isClusterOptions');
+}
+
+export function IsCluster(): PropertyDecorator {
+  return accept(
+    'an ioredis Cluster, or a function that makes one',
+    (value) => typeof value === 'function' || isCluster(value),
+    'isCluster',
+  );
+}
+
+/** By its shape, as below. */
+export function isCluster(value: unknown): value is Cluster {
+  return hasMethod(value, 'evalsha') && (value as { isCluster?: boolean }).isCluster === true;
 }
 
 export function isObject(value: unknown): value is Record<string, unknown> {

@@ -76,7 +76,7 @@ function createGuard(
     readMs: timeouts.readMs,
     writeMs: timeouts.writeMs,
     clock,
-    ping: pingTo(redis.connections()),
+    ping: pingTo(redis),
     onStateChange: ({ node, state, message }) => reporter.warn(`${state} ${node}`, message),
   });
   const ends = redis.connections().map(({ name, client }) => {
@@ -159,13 +159,14 @@ function repeatsCommands({ client }: Shard): boolean {
 }
 
 /**
- * PING over a shard's connection. Not while there is none, where a client of the application might keep it for later, and
+ * PING over a server's connection. Not while there is none, where a client of the application might keep it for later, and
  * not while an earlier one is unanswered: a frozen server would collect them.
  */
-function pingTo(shards: readonly Shard[]): (node: string) => Promise<unknown> {
+function pingTo(redis: Topology): (node: string) => Promise<unknown> {
   const unanswered = new WeakSet<object>();
   return async (node) => {
-    const { client } = shards.find(({ name }) => name === node)!;
+    const client = redis.connections().find(({ name }) => name === node)?.client;
+    if (!client) throw new Error('it is no master of the cluster any more');
     if (client.status !== 'ready') throw new Error(`the connection is ${client.status}`);
     // A new connection knows nothing of what the last one had not answered.
     const connection = (client as Redis).stream ?? client;

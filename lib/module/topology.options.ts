@@ -1,8 +1,11 @@
 import { ValidateNested } from 'class-validator';
-import type { Redis, RedisOptions } from 'ioredis';
+import type { Cluster, ClusterOptions, Redis, RedisOptions } from 'ioredis';
 
 import type * as topologies from '../redis/topology.options.js';
 import {
+  IsCluster,
+  IsClusterNodes,
+  IsClusterOptions,
   IsNumberFrom,
   IsOneOf,
   IsRedisClient,
@@ -97,5 +100,32 @@ export class ShardedTopologyOptions implements topologies.ShardedTopologyOptions
   connections?: number = 1;
 }
 
+/** A Redis Cluster: by `nodes`, or by a `client`. */
+export class ClusterTopologyOptions implements topologies.ClusterTopologyOptions {
+  @IsOneOf('cluster')
+  type = 'cluster' as const;
+
+  /**
+   * `host:port`, a URL with `redis://` or `rediss://`, or `{ host, port }` of nodes through which the others are found. One is
+   * enough, several help while it is down. User, password and TLS of a URL hold for all nodes.
+   */
+  @IsClusterNodes()
+  nodes?: (string | { host: string; port: number })[];
+
+  /**
+   * Options of ioredis' Cluster; those of its connections are its `redisOptions`. `scaleReads` other than 'master',
+   * `enableAutoPipelining` and `keyPrefix` are refused.
+   */
+  @IsClusterOptions()
+  cluster?: ClusterOptions;
+
+  /**
+   * A client of the application's own, or a function that makes one. It is used as it is, with its own timeouts and retries,
+   * and is never closed by the cache. `nodes` have no meaning beside it.
+   */
+  @IsCluster()
+  client?: Cluster | (() => Cluster);
+}
+
 export type TopologyOptions =
-  MemoryTopologyOptions | SingleTopologyOptions | ShardedTopologyOptions;
+  MemoryTopologyOptions | SingleTopologyOptions | ShardedTopologyOptions | ClusterTopologyOptions;

@@ -12,12 +12,13 @@ export type Seed = { host: string; port: number } & Pick<
 
 const DEFAULT_PORT = 6379;
 
-/** Throws a TypeError or URIError, with the text in it, for what is no address. */
+/** Throws for what is no address, without a word of it: there may be a password in it. */
 export function seedOf(node: string | { host: string; port: number }): Seed {
   if (typeof node === 'object') return { host: node.host, port: node.port };
-  const url = new URL(/^rediss?:\/\//i.test(node) ? node : `redis://${node}`);
-  if (url.hostname === '' || !/^(\/0?)?$/.test(url.pathname) || url.search !== '')
-    throw new TypeError(`${node} is no host and port`);
+  const text = /^rediss?:\/\//i.test(node) ? node : `redis://${node}`;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (!url?.hostname || !/^(\/0?)?$/.test(url.pathname) || url.search !== '')
+    throw new TypeError('a node of the cluster is no host and port');
   const { username, password } = url;
   return {
     host: decodeURIComponent(url.hostname).replace(/^\[|\]$/g, ''),

@@ -4,10 +4,11 @@ import { Redis } from 'ioredis';
 import { assemble, type AssembledCache, type Surroundings } from '../../lib/module/assemble.js';
 import type { RedisCacheOptions } from '../../lib/module/redis-cache.options.js';
 import { resolveOptions } from '../../lib/module/resolve-options.js';
+import { sharedCluster } from './cluster.js';
 import { shardUrls } from './shards.js';
 
 /** Where the same suite has to pass; TEST_TOPOLOGY narrows it to one. */
-export const TOPOLOGIES = (['memory', 'single', 'sharded'] as const).filter(
+export const TOPOLOGIES = (['memory', 'single', 'sharded', 'cluster'] as const).filter(
   (name) => (process.env.TEST_TOPOLOGY ?? name) === name,
 );
 export type TopologyName = (typeof TOPOLOGIES)[number];
@@ -69,6 +70,8 @@ export async function topologyOptions(
       const urls = await shardUrls();
       return { type: 'sharded', shards: urls.map((url, i) => ({ name: `shard-${i}`, url })) };
     }
+    case 'cluster':
+      return { type: 'cluster', nodes: [...(await sharedCluster())] };
   }
 }
 

@@ -1,11 +1,10 @@
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Cluster, Redis, type ClusterOptions } from 'ioredis';
-import { freePort } from './ports.ts';
-import type { TestServer } from './server.ts';
-import { PASSED_ON, startServer } from './start-server.ts';
-import { waitFor } from './wait-for.ts';
+import { oncePerRun } from './once-per-run.js';
+import { freePort } from './ports.js';
+import type { TestServer } from './server.js';
+import { startServer } from './start-server.js';
+import { waitFor } from './wait-for.js';
 
 export interface TestClusterOptions {
   /** Default 3. */
@@ -178,20 +177,13 @@ async function untilDone(step: () => Promise<unknown>): Promise<void> {
 let shared: Promise<readonly string[]> | undefined;
 
 /**
- * Seeds of three masters that a jest worker starts once, for all its test files: use keys of your own, and break nothing.
- * They end with the run.
+ * Seeds of the run's three masters, started by whoever asks first and ended with the run: use keys of your own, and break
+ * nothing.
  */
 export function sharedCluster(): Promise<readonly string[]> {
-  return (shared ??= findOrStart());
-}
-
-async function findOrStart(): Promise<readonly string[]> {
-  const file = `cluster-${process.env.JEST_WORKER_ID}.json`;
-  const note = join(process.env[PASSED_ON.runFolder]!, file);
-  const found = await readFile(note, 'utf8').catch(() => undefined);
-  if (found) return JSON.parse(found) as string[];
-  const { nodes, seeds } = await TestCluster.start({ replicas: 0 });
-  for (const { admin } of nodes) admin.disconnect();
-  await writeFile(note, JSON.stringify(seeds));
-  return seeds;
+  return (shared ??= oncePerRun('cluster', async () => {
+    const { nodes, seeds } = await TestCluster.start({ replicas: 0 });
+    for (const { admin } of nodes) admin.disconnect();
+    return seeds;
+  }));
 }

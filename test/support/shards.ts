@@ -1,12 +1,7 @@
-import { open, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { PASSED_ON, startServer } from './start-server.js';
-import { waitFor } from './wait-for.js';
+import { oncePerRun } from './once-per-run.js';
+import { startServer } from './start-server.js';
 
 const COUNT = 3;
-
-/** Three containers on a busy machine, started by another worker. */
-const STARTED_WITHIN_MS = 30_000;
 
 let urls: Promise<readonly string[]> | undefined;
 
@@ -15,33 +10,8 @@ let urls: Promise<readonly string[]> | undefined;
  * server: use keys of your own, never FLUSHALL, and leave them running.
  */
 export function shardUrls(): Promise<readonly string[]> {
-  return (urls ??= startOnce());
-}
-
-/** Each test file has a memory of its own, and each worker; what they share is the run's folder. */
-async function startOnce(): Promise<readonly string[]> {
-  const file = join(process.env[PASSED_ON.runFolder]!, 'shards.json');
-  const lock = `${file}.lock`;
-  try {
-    await (await open(lock, 'wx')).close();
-  } catch {
-    return (await waitFor(() => readUrls(file), { timeoutMs: STARTED_WITHIN_MS }))!;
-  }
-  try {
+  return (urls ??= oncePerRun('shards', async () => {
     const servers = await Promise.all(Array.from({ length: COUNT }, () => startServer()));
-    await writeFile(`${file}.part`, JSON.stringify(servers.map(({ url }) => url)));
-    await rename(`${file}.part`, file);
-  } catch (error) {
-    await rm(lock);
-    throw error;
-  }
-  return (await readUrls(file))!;
-}
-
-async function readUrls(file: string): Promise<readonly string[] | undefined> {
-  try {
-    return JSON.parse(await readFile(file, 'utf8')) as string[];
-  } catch {
-    return undefined; // not there yet
-  }
+    return servers.map(({ url }) => url);
+  }));
 }

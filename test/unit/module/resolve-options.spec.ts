@@ -293,7 +293,7 @@ it('T12 resolveOptions — every option of the class → has a row above', () =>
 });
 
 describe('T12 resolveOptions — topology', () => {
-  it.each(['memory', null, 5, [], { type: 'cluster' }, {}, { url: URL }])(
+  it.each(['memory', null, 5, [], { type: 'ring' }, {}, { url: URL }])(
     '%p → refused',
     (topology) => {
       const [problem, ...others] = problems({ topology });
