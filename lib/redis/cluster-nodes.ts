@@ -11,3 +11,8 @@ export const ownerOf = (cluster: Cluster, slot: number): string | undefined =>
 export function masterNamed(cluster: Cluster, name: string): Redis | undefined {
   return cluster.nodes('master').find((node) => nameOfNode(node) === name);
 }
+
+/** All masters that have slots, each once. */
+export function ownersIn(cluster: Cluster): string[] {
+  return [...new Set(cluster.slots.flatMap((nodes) => nodes?.[0] ?? []))];
+}

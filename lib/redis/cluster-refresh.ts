@@ -1,5 +1,6 @@
 import type { Cluster } from 'ioredis';
 import type { Clock, TimerHandle } from '../common/clock.js';
+import { masterNamed, ownersIn } from './cluster-nodes.js';
 
 /** How often the connections are looked at, which costs nothing; while one is missing the cluster is asked each time. */
 const LOOK_MS = 500;
@@ -13,6 +14,8 @@ const LOOK_MS = 500;
 export class ClusterRefresh {
   private timer: TimerHandle;
   private refreshedAt: number;
+  /** Masters with slots, by name. */
+  private owners: readonly string[] = [];
   private stopped = false;
 
   constructor(
@@ -32,6 +35,7 @@ export class ClusterRefresh {
 
   private readonly onRefresh = (): void => {
     this.refreshedAt = this.options.clock.monotonic();
+    this.owners = ownersIn(this.cluster);
     this.connectMasters();
   };
 
@@ -53,7 +57,8 @@ export class ClusterRefresh {
   }
 
   private isMasterMissing(): boolean {
-    return this.cluster.nodes('master').some((node) => node.status !== 'ready');
+    // Also one that the client has given up: it is no node any more, and has its slots nevertheless.
+    return this.owners.some((name) => masterNamed(this.cluster, name)?.status !== 'ready');
   }
 
   private refresh(): void {

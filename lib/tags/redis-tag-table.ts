@@ -5,7 +5,7 @@ import type { RedisClient, Shard, Topology } from '../redis/topology.js';
 import type { CallGuard } from '../resilience/call-guard.js';
 import { bumpTags } from './lua/bump-tags.lua.js';
 import { initTags } from './lua/init-tags.lua.js';
-import { copyOf, pathOf, tableKeyOf } from './table-key.js';
+import { copyOf, copyTags, pathOf, tableKeyOf } from './table-key.js';
 import { TagChecker } from './tag-checker.js';
 import { assertTags, memberOf, MEMBERS } from './tag-names.js';
 import {
@@ -42,7 +42,8 @@ const MAX_MEMBERS = 1_000;
 /** Tables as sorted sets, one script or one ZMSCORE for each step. */
 export class RedisTagTable implements TagTable {
   private readonly checker = new TagChecker((place: Place, tags) => this.read(place, tags));
-  private readonly copies: number;
+  /** One for each copy. */
+  private readonly tags: readonly string[];
   private readonly limits: TagTableLimits;
 
   constructor(
@@ -50,9 +51,8 @@ export class RedisTagTable implements TagTable {
     private readonly options: RedisTagTableOptions,
   ) {
     this.limits = options.limits ?? DEFAULT_LIMITS;
-    this.copies = { single: options.copies ?? 1, sharded: 1, cluster: options.copies ?? 16 }[
-      topology.kind
-    ];
+    const { copies } = options;
+    this.tags = copyTags({ single: copies ?? 1, sharded: 1, cluster: copies ?? 16 }[topology.kind]);
   }
 
   async clock(redisKey: string): Promise<number> {
@@ -130,19 +130,19 @@ export class RedisTagTable implements TagTable {
     return this.options.guard.run('write', script.name, call, shard.name);
   }
 
-  /** With shards the copy lies where the entry does, in a cluster wherever its own slot is. */
+  /** With shards the copy lies where the entry does; in a cluster it has a slot of its own, usually at the same master. */
   private placeOf(redisKey: string): Place {
-    const key = tableKeyOf(pathOf(redisKey), copyOf(redisKey, this.copies));
-    const { topology } = this;
+    const { topology, tags } = this;
+    const key = tableKeyOf(pathOf(redisKey), tags[copyOf(redisKey, tags.length)]!);
     return placeAt(key, topology.shardOf(topology.kind === 'sharded' ? redisKey : key));
   }
 
   private placesOf(path: string): Place[] {
-    const { topology } = this;
+    const { topology, tags } = this;
     if (topology.kind === 'sharded')
-      return topology.shards().map((shard) => placeAt(tableKeyOf(path, 0), shard));
-    return Array.from({ length: this.copies }, (_, copy) => {
-      const key = tableKeyOf(path, copy);
+      return topology.shards().map((shard) => placeAt(tableKeyOf(path, tags[0]!), shard));
+    return tags.map((tag) => {
+      const key = tableKeyOf(path, tag);
       return placeAt(key, topology.shardOf(key));
     });
   }

@@ -5,6 +5,7 @@ import type { Shard, Topology } from '../../../lib/redis/topology.js';
 import { CallGuard } from '../../../lib/resilience/call-guard.js';
 import { MemoryTagTable } from '../../../lib/tags/memory-tag-table.js';
 import { RedisTagTable } from '../../../lib/tags/redis-tag-table.js';
+import { copyTags, tableKeyOf } from '../../../lib/tags/table-key.js';
 import { isValid, type TagTable, type TagTableLimits } from '../../../lib/tags/tag-table.js';
 
 /** A busy machine must not turn a slow answer into a failed test. */
@@ -88,7 +89,7 @@ async function overTopologies(
   return {
     tables: [one!, two!],
     lose: async (path) => {
-      const keys = Array.from({ length: 16 }, (_, i) => `${path}:{t${i}}:g`);
+      const keys = copyTags(options.copies ?? 1).map((tag) => tableKeyOf(path, tag));
       await Promise.all(raw.map((client) => client.unlink(keys)));
     },
     close: async () => {

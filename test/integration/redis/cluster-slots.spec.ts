@@ -5,7 +5,7 @@ import { Redis } from 'ioredis';
 import type { Key } from '../../../lib/keys/encode-key.js';
 import { hashSlot } from '../../../lib/keys/hash-slot.js';
 import { KeySpace, lockKeyOf, refreshKeyOf } from '../../../lib/keys/key-space.js';
-import { tableKeyOf } from '../../../lib/tags/table-key.js';
+import { copyTags, tableKeyOf } from '../../../lib/tags/table-key.js';
 import { sharedCluster } from '../../support/cluster.js';
 
 /** How the client routes, unless it is told otherwise. */
@@ -70,7 +70,7 @@ describe('slots', () => {
     const key = new KeySpace('shop').entry('{acme}:users');
     expect(hashSlot(refreshKeyOf(key))).toBe(hashSlot(key.redisKey));
     expect(hashSlot(lockKeyOf(key))).toBe(hashSlot(key.redisKey));
-    const tables = Array.from({ length: 16 }, (_, copy) => hashSlot(tableKeyOf('shop', copy)));
+    const tables = copyTags(16).map((tag) => hashSlot(tableKeyOf('shop', tag)));
     expect(new Set(tables).size).toBe(16);
   });
 });
