@@ -1,0 +1,139 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LRUCache } from 'lru-cache';
+import type { Bench } from '../bench.js';
+import { ioredisGet } from '../contenders/ioredis.js';
+import { ours } from '../contenders/ours.js';
+import type { Reader } from '../contenders/reader.js';
+import { interleave, ratios, spreadOf, timeOf, type Contender } from '../sampling.js';
+import type { Table } from '../table.js';
+
+export const asks = 'how fast is a hit, in Redis and in the process?';
+
+const KEYS = 10_000;
+const VALUE_BYTES = 200;
+const ROUNDS = { rounds: 21, warmUps: 3 };
+/** Callers at the same time, and what all of them read together for one sample. */
+const LOADS = [
+  { callers: 1, reads: 2_000 },
+  { callers: 64, reads: 16_000 },
+  { callers: 1_000, reads: 40_000 },
+];
+/** Of the same key, one after the other. */
+const HOT_READS = { inProcess: 200_000, inRedis: 2_000 };
+const LIVE_WITHIN_MS = 5_000;
+
+export async function answer(bench: Bench): Promise<readonly Table[]> {
+  return [...(await fromRedis(bench)), await hotKey(bench)];
+}
+
+async function fromRedis(bench: Bench): Promise<Table[]> {
+  const values = new Map(Array.from({ length: KEYS }, (_, i) => [`cat:${i}`, valueOf(i)]));
+  const keys = [...values.keys()];
+  const readers: Reader[] = [];
+  for (const open of [
+    ioredisGet('ioredis GET', { parse: 'text' }),
+    ioredisGet('ioredis GET + JSON.parse', { parse: 'json' }),
+    ioredisGet('ioredis GET, auto-pipelining', { parse: 'text', enableAutoPipelining: true }),
+    ours('nestjs-redis-cache get, l1: false', { l1: false }),
+  ])
+    readers.push(await open(bench, values));
+
+  const tables: Table[] = [];
+  for (const load of LOADS) {
+    const title = `From Redis, callers at the same time: ${load.callers.toLocaleString('en')}; values of ${VALUE_BYTES} B, ${KEYS.toLocaleString('en')} keys`;
+    bench.tell(title);
+    const contenders = readers.map(({ name, read }): Contender => {
+      const measure = async (): Promise<number> =>
+        (load.reads / (await timeOf(() => readAll(read, keys, load)))) * 1_000;
+      return { name, measure };
+    });
+    const samples = await interleave(contenders, ROUNDS);
+    const rows = contenders.map(({ name }, i) => ({
+      name,
+      cells: [
+        spreadOf(samples[i]!),
+        ratios(samples[i]!, samples[0]!),
+        ratios(samples[i]!, samples[2]!),
+      ],
+    }));
+    const columns = ['reads per second', 'of GET', 'of auto-pipelining'];
+    tables.push({ title, columns, rows });
+  }
+  return tables;
+}
+
+/** Neighbours read keys that lie far apart, so that no two callers ask for the same one at the same time. */
+async function readAll(
+  read: Reader['read'],
+  keys: readonly string[],
+  { callers, reads }: (typeof LOADS)[number],
+): Promise<void> {
+  let next = 0;
+  const call = async (): Promise<void> => {
+    while (next < reads) await read(keys[(next++ * 7_919) % keys.length]!);
+  };
+  await Promise.all(Array.from({ length: callers }, call));
+}
+
+async function hotKey(bench: Bench): Promise<Table> {
+  bench.tell('a hot key');
+  const value = valueOf(1);
+  const values = new Map([['hot', value]]);
+  const raw = await ioredisGet('ioredis GET', { parse: 'text' })(bench, values);
+  const lru = new LRUCache<string, object>({ max: KEYS });
+  lru.set('hot', value);
+  const { service } = await openTier(bench, value);
+  const load = (): never => {
+    throw new Error('The copy in the process is gone');
+  };
+  const { inProcess, inRedis } = HOT_READS;
+  const contenders = [
+    hot('lru-cache in an async function', async () => lru.get('hot'), inProcess),
+    hot('nestjs-redis-cache get', () => service.get('hot'), inProcess),
+    hot('nestjs-redis-cache getOrSet', () => service.getOrSet('hot', load), inProcess),
+    hot('ioredis GET', () => raw.read('hot'), inRedis),
+  ];
+  const samples = await interleave(contenders, ROUNDS);
+  return {
+    title: `A hot key in the process, one read after the other, a value of ${VALUE_BYTES} B`,
+    columns: ['ns a read', 'of lru-cache'],
+    rows: contenders.map(({ name }, i) => ({
+      name,
+      cells: [spreadOf(samples[i]!), ratios(samples[i]!, samples[0]!)],
+    })),
+  };
+}
+
+/** A cache that answers 'hot' from the process: Redis no longer has it. */
+async function openTier(bench: Bench, value: object) {
+  const cache = await bench.openCache({ ttl: '1h' });
+  await cache.service.set('hot', value);
+  const deadline = performance.now() + LIVE_WITHIN_MS;
+  while (!cache.buses.every((bus) => bus.live)) {
+    if (performance.now() > deadline) throw new Error('The bus is not live, so nothing is kept');
+    await sleep(10);
+  }
+  await cache.service.get('hot');
+  await bench.redis.del(cache.engine.keySpace().entry('hot').redisKey);
+  return cache;
+}
+
+function hot(name: string, read: () => Promise<unknown>, reads: number): Contender {
+  const readAllOfThem = async (): Promise<void> => {
+    for (let i = 0; i < reads; i++) if ((await read()) === undefined) throw new Error('A miss');
+  };
+  const measure = async (): Promise<number> => {
+    const ms = await timeOf(readAllOfThem);
+    // Reads in the process let nothing else run; timers and sockets have their turn here.
+    await sleep(1);
+    return (ms * 1e6) / reads;
+  };
+  return { name, measure };
+}
+
+/** What an application keeps: a few fields, and as much text as is missing from {@link VALUE_BYTES} of JSON. */
+function valueOf(id: number): object {
+  const value = { id, name: `cat ${id}`, tags: ['a', 'b'], owner: { id: id * 7 }, text: '' };
+  value.text = 'x'.repeat(VALUE_BYTES - JSON.stringify(value).length);
+  return value;
+}
