@@ -1,27 +1,45 @@
 import type { InvalidationSink } from './invalidation-sink.js';
 
+/** What one source is given. */
+export interface JoinedSink extends InvalidationSink {
+  /** There is no such source any more, and nothing is waited for; it must not be used again. */
+  leave(): void;
+}
+
 /** One sink for several sources, of which each tells of something that no other does: open while all of them are. */
 export class JointSink {
   private readonly missing = new Set<object>();
+  private isOpen = false;
 
   constructor(private readonly sink: InvalidationSink) {}
 
-  /** What a further source is given; must be asked for before the first one opens. */
-  join(): InvalidationSink {
+  /** What a further source is given. Until that one opens, it is shut. */
+  join(): JoinedSink {
     const { sink, missing } = this;
     const source = {};
-    missing.add(source);
+    const shut = (): void => {
+      missing.add(source);
+      this.settle();
+    };
+    const open = (): void => {
+      missing.delete(source);
+      this.settle();
+    };
+    shut();
     return {
-      open: () => {
-        missing.delete(source);
-        if (missing.size === 0) sink.open();
-      },
-      shut: () => {
-        if (missing.size === 0) sink.shut();
-        missing.add(source);
-      },
+      open,
+      shut,
+      leave: open,
       distrust: () => sink.distrust(),
       apply: (invalidation) => sink.apply(invalidation),
     };
+  }
+
+  private settle(): void {
+    const isOpen = this.missing.size === 0;
+    if (isOpen === this.isOpen) return;
+    this.isOpen = isOpen;
+    if (isOpen) this.sink.open();
+    else this.sink.shut();
   }
 }

@@ -1,7 +1,8 @@
-import type { Redis } from 'ioredis';
+import type { Cluster, Redis } from 'ioredis';
+import { ClusterTracking } from '../bus/cluster-tracking.js';
 import { JointSink } from '../bus/joint-sink.js';
 import type { Publisher } from '../bus/publisher.js';
-import { RedisBus, type Bus, type RedisBusOptions } from '../bus/redis-bus.js';
+import { RedisBus, type Bus } from '../bus/redis-bus.js';
 import { Tracking } from '../bus/tracking.js';
 import type { Layout } from '../cache/entry.js';
 import { RedisLockStore } from '../locks/redis-lock-store.js';
@@ -93,31 +94,33 @@ interface ListenerParts extends BackendParts {
   wakePrefix: string;
 }
 
+interface ShardParts {
+  redis: Topology;
+  shard: Shard;
+  sink: ReturnType<BackendParts['sinks']>;
+}
+
 /** Those of all shards. */
 function createListeners(redis: Topology, options: ResolvedCacheOptions, parts: ListenerParts) {
   const shards = redis.shards();
   const sinks = shards.map((_, i) => parts.sinks(i));
-  const perShard = shards.map((shard, i) => {
-    const createClient = (): Redis => redis.createPubSubClient(shard);
-    return listenersOf({ shard, createClient, sink: sinks[i]! }, options, parts);
-  });
+  const perShard = shards.map((shard, i) =>
+    listenersOf({ redis, shard, sink: sinks[i]! }, options, parts),
+  );
   const buses = perShard.map(({ bus }) => bus);
   return { buses, listeners: [...buses, ...perShard.flatMap(({ tracking }) => tracking ?? [])] };
 }
 
 /** What is heard of one shard. */
 function listenersOf(
-  link: Pick<RedisBusOptions, 'shard' | 'createClient'> & {
-    sink: ReturnType<BackendParts['sinks']>;
-  },
+  { redis, shard, sink }: ShardParts,
   { timeouts, namespace, l1, invalidation }: ResolvedCacheOptions,
   { clock, ids, wakeups, reporter, guard, publisher, wakePrefix }: ListenerParts,
-): { bus: Bus; tracking?: Tracking } {
+): { bus: Bus; tracking?: Tracking | ClusterTracking } {
   const { instance } = ids;
-  const { sink } = link;
   const joint = new JointSink(sink);
+  const createClient = (of = shard): Redis => redis.createPubSubClient(of);
   const common = {
-    ...link,
     guard,
     namespace,
     clock,
@@ -126,17 +129,21 @@ function listenersOf(
   };
   const bus = new RedisBus({
     ...common,
+    shard,
+    createClient,
     channel: wakePrefix + instance,
     invalidations: { channel: publisher.channel, instance, publisher, sink: joint.join() },
     wakeups,
   });
   // Only copies need it: what is read from Redis is true by itself.
   if (l1 === false || invalidation.mode === 'pubsub') return { bus };
-  const channel = `${namespace}:b:${instance}`;
-  return {
-    bus,
-    tracking: new Tracking({ ...common, channel, sink: { ...sink, ...joint.join() } }),
-  };
+  const told = { ...common, channel: `${namespace}:b:${instance}`, sink };
+  if (redis.kind === 'cluster') {
+    const cluster = shard.client as Cluster;
+    return { bus, tracking: new ClusterTracking({ ...told, cluster, createClient, joint }) };
+  }
+  const joined = { ...sink, ...joint.join() };
+  return { bus, tracking: new Tracking({ ...told, shard, createClient, sink: joined }) };
 }
 
 /** Entries of the layout before this one are true where both look at the same server. */

@@ -1,8 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import type { InvalidationSink } from '../../../lib/bus/invalidation-sink.js';
-import { JointSink } from '../../../lib/bus/joint-sink.js';
+import { JointSink, type JoinedSink } from '../../../lib/bus/joint-sink.js';
 
-function join(): { told: string[]; a: InvalidationSink; b: InvalidationSink } {
+function join(): { told: string[]; joint: JointSink; a: JoinedSink; b: JoinedSink } {
   const told: string[] = [];
   const joint = new JointSink({
     open: () => told.push('open'),
@@ -10,7 +9,7 @@ function join(): { told: string[]; a: InvalidationSink; b: InvalidationSink } {
     distrust: () => told.push('distrust'),
     apply: ({ reason }) => told.push(reason),
   });
-  return { told, a: joint.join(), b: joint.join() };
+  return { told, joint, a: joint.join(), b: joint.join() };
 }
 
 describe('JointSink', () => {
@@ -35,6 +34,43 @@ describe('JointSink', () => {
       a.shut();
     }
     expect(told).toEqual([]);
+  });
+
+  it('C10 a third joins while open → shut at once, open again when that one is', () => {
+    const { told, joint, a, b } = join();
+    a.open();
+    b.open();
+    const c = joint.join();
+    expect(told).toEqual(['open', 'shut']);
+    b.shut();
+    c.open();
+    expect(told).toEqual(['open', 'shut']);
+    b.open();
+    expect(told).toEqual(['open', 'shut', 'open']);
+  });
+
+  it('C10 one that has never opened leaves → no longer waited for', () => {
+    const { told, a, b } = join();
+    a.open();
+    b.leave();
+    expect(told).toEqual(['open']);
+  });
+
+  it('C10 one that was open shuts and leaves → shut, then open', () => {
+    const { told, a, b } = join();
+    a.open();
+    b.open();
+    b.shut();
+    b.leave();
+    expect(told).toEqual(['open', 'shut', 'open']);
+  });
+
+  it('one opens twice → told once', () => {
+    const { told, a, b } = join();
+    b.open();
+    a.open();
+    a.open();
+    expect(told).toEqual(['open']);
   });
 
   it('what one of them hears → passed on, open or not', () => {
