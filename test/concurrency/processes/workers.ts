@@ -6,15 +6,15 @@ import type { Report, WorkerPlan } from './plan.js';
 export const WORKER = 'test/concurrency/processes/worker.ts';
 
 /** One process of a test, from start to SIGKILL or to its own end. */
-export class Worker {
-  private readonly report: Promise<Report>;
+export class Worker<R extends object = Report> {
+  private readonly report: Promise<R>;
   private readonly said = new Set<unknown>();
   private readonly hears: (() => void)[] = [];
 
   private constructor(private readonly child: ChildProcess) {
     this.report = new Promise((resolve, reject) => {
       child.on('message', (message) => {
-        if (typeof message === 'object') resolve(message as Report);
+        if (typeof message === 'object') resolve(message as R);
         else this.said.add(message);
         this.hears.splice(0).forEach((hear) => hear());
       });
@@ -26,9 +26,18 @@ export class Worker {
     this.report.catch(() => undefined);
   }
 
-  static async start(compiled: Compiled, plan: WorkerPlan): Promise<Worker> {
-    const worker = new Worker(
-      fork(compiled.path(WORKER), [JSON.stringify(plan)], { execArgv: [] }),
+  static start(compiled: Compiled, plan: WorkerPlan): Promise<Worker> {
+    return Worker.startProgram(compiled, WORKER, plan);
+  }
+
+  /** A program that says `ready`, works at `go`, gives its report as the first object, and closes at `end`. */
+  static async startProgram<R extends object>(
+    compiled: Compiled,
+    program: string,
+    plan: object,
+  ): Promise<Worker<R>> {
+    const worker = new Worker<R>(
+      fork(compiled.path(program), [JSON.stringify(plan)], { execArgv: [] }),
     );
     await worker.hasSaid('ready');
     return worker;
@@ -37,14 +46,19 @@ export class Worker {
   /** Resolves once the worker has said so. */
   async hasSaid(what: string): Promise<void> {
     while (!this.said.has(what)) {
-      if (this.child.exitCode !== null) throw new Error(`The worker ended without "${what}"`);
+      if (this.child.exitCode !== null || this.child.signalCode !== null)
+        throw new Error(`The worker ended without "${what}"`);
       await new Promise<void>((resolve) => this.hears.push(resolve));
     }
   }
 
-  go(): Promise<Report> {
-    this.child.send('go');
+  go(): Promise<R> {
+    this.say('go');
     return this.report;
+  }
+
+  say(what: string): void {
+    this.child.send(what);
   }
 
   kill(): void {
@@ -55,7 +69,7 @@ export class Worker {
   async end(): Promise<void> {
     if (this.child.exitCode !== null || this.child.signalCode !== null) return;
     const exited = once(this.child, 'exit');
-    this.child.send('end');
+    this.say('end');
     await exited;
   }
 }

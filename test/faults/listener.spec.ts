@@ -1,0 +1,82 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Redis } from 'ioredis';
+import { Compiled } from '../support/compiled.js';
+import type { TestServer } from '../support/server.js';
+import { startServer } from '../support/start-server.js';
+import * as judged from './load/judge-load.js';
+import { LOAD_PROGRAMS, underLoad, type Run } from './load/under-load.js';
+import { lasting, Row } from './row.js';
+import { operator } from './support/states.js';
+
+describe('every subscription is killed again and again', () => {
+  let server: TestServer;
+  let raw: Redis;
+
+  beforeAll(async () => {
+    server = await startServer();
+    raw = operator(server);
+  });
+  afterAll(async () => {
+    raw.disconnect();
+    await server.stop();
+  });
+
+  async function killed(compiled: Compiled, lastsMs: number): Promise<Run> {
+    let timer: NodeJS.Timeout;
+    const kill = (): void => void raw.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    return underLoad(compiled, {
+      optionsOf: () => ({ topology: { type: 'single', url: server.url } }),
+      lastsMs,
+      begin: () => (timer = setInterval(kill, 500)),
+      end: () => clearInterval(timer),
+    });
+  }
+
+  it('→ no copy is used while messages may be lost', async () => {
+    const lastsMs = lasting(30_000, 3_000);
+    const row = new Row('11', `subscriptions killed every 500 ms for ${lastsMs / 1_000} s`);
+    const compiled = await Compiled.make(LOAD_PROGRAMS);
+    const run = await killed(compiled, lastsMs);
+    await compiled.remove();
+    judged.judgeCommon(row, run, { copyAgeMs: 85 });
+    const during = judged.readsBetween(run, run.from, run.until);
+    const copies = during.filter(({ source }) => source === 'copy').length;
+    row.note('copies used meanwhile', `${copies} of ${during.length} reads`);
+    expect(row.broken).toEqual([]);
+  }, 90_000);
+
+  it.each([
+    [
+      'copies outlive the subscription',
+      [{ file: 'l1/l1-cache', from: 'this.epochs.bumpShard(shard);', to: '' }],
+    ],
+    [
+      'a copy is kept although a message has overtaken its read',
+      [
+        {
+          file: 'redis/read-batcher',
+          from: 'async function readAll(client, keys) {',
+          to: `async function readAll(client, keys) {
+            const values = await readNow(client, keys);
+            await new Promise((resolve) => setTimeout(resolve, 10 * Math.random()));
+            return values;
+          }
+          async function readNow(client, keys) {`,
+        },
+        { file: 'l1/l1-cache', from: '!this.epochs.isCurrent(note)', to: 'false' },
+      ],
+    ],
+  ])(
+    'control: %s → it is noticed',
+    async (name, mutations) => {
+      const row = new Row('11', `control: ${name}`);
+      const compiled = await Compiled.make(LOAD_PROGRAMS, mutations);
+      const run = await killed(compiled, 2_000);
+      await compiled.remove();
+      const found = judged.violations(run, { copyAgeMs: 250 });
+      row.is('violations are found', found > 0, true, `${found}`);
+      expect(row.broken).toEqual([]);
+    },
+    60_000,
+  );
+});
