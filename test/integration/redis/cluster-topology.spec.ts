@@ -149,8 +149,9 @@ describe('ClusterTopology', () => {
     it('T10 connect — nobody there → within the timeout, and commands fail at once', async () => {
       const { topology, client, errors } = open({ nodes: [`127.0.0.1:${await freePort()}`] }, 500);
       expect(await timed(topology.connect())).toBeLessThan(700);
-      const tookMs = await timed(expect(client.get('a')).rejects.toThrow(/isn't ready/));
-      expect(tookMs).toBeLessThan(50);
+      const begin = performance.now();
+      await expect(client.get('a')).rejects.toThrow(/isn't ready/);
+      expect(performance.now() - begin).toBeLessThan(50);
       expect(errors.length).toBeGreaterThan(0);
       expect(await timed(topology.close())).toBeLessThan(700);
     });
@@ -195,7 +196,7 @@ describe('ClusterTopology', () => {
       await topology.close();
       await topology.close();
       await waitFor(async () => (await sockets()).length <= before.length);
-      await expect(client.get('a')).rejects.toThrow();
+      await expect(client.get('a')).rejects.toThrow(/closed|writeable/);
     });
 
     it.each([0, 1, 5, 20, 60])(
