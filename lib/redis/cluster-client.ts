@@ -61,6 +61,7 @@ export function createCluster(
     // into a refresh.
     slotsRefreshInterval: undefined,
   });
+  waitForNodesOnly(client);
   const report = reportOnce(context);
   client.on('error', report);
   client.on('node error', (error: Error, node: string) =>
@@ -70,13 +71,18 @@ export function createCluster(
 }
 
 /**
- * Nothing waits for a node that is not there: a command is sent within some 200 ms or rejected, so that none is carried out
- * long after its caller has given it up. What a node refuses for want of the slot is sent on to the one that has it.
+ * While the cluster is there, what is sent to a node that is connecting waits for that attempt, in order; it is rejected if
+ * that fails. Otherwise it is rejected at once: the client's own queue would keep it, and all others, until a cluster comes.
  */
+function waitForNodesOnly(client: Cluster): void {
+  Object.defineProperty(client.options, 'enableOfflineQueue', {
+    get: () => client.status === 'ready',
+  });
+}
+
+/** What a node refuses for want of the slot is sent on to the one that has it; all else ends within some 200 ms. */
 function safeClusterOptions({ connectTimeoutMs }: ConnectionContext): ClusterOptions {
   return {
-    // Of no use among the options of the nodes.
-    enableOfflineQueue: false,
     scaleReads: 'master',
     maxRedirections: 6,
     retryDelayOnFailover: 50,

@@ -40,8 +40,10 @@ export class ClusterNode {
     // A replica is told to clients only after its master's first PING.
     const replication = ['--repl-ping-replica-period', '1', '--repl-diskless-sync-delay', '0'];
     const coverage = ['--cluster-require-full-coverage', 'no'];
+    // A master that has given its last slot away stays one.
+    const roles = ['--cluster-allow-replica-migration', 'no'];
     const server = await startServer({
-      args: [...clustered, ...timeouts, ...replication, ...coverage, ...args],
+      args: [...clustered, ...timeouts, ...replication, ...coverage, ...roles, ...args],
     });
     const admin = new Redis(server.url, { retryStrategy: () => 50, maxRetriesPerRequest: null });
     admin.on('error', () => undefined);
