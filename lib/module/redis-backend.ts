@@ -174,7 +174,9 @@ function pingTo(redis: Topology): (node: string) => Promise<unknown> {
   return async (node) => {
     const client = redis.connections().find(({ name }) => name === node)?.client;
     if (!client) throw new Error('it is no master of the cluster any more');
-    if (client.status !== 'ready') throw new Error(`the connection is ${client.status}`);
+    // Nodes of a cluster connect at their first command, and nothing else is sent to them by then.
+    const isThere = client.status === 'ready' || client.status === 'wait';
+    if (!isThere) throw new Error(`the connection is ${client.status}`);
     // A new connection knows nothing of what the last one had not answered.
     const connection = (client as Redis).stream ?? client;
     if (unanswered.has(connection)) throw new Error('the last PING has not been answered either');

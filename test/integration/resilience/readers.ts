@@ -7,14 +7,14 @@ interface Read {
   hit: boolean;
 }
 
-/** Load: readers that ask for the same key again and again, with a loader that takes no time, so that all of it is overhead. */
+/** Load: readers that ask for their key again and again, with a loader that takes no time, so that all of it is overhead. */
 export class Readers {
   readonly reads: Read[] = [];
   private running = true;
   private readonly ended: Promise<unknown>;
 
   constructor(service: CacheService, count = 20) {
-    this.ended = Promise.all(Array.from({ length: count }, () => this.go(service)));
+    this.ended = Promise.all(Array.from({ length: count }, (_, i) => this.go(service, `k${i}`)));
   }
 
   hits(): number {
@@ -38,11 +38,11 @@ export class Readers {
     await this.ended;
   }
 
-  private async go(service: CacheService): Promise<void> {
+  private async go(service: CacheService, key: string): Promise<void> {
     while (this.running) {
       const beganAt = performance.now();
       let hit = true;
-      await service.getOrSet('k', () => {
+      await service.getOrSet(key, () => {
         hit = false;
         return 'v';
       });
