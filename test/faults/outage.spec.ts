@@ -1,7 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { surplusLoads } from '../concurrency/history/checker.js';
 import { Compiled } from '../support/compiled.js';
-import { FaultProxy } from '../support/proxy.js';
 import type { TestServer } from '../support/server.js';
 import { startServer } from '../support/start-server.js';
 import * as judged from './load/judge-load.js';
@@ -44,7 +42,7 @@ describe('the server as a whole', () => {
   }, 60_000);
 
   it('frozen → reads go on, nothing queues up, late commands change nothing', async () => {
-    const lastsMs = lasting(10_000, 5_000);
+    const lastsMs = lasting(10_000, 2_000);
     const row = new Row('2', `server frozen for ${lastsMs / 1_000} s`);
     const run = await underLoad(compiled, {
       optionsOf: single,
@@ -59,37 +57,6 @@ describe('the server as a whole', () => {
       slack: 1,
     });
     judgeOutage(row, run);
-    expect(row.broken).toEqual([]);
-  }, 60_000);
-
-  it('far away → no outage, and no more loads than before', async () => {
-    const lastsMs = lasting(10_000, 3_000);
-    const row = new Row('3', 'each reply 200 ms late');
-    const proxy = await FaultProxy.start(server.url);
-    const run = await underLoad(compiled, {
-      optionsOf: () => ({ topology: { type: 'single', url: proxy.url } }),
-      lastsMs,
-      begin: () => proxy.set({ delayMs: 200 }),
-      end: () => proxy.set('pass'),
-    });
-    await proxy.close();
-    judged.judgeCommon(row, run, { copyAgeMs: 500 });
-    row.atMost('times taken for an outage', judged.timesOpened(run), { bound: 2, unit: '' });
-    const during = judged.readsBetween(run, run.from, run.until);
-    const calm = judged.overheads(judged.undisturbed(run, during));
-    // One reply for the miss, one for the lease, one for the fill.
-    row.atMost('what a read takes beyond its load, p99', calm.p99, { bound: 610 });
-    const all = judged.overheads(during);
-    row.note(
-      '  with the keys that are evicted meanwhile',
-      `${all.p99.toFixed(0)} ms, most ${all.most.toFixed(0)} ms`,
-    );
-    const evicts = run.reports.reduce((sum, { evicts }) => sum + evicts.length, 0);
-    row.atMost('loads without a reason', Math.max(0, surplusLoads(run.reports, 1_000)), {
-      bound: Math.ceil(0.05 * (evicts + 1_000)),
-      unit: `of ${evicts + 1_000}`,
-      slack: 1,
-    });
     expect(row.broken).toEqual([]);
   }, 60_000);
 

@@ -32,7 +32,7 @@ export class Row {
     const ok = isWithin ? 'yes' : measured <= bound * slack ? 'slow' : 'NO';
     this.tell({
       criterion,
-      bound: `≤ ${bound} ${unit}`,
+      bound: `≤ ${show(bound)} ${unit}`,
       measured: `${show(measured)} ${unit}`,
       ok,
     });

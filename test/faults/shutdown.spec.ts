@@ -63,7 +63,7 @@ describe('the application closes while it loads', () => {
 
   it('loads that do not end → they are left, and others load at once', async () => {
     const row = new Row('28', `close, ${LOADS} loads that hang`);
-    const { closing, staying } = await loading(8_000);
+    const { closing, staying } = await loading(2_500);
     const began = performance.now();
     await closing.close();
     row.atMost('close takes', performance.now() - began, { bound: SHUTDOWN_MS + 600, slack: 1.5 });

@@ -6,7 +6,7 @@ import type { TestServer } from '../support/server.js';
 import { startServer } from '../support/start-server.js';
 import * as judged from './load/judge-load.js';
 import { LOAD_PROGRAMS, underLoad } from './load/under-load.js';
-import { lasting, Row } from './row.js';
+import { Row } from './row.js';
 import { operator } from './support/states.js';
 
 let compiled: Compiled;
@@ -26,12 +26,11 @@ afterAll(async () => {
 
 it('everything is flushed under load, scripts too → one load more for each key', async () => {
   const row = new Row('30', 'FLUSHALL, SCRIPT FLUSH, CONFIG RESETSTAT');
-  const lastsMs = lasting(5_000, 1_500);
   const keys = 300;
   const run = await underLoad(compiled, {
     optionsOf: () => ({ topology: { type: 'single', url: server.url } }),
     load: { keys },
-    lastsMs,
+    lastsMs: 5_000,
     begin: async () => {
       await raw.script('FLUSH');
       await raw.flushall();
