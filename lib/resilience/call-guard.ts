@@ -103,7 +103,8 @@ export class CallGuard {
 
   private meet(name: string): Node {
     const { ping, clock, maxInFlight = 1_000 } = this.options;
-    const slots = new CallSlots({ node: name, most: maxInFlight, clock });
+    // One is left for the PING.
+    const slots = new CallSlots({ node: name, most: maxInFlight - 1, clock });
     const breaker = ping && this.createBreaker(name, () => ping(name));
     const node: Node = { name, slots, breaker, overdue: this.overdue };
     this.nodes.set(name, node);

@@ -86,7 +86,7 @@ describe('Redis does not answer', () => {
       const open = readers.between(openedAt + 10, endedAt);
       const measured = {
         openedAfterMs: openedAt - from,
-        longestBeforeMs: before.at(-1)!,
+        longestBeforeMs: before.at(-1) ?? 0,
         thenMedianMs: open[Math.floor(open.length / 2)]!,
         thenP99Ms: open[Math.floor(open.length * 0.99)]!,
         hitsAfterPongMs: hit.beganAt + hit.tookMs - pongAt,
@@ -157,7 +157,7 @@ describe('Redis does not answer', () => {
     mostQueued = Math.max(mostQueued, client.commandQueue.length);
     print('a burst', { mostQueued });
     expect(mostQueued).toBeGreaterThan(500);
-    expect(mostQueued).toBeLessThanOrEqual(1_001);
+    expect(mostQueued).toBeLessThanOrEqual(1_000);
     await server.resume();
     await waitFor(() => cache.engine.pending().journal === 0, { timeoutMs: 10_000 });
   });

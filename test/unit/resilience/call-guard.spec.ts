@@ -317,7 +317,7 @@ describe('CallGuard', () => {
     beforeEach(() => {
       gates = [];
       const ping = pending;
-      guard = new CallGuard({ readMs: 100, writeMs: 200, clock, maxInFlight: 10, ping });
+      guard = new CallGuard({ readMs: 100, writeMs: 200, clock, maxInFlight: 11, ping });
     });
 
     const call = (operation: string) => () => {
@@ -367,7 +367,7 @@ describe('CallGuard', () => {
     });
 
     it('run — in line until its deadline → CacheConnectionError, never sent', async () => {
-      guard = new CallGuard({ readMs: 100, writeMs: 200, clock, maxInFlight: 10 });
+      guard = new CallGuard({ readMs: 100, writeMs: 200, clock, maxInFlight: 11 });
       begin(9, 'evict');
       begin(1, 'fill');
       clock.advance(200);
