@@ -36,7 +36,7 @@ export async function* scanKeys(
   options: KeyScanOptions,
 ): AsyncGenerator<readonly string[], void, void> {
   const pattern = `${escapeGlob(prefix)}*`;
-  for (const shard of topology.shards())
+  for (const shard of [...topology.shards(), ...topology.formerShards()])
     for (const master of mastersOf(shard)) yield* scanServer(master, pattern, options);
 }
 

@@ -1,15 +1,6 @@
-import {
-  SILENCE,
-  type Announcement,
-  type Announcer,
-  type InvalidationReason,
-} from '../common/invalidation.js';
 import { scanKeys } from '../redis/key-scanner.js';
 import { ReadBatcher } from '../redis/read-batcher.js';
-import { runScript, type ScriptAnswer } from '../redis/script-runner.js';
-import type { Script, ScriptValue } from '../redis/script.js';
 import type { Shard, Topology } from '../redis/topology.js';
-import type { CallGuard, CallKind } from '../resilience/call-guard.js';
 import type {
   AcquireReply,
   AcquireRequest,
@@ -28,15 +19,11 @@ import { release } from './lua/release.lua.js';
 import { renew } from './lua/renew.lua.js';
 import { write } from './lua/write.lua.js';
 import { HOLD_ID } from './record.js';
+import { ScriptCalls, type ScriptCallOptions } from './script-calls.js';
 
-export interface RedisEntryStoreOptions {
+export interface RedisEntryStoreOptions extends ScriptCallOptions {
   /** Id of this process, as it registers for wakes: of one length everywhere, and without a comma. */
   instance: string;
-  /** Channel of an instance's wakes, up to its id. The message is the Redis key. */
-  wakePrefix: string;
-  guard: CallGuard;
-  /** Without one nobody is told of changes. */
-  announcer?: Announcer;
 }
 
 const NOTHING_STORED: StoredBody = { newId: '', body: Buffer.alloc(0), softMs: 0, ttlMs: 0 };
@@ -46,24 +33,35 @@ const MAX_KEYS = 512;
 
 /** The protocol as scripts, one atomic step each, on whatever servers the topology has. */
 export class RedisEntryStore implements EntryStore {
+  private readonly calls: ScriptCalls;
   /** One per connection; in a cluster, per master. */
   private readonly batchers = new WeakMap<Shard, ReadBatcher>();
 
   constructor(
     private readonly topology: Topology,
     private readonly options: RedisEntryStoreOptions,
-  ) {}
+  ) {
+    this.calls = new ScriptCalls(topology, options);
+  }
 
   read(key: string): Promise<Buffer | null> {
     return this.batcherFor(this.topology.shardOf(key)).read(key);
   }
 
   readMany(keys: readonly string[]): Promise<(Buffer | null)[]> {
-    return Promise.all(keys.map((key) => this.read(key)));
+    return Promise.all(keys.map((key) => this.readAnywhere(key)));
+  }
+
+  /** Also where only processes with the layout of before look. */
+  private async readAnywhere(key: string): Promise<Buffer | null> {
+    let bytes = await this.read(key);
+    for (const shard of this.topology.formerOwnersOf(key))
+      bytes ??= await this.batcherFor(shard).read(key);
+    return bytes;
   }
 
   async inspect(key: string): Promise<{ bytes: Buffer; ttlMs: number } | null> {
-    const { reply, details } = await this.run('read', inspect, key, {});
+    const { reply, details } = await this.calls.run('read', inspect, key, {});
     return reply === 'found' ? { bytes: details[0] as Buffer, ttlMs: ttlOf(details[1]) } : null;
   }
 
@@ -75,7 +73,12 @@ export class RedisEntryStore implements EntryStore {
     const { token, reject } = request;
     const leaseMs = wholeMs(request.leaseMs);
     const { instance } = this.options;
-    const answer = await this.run('write', acquire, key, { token, leaseMs, instance, reject });
+    const answer = await this.calls.run('write', acquire, key, {
+      token,
+      leaseMs,
+      instance,
+      reject,
+    });
     switch (answer.reply) {
       case 'granted':
         return { state: 'granted' };
@@ -93,19 +96,21 @@ export class RedisEntryStore implements EntryStore {
     const values = { expectId, ...storedArgs(request), wakePrefix };
     // A load fills what was absent, of which there are no copies; a refresh replaces a value.
     const told = request.expectId === request.newId ? [] : [key];
-    return (await this.change(fill, key, values, { reason: 'set', keys: told })).reply === 'stored';
+    // What processes with the layout of before have loaded is as true as this.
+    const change = { reason: 'set', keys: told, elsewhere: 'kept' } as const;
+    return (await this.calls.change(fill, key, values, change)).reply === 'stored';
   }
 
   async renew(key: string, request: { token: string; leaseMs: number }): Promise<boolean> {
     const values = { token: request.token, leaseMs: wholeMs(request.leaseMs) };
-    return (await this.run('write', renew, key, values)).reply === 'renewed';
+    return (await this.calls.run('write', renew, key, values)).reply === 'renewed';
   }
 
   async release(key: string, request: { token: string; holdMs: number }): Promise<boolean> {
     const { wakePrefix } = this.options;
     const holdMs = wholeMs(request.holdMs);
     const values = { token: request.token, holdId: HOLD_ID, holdMs, wakePrefix };
-    return (await this.run('write', release, key, values)).reply === 'released';
+    return (await this.calls.run('write', release, key, values)).reply === 'released';
   }
 
   evict(key: string): Promise<boolean> {
@@ -139,14 +144,14 @@ export class RedisEntryStore implements EntryStore {
       wakePrefix,
     };
     const invalidation = { reason: 'set', keys: [key] } as const;
-    return (await this.change(write, key, values, invalidation)).reply === 'stored';
+    return (await this.calls.change(write, key, values, invalidation)).reply === 'stored';
   }
 
   async barrierBegin(key: string, request: { writer: string; barrierMs: number }): Promise<void> {
     const { wakePrefix } = this.options;
     const barrierMs = wholeMs(request.barrierMs);
     const values = { writer: request.writer, barrierMs, wakePrefix };
-    await this.change(barrierBegin, key, values, { reason: 'evict', keys: [key] });
+    await this.calls.change(barrierBegin, key, values, { reason: 'evict', keys: [key] });
   }
 
   async barrierRenew(
@@ -154,7 +159,7 @@ export class RedisEntryStore implements EntryStore {
     request: { writer: string; barrierMs: number },
   ): Promise<boolean> {
     const values = { writer: request.writer, barrierMs: wholeMs(request.barrierMs) };
-    return (await this.run('write', barrierRenew, key, values)).reply === 'renewed';
+    return (await this.calls.run('write', barrierRenew, key, values)).reply === 'renewed';
   }
 
   async barrierEnd(
@@ -164,59 +169,13 @@ export class RedisEntryStore implements EntryStore {
     const { wakePrefix } = this.options;
     const values = { writer, ...storedArgs(value ?? NOTHING_STORED), wakePrefix };
     const invalidation = { reason: 'evict', keys: [key] } as const;
-    return (await this.change(barrierEnd, key, values, invalidation)).reply === 'stored';
+    return (await this.calls.change(barrierEnd, key, values, invalidation)).reply === 'stored';
   }
 
   private async evictAndTell(key: string, told: readonly string[]): Promise<boolean> {
     const { wakePrefix } = this.options;
     const invalidation = { reason: 'evict', keys: told } as const;
-    return (await this.change(evict, key, { wakePrefix }, invalidation)).reply === 'evicted';
-  }
-
-  /** Runs a script that changes an entry, and has it tell other processes which copies are outdated. */
-  private async change<Arg extends string, Reply extends string>(
-    script: Script<Arg | keyof Announcement, Reply>,
-    key: string,
-    values: Record<Arg, ScriptValue>,
-    invalidation: { reason: InvalidationReason; keys: readonly string[] },
-  ): Promise<ScriptAnswer<Reply>> {
-    const { announcer, guard } = this.options;
-    const shard = this.topology.shardOf(key);
-    let told = SILENCE;
-    const call = (): Promise<ScriptAnswer<Reply>> => {
-      // Not before it is sent: calls in line overtake each other, and some are never sent.
-      if (announcer && invalidation.keys.length > 0) told = announcer.announce(shard, invalidation);
-      const args = { ...values, ...told } as Record<Arg | keyof Announcement, ScriptValue>;
-      return runScript(shard.client, script, key, args);
-    };
-    try {
-      const answer = await guard.run('write', script.name, call, shard.name);
-      await this.evictFormer(key);
-      return answer;
-    } catch (error) {
-      if (told !== SILENCE) announcer?.disown(told);
-      throw error;
-    }
-  }
-
-  /** Processes that have the layout of before look for the key there, and must not find what is outdated. */
-  private async evictFormer(key: string): Promise<void> {
-    const values = { wakePrefix: this.options.wakePrefix, ...SILENCE };
-    for (const { client, name } of this.topology.formerOwnersOf(key)) {
-      const call = (): Promise<unknown> => runScript(client, evict, key, values);
-      await this.options.guard.run('write', evict.name, call, name);
-    }
-  }
-
-  private run<Arg extends string, Reply extends string>(
-    kind: CallKind,
-    script: Script<Arg, Reply>,
-    key: string,
-    values: Record<Arg, ScriptValue>,
-  ): Promise<ScriptAnswer<Reply>> {
-    const { client, name } = this.topology.shardOf(key);
-    const call = (): Promise<ScriptAnswer<Reply>> => runScript(client, script, key, values);
-    return this.options.guard.run(kind, script.name, call, name);
+    return (await this.calls.change(evict, key, { wakePrefix }, invalidation)).reply === 'evicted';
   }
 
   private batcherFor(shard: Shard): ReadBatcher {

@@ -140,7 +140,9 @@ export class RedisTagTable implements TagTable {
   private placesOf(path: string): Place[] {
     const { topology, tags } = this;
     if (topology.kind === 'sharded')
-      return topology.shards().map((shard) => placeAt(tableKeyOf(path, tags[0]!), shard));
+      return [...topology.shards(), ...topology.formerShards()].map((shard) =>
+        placeAt(tableKeyOf(path, tags[0]!), shard),
+      );
     return tags.map((tag) => {
       const key = tableKeyOf(path, tag);
       return placeAt(key, topology.shardOf(key));

@@ -15,7 +15,7 @@ const guard = new CallGuard({ readMs: 2_000, writeMs: 2_000, clock: systemClock 
 /** As much of a topology as a scan looks at. */
 function topologyOf(kind: Topology['kind'], ...clients: RedisClient[]): Topology {
   const shards = clients.map((client, i) => ({ name: `shard ${i}`, client }));
-  return { kind, shards: () => shards } as unknown as Topology;
+  return { kind, shards: () => shards, formerShards: () => [] } as unknown as Topology;
 }
 
 async function listed(topology: Topology, prefix: string): Promise<string[]> {
