@@ -58,6 +58,8 @@ const TOPOLOGY_AT = 44;
 const FIELDS_AT = 48;
 const CRC_BYTES = 4;
 const LENGTH_BYTES = 4;
+/** Stands for a length that takes more than a byte. */
+const LONG = 255;
 
 const FMT = 1;
 const MAX_UINT32 = 0xffffffff;
@@ -88,15 +90,26 @@ const NUMBER: Form<number> = {
   unpack: (bytes) => (bytes.length === 8 ? bytes.readDoubleBE() : undefined),
 };
 
+/** Each with its length in one byte, or, from 255 bytes on, in four behind a byte of that value. */
 const TEXTS: Form<readonly string[]> = {
-  pack: (texts) => Buffer.concat(texts.flatMap((text) => lengthed(TEXT.pack(text)))),
+  pack: (texts) =>
+    Buffer.concat(
+      texts.flatMap((text) => {
+        const bytes = TEXT.pack(text);
+        return bytes.length < LONG
+          ? [Buffer.of(bytes.length), bytes]
+          : [Buffer.of(LONG), ...lengthed(bytes)];
+      }),
+    ),
   unpack: (bytes) => {
     const texts: string[] = [];
     for (let at = 0; at < bytes.length;) {
-      const text = readLengthed(bytes, at);
-      if (!text) return undefined;
+      const isLong = bytes[at] === LONG;
+      const begin = at + 1 + (isLong ? LENGTH_BYTES : 0);
+      const text = isLong ? readLengthed(bytes, at + 1) : bytes.subarray(begin, begin + bytes[at]!);
+      if (!text || (!isLong && text.length < bytes[at]!)) return undefined;
       texts.push(text.toString());
-      at += LENGTH_BYTES + text.length;
+      at = begin + text.length;
     }
     return texts;
   },

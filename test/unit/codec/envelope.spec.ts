@@ -67,8 +67,8 @@ const GOLDEN: [string, EntryHeader, string, string][] = [
     FULL,
     'x',
     `0107c8 0000000000000000 ffffffff 0000000000000000 00000000
-     00000002 7632 00000008 4029000000000000 0000000f 00000001 61 00000000 00000002 c3bc
-     00000005 226b657922 00000002 6b31 78 0b8b8564`,
+     00000002 7632 00000008 4029000000000000 00000006 01 61 00 02 c3bc
+     00000005 226b657922 00000002 6b31 78 729f8ff9`,
   ],
 ];
 
@@ -117,7 +117,9 @@ describe('writeBody and readRecord', () => {
         topologyId: fc.nat(),
         version: fc.string({ unit: 'grapheme' }),
         costMs: fc.double({ noNaN: true }),
-        tags: fc.array(fc.string({ unit: 'grapheme' })),
+        tags: fc.array(fc.string({ unit: 'grapheme', maxLength: 300, size: 'max' }), {
+          maxLength: 5,
+        }),
         digestOf: fc.string({ unit: 'grapheme' }),
         keyId: fc.string(),
       },
