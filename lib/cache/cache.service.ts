@@ -40,7 +40,8 @@ export class CacheService {
 
   /** The value, or undefined for a miss; null is a value. */
   async get<T = unknown>(key: Key): Promise<T | undefined> {
-    const value = await this.#engine.reader.get(this.#space.entry(key), 'get');
+    const entry = this.#space.entry(key);
+    const value = this.#engine.peek(entry) ?? (await this.#engine.reader.get(entry, 'get'));
     return value?.take() as T | undefined;
   }
 
@@ -98,6 +99,8 @@ export class CacheService {
     options?: LoadOptions,
   ): Promise<T> {
     const entry = this.#space.entry(key);
+    const copy = options === undefined ? this.#engine.peek(entry) : undefined;
+    if (copy) return copy.take() as T;
     const settings = loadSettings('getOrSet', options, this.#engine.options);
     const request = { key: entry, kind: 'value', loader, settings } as const;
     return (await this.#engine.load(request)).value.take() as T;
