@@ -12,8 +12,6 @@ export type FlightOutcome =
   | { kind: 'found'; value: Opened }
   /** Not stored: for those who came before the loader began; the others read again. */
   | { kind: 'unstored'; value: Opened }
-  /** Loaded while Redis cannot be reached: for everybody. */
-  | { kind: 'degraded'; value: Opened }
   /** Not for sharing at all (a response with a cookie): for the caller that led; the others load for themselves. */
   | { kind: 'private' }
   | { kind: 'failed'; error: unknown }

@@ -8,6 +8,7 @@ export default {
   ...base,
   rootDir: '../..',
   roots: ['<rootDir>/test/faults'],
+  testPathIgnorePatterns: ['/node_modules/'],
   testRegex: String.raw`\.(spec|long)\.ts$`,
   globalTeardown: '<rootDir>/test/faults/print-table.ts',
   // What is measured is time.

@@ -67,16 +67,10 @@ export class Loads {
     return outcome;
   }
 
-  /** Redis cannot be reached, or must not be asked for this key: one load for this process, nothing stored. */
-  async loadDegraded(flight: Flight, request: LoadRequest): Promise<FlightOutcome> {
-    const loaded = await this.loader.load(flight, request);
-    return this.unstored('degraded', request, loaded, this.encode(request, loaded));
-  }
-
-  /** Waited too long for somebody else's load: one more, which is given to those who wait and not stored. */
+  /** Redis cannot be reached, or must not be asked, or the wait for somebody else's load took too long: nothing is stored. */
   async loadAside(flight: Flight, request: LoadRequest): Promise<FlightOutcome> {
     const loaded = await this.loader.load(flight, request);
-    return this.unstored('unstored', request, loaded, this.encode(request, loaded));
+    return this.unstored(request, loaded, this.encode(request, loaded));
   }
 
   private async underLease(
@@ -138,7 +132,7 @@ export class Loads {
           return { kind: 'stored', value: encoded.value, stamp: encoded.stamp };
       }
       await this.release(lease, 0);
-      return this.unstored('unstored', request, loaded, encoded);
+      return this.unstored(request, loaded, encoded);
     } catch (error) {
       await this.release(lease, this.parts.settings.errorBackoffMs);
       return { kind: 'failed', error };
@@ -172,14 +166,13 @@ export class Loads {
   }
 
   private unstored(
-    kind: 'unstored' | 'degraded',
     request: LoadRequest,
     loaded: Loaded,
     encoded: Encoded | undefined,
   ): FlightOutcome {
     if (request.kind === 'http' && loaded.value === undefined) return { kind: 'private' };
     const asLoaded = { take: () => loaded.value, freshMs: () => 0 };
-    return { kind, value: encoded ? { ...encoded.value, freshMs: () => 0 } : asLoaded };
+    return { kind: 'unstored', value: encoded ? { ...encoded.value, freshMs: () => 0 } : asLoaded };
   }
 
   private async withoutRedis(
@@ -190,7 +183,7 @@ export class Loads {
     if (this.parts.settings.failure === 'strict') return { kind: 'failed', error };
     this.parts.reporter.report('getOrSet', 'the loaded value', error);
     try {
-      return await this.loadDegraded(flight, request);
+      return await this.loadAside(flight, request);
     } finally {
       // ACQUIRE may have been executed although its reply never came; others must not wait for that lease.
       void this.release(lease, 0);

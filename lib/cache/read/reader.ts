@@ -107,7 +107,7 @@ export class Reader {
     const { flights, loads } = this.state;
     const { request } = caller;
     const flight = flights.lead(request.key.redisKey, (own) => {
-      if (found.state === 'unreachable') return loads.loadDegraded(own, request);
+      if (found.state === 'unreachable') return loads.loadAside(own, request);
       if (found.state === 'hit') return loads.refresh(own, request, found.id);
       const reject = found.state === 'absent' ? found.reject : '';
       return loads.load(own, request, { reject, c0: found.c0 });
@@ -136,8 +136,6 @@ export class Reader {
         return !force && (await this.isStillValid(request, outcome.stamp))
           ? { source, value: outcome.value }
           : undefined;
-      case 'degraded':
-        return { source, value: outcome.value };
       case 'unstored':
         return cameBefore ? { source, value: outcome.value } : undefined;
       case 'found':
