@@ -45,11 +45,8 @@ describe('many misses at once', () => {
   });
 
   async function burst(processes: number, shared: BurstPlan): Promise<BurstReport[]> {
-    const workers = await Promise.all(
-      Array.from({ length: processes }, () =>
-        Worker.startProgram<BurstReport>(compiled, BURST, shared),
-      ),
-    );
+    const plans = Array.from({ length: processes }, () => shared);
+    const workers = await Worker.startAll<BurstReport>(compiled, BURST, plans);
     await raw.config('RESETSTAT');
     try {
       return await Promise.all(workers.map((worker) => worker.go()));

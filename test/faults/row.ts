@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { PASSED_ON } from '../support/start-server.js';
 import { TABLE_FILE, type Line } from './table.js';
 
-/** The whole suite: `npm run test:faults`. Without it faults are short, and load is less. */
+/** Otherwise, with `TEST_FAULTS=short`, faults are short, load is less, and some are left out. */
 export const WHOLE = process.env.TEST_FAULTS === 'whole';
 
-/** So long in the whole suite, and so long where every test is run. */
+/** So long in the whole suite, and so long in the short one. */
 export const lasting = (wholeMs: number, shortMs: number): number => (WHOLE ? wholeMs : shortMs);
 
 /** On a machine that does other things as well, times are several times what they are. */

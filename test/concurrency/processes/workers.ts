@@ -43,6 +43,22 @@ export class Worker<R extends object = Report> {
     return worker;
   }
 
+  /** One for each plan; where one of them does not start, none is left. */
+  static async startAll<R extends object>(
+    compiled: Compiled,
+    program: string,
+    plans: readonly object[],
+  ): Promise<Worker<R>[]> {
+    const started = await Promise.allSettled(
+      plans.map((plan) => Worker.startProgram<R>(compiled, program, plan)),
+    );
+    const failed = started.find((result) => result.status === 'rejected');
+    const workers = started.flatMap((r) => (r.status === 'fulfilled' ? [r.value] : []));
+    if (!failed) return workers;
+    for (const worker of workers) worker.kill();
+    throw failed.reason;
+  }
+
   /** Resolves once the worker has said so. */
   async hasSaid(what: string): Promise<void> {
     while (!this.said.has(what)) {

@@ -8,7 +8,7 @@ import { now } from './ledger.js';
 import type { LoadPlan, LoadReport } from './plan.js';
 
 const FOLDER = 'test/faults/load';
-export const LOAD_WORKER = `${FOLDER}/worker.ts`;
+const LOAD_WORKER = `${FOLDER}/worker.ts`;
 /** What `Compiled` has to make. */
 export const LOAD_PROGRAMS = ['worker', 'ledger', 'zipf', 'internals'].map(
   (name) => `${FOLDER}/${name}.ts`,
@@ -55,9 +55,7 @@ export async function underLoad(compiled: Compiled, fault: Fault): Promise<Run> 
   const plans = Array.from({ length: PROCESSES }, (_, i): LoadPlan => {
     return { ...shared, options: fault.optionsOf(i), ...fault.more?.(i) };
   });
-  const workers = await Promise.all(
-    plans.map((plan) => Worker.startProgram<LoadReport>(compiled, LOAD_WORKER, plan)),
-  );
+  const workers = await Worker.startAll<LoadReport>(compiled, LOAD_WORKER, plans);
   try {
     const reports = Promise.all(workers.map((worker) => worker.go()));
     reports.catch(() => undefined);
