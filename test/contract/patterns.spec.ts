@@ -73,11 +73,12 @@ describe.each(VARIANTS)('patterns on %s', (_, topology, variant) => {
   });
 
   it('G2 aborted → stops, with the reason of the signal', async () => {
-    await service.setMany(Array.from({ length: 3_000 }, (_, i) => [`k${i}`, i] as const));
+    for (let n = 0; n < 600; n += 50)
+      await service.setMany(Array.from({ length: 50 }, (_, i) => [`k${n + i}`, i] as const));
     const reason = new Error('enough');
     const signal = AbortSignal.abort(reason);
     await expect(service.evictPattern('*', { signal })).rejects.toBe(reason);
-    expect(await service.evictPattern('k*')).toBe(3_000);
+    expect(await service.evictPattern('k*')).toBe(600);
   });
 
   it.each([[''], ['['], ['a\\'], [5]])('a glob %j → CacheOptionsError', async (glob) => {
