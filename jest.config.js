@@ -10,6 +10,8 @@ export default {
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
   transform: { '^.+\\.ts$': '@swc/jest' },
+  // Most of what the suites do is wait.
+  maxWorkers: 3,
   // A server in a container takes half a second to start, and on a busy machine several times that.
   testTimeout: 15_000,
 };

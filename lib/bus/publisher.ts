@@ -6,11 +6,11 @@ export interface PublisherOptions {
   channel: string;
   instance: string;
   clock: Clock;
-  /** Publishes a message by itself over that connection; must not throw. */
+  /** Publishes a message by itself, over that connection or any other to the same servers; must not throw. */
   publish: (connection: object, announcement: Announcement) => void;
 }
 
-/** The loss of a connection's last message is noticed after at most twice this. */
+/** The loss of a message is noticed after at most twice this, also if no other comes after it. */
 const TAIL_AFTER_MS = 1_000;
 /** Failed commands remembered; of more, every message of ours is taken for news. */
 const MOST_DISOWNED = 10_000;
@@ -21,7 +21,7 @@ interface Link {
   tail: TimerHandle;
 }
 
-/** Numbers the messages of this process, per connection, and repeats the last number once when a connection falls silent. */
+/** Numbers the messages of this process, per connection, and says once a second up to where they went, until that is all. */
 export class Publisher implements Announcer {
   private readonly links = new WeakMap<object, Link>();
   private readonly disowned = new Set<string>();
@@ -61,22 +61,28 @@ export class Publisher implements Announcer {
     return link;
   }
 
-  private compose({ number, sequence }: Link, invalidation?: Invalidation): Announcement {
+  private compose(
+    { number, sequence }: Omit<Link, 'tail'>,
+    invalidation?: Invalidation,
+  ): Announcement {
     const { channel, instance } = this.options;
     const origin = { instance, link: number, sequence };
     return { channel, message: encodeMessage({ origin, invalidation }) };
   }
 
-  /** One timer at most per connection; it runs on for as long as there is something new to say. */
+  /**
+   * One timer at most per connection; it runs on for as long as there is something new to say. What it repeats is a second
+   * old, and so has arrived by then, or never will.
+   */
   private scheduleTail(connection: object, link: Link): void {
     if (link.tail !== undefined) return;
     const { clock, publish } = this.options;
-    const { sequence } = link;
+    const { number, sequence } = link;
     link.tail = clock.setTimer(TAIL_AFTER_MS, () => {
       link.tail = undefined;
       if (this.closed) return;
-      if (link.sequence === sequence) publish(connection, this.compose(link));
-      else this.scheduleTail(connection, link);
+      publish(connection, this.compose({ number, sequence }));
+      if (link.sequence !== sequence) this.scheduleTail(connection, link);
     });
   }
 }

@@ -122,7 +122,18 @@ export class TestCluster {
       await from.admin.call('MIGRATE', host, port, '', 0, 5_000, 'KEYS', ...keys);
     }
     for (const node of [to, from]) await node.cluster('SETSLOT', slot, 'NODE', to.id);
-    await waitFor(async () => (await this.ownerOf(slot)) === to, { timeoutMs: HEALTHY_WITHIN_MS });
+    await waitFor(() => this.agreeOn(slot, to), { timeoutMs: HEALTHY_WITHIN_MS });
+  }
+
+  /** Whether the word has reached every node. One that knows an older epoch could not take over a slot for good. */
+  private async agreeOn(slot: number, owner: ClusterNode): Promise<boolean> {
+    const seen = this.nodes.map(async (node) => {
+      const info = (await node.cluster('INFO')) as string;
+      const epoch = /cluster_current_epoch:(\d+)/.exec(info)![1]!;
+      return (await this.ownerOf(slot, node)) === owner ? epoch : undefined;
+    });
+    const [first, ...others] = await Promise.all(seen);
+    return first !== undefined && others.every((epoch) => epoch === first);
   }
 
   async stop(): Promise<void> {

@@ -77,11 +77,10 @@ describe('ClusterTopology', () => {
 
     it('T3 one seed that is a replica, and others that are down → keys on every master', async () => {
       const dead = `127.0.0.1:${await freePort()}`;
-      const { topology, errors } = open({ nodes: [dead, cluster.seeds[4]!] });
+      const { topology } = open({ nodes: [dead, cluster.seeds[4]!] });
       await topology.connect();
       await waitFor(() => names(topology).length === 3);
       expect(names(topology)).toEqual(masters);
-      expect(errors.map(({ message }) => message).join()).toContain(dead);
     });
 
     it('T3 hash tag → one shard, by whichever key', async () => {
