@@ -6,6 +6,7 @@ import { RedisBus, type Bus } from '../bus/redis-bus.js';
 import { Tracking } from '../bus/tracking.js';
 import type { Layout } from '../cache/entry.js';
 import { RedisLockStore } from '../locks/redis-lock-store.js';
+import { BatchedReads } from '../redis/batched-reads.js';
 import { createTopology } from '../redis/create-topology.js';
 import type { Shard, Topology } from '../redis/topology.js';
 import type { ServerTopologyOptions } from '../redis/topology.options.js';
@@ -35,6 +36,7 @@ export function createRedisBackend(
       'the given Redis client repeats commands after a reconnect: set its autoResendUnfulfilledCommands to false, or an evict that falls into a reconnect may not be final',
     );
   const { guard, unwatch } = createGuard(redis, options, parts);
+  const reads = new BatchedReads(guard);
   const wakePrefix = `${namespace}:w:`;
   const voice = new Voice(`${namespace}:i`, { redis, guard, clock, instance, reporter });
   const { publisher } = voice;
@@ -45,9 +47,9 @@ export function createRedisBackend(
     wakePrefix,
   });
   return {
-    store: new RedisEntryStore(redis, { instance, wakePrefix, guard, announcer: publisher }),
+    store: new RedisEntryStore(redis, { instance, wakePrefix, guard, reads, announcer: publisher }),
     lockStore: new RedisLockStore(redis, { wakePrefix, guard }),
-    tags: new RedisTagTable(redis, { guard }),
+    tags: new RedisTagTable(redis, { guard, reads }),
     layout: layoutOf(redis),
     shardIndexOf: shardIndexIn(redis),
     buses,

@@ -1,15 +1,14 @@
 import type { Cluster } from 'ioredis';
+import { deferred, type Deferred } from '../common/async.js';
 import { readFromCluster, readOne } from './cluster-reads.js';
 import type { RedisClient } from './topology.js';
 
 type Bytes = Buffer | null;
 
-interface Reading {
-  resolve: (bytes: Bytes) => void;
-  reject: (error: unknown) => void;
+type Reading = Deferred<Bytes> & {
   /** Others of this batch that read the same key; they get copies. */
-  others?: Reading[];
-}
+  others?: Deferred<Bytes>[];
+};
 
 export interface ReadBatcherOptions {
   /** In a cluster all keys must be those of one master. */
@@ -33,17 +32,24 @@ export class ReadBatcher {
   constructor(private readonly options: ReadBatcherOptions) {}
 
   read(key: string): Promise<Bytes> {
-    return new Promise((resolve, reject) => {
-      const reading: Reading = { resolve, reject };
-      const same = this.readings.get(key);
-      if (same) {
-        (same.others ??= []).push(reading);
-        return;
-      }
-      if (this.readings.size === 0) atEndOfTick(this.flush);
-      this.readings.set(key, reading);
-      if (this.readings.size >= this.options.maxKeys) this.flush();
-    });
+    const same = this.readings.get(key);
+    if (!same) return this.add(key).promise;
+    const other = deferred<Bytes>();
+    (same.others ??= []).push(other);
+    return other.promise;
+  }
+
+  /** As `read`, and all of one batch get the same bytes: not to be changed. */
+  readShared(key: string): Promise<Bytes> {
+    return (this.readings.get(key) ?? this.add(key)).promise;
+  }
+
+  private add(key: string): Reading {
+    const reading: Reading = deferred();
+    if (this.readings.size === 0) atEndOfTick(this.flush);
+    this.readings.set(key, reading);
+    if (this.readings.size >= this.options.maxKeys) this.flush();
+    return reading;
   }
 
   private readonly flush = (): void => {

@@ -1,6 +1,6 @@
 import { scanKeys } from '../redis/key-scanner.js';
-import { ReadBatcher } from '../redis/read-batcher.js';
-import type { Shard, Topology } from '../redis/topology.js';
+import { BatchedReads } from '../redis/batched-reads.js';
+import type { Topology } from '../redis/topology.js';
 import type {
   AcquireReply,
   AcquireRequest,
@@ -24,28 +24,27 @@ import { ScriptCalls, type ScriptCallOptions } from './script-calls.js';
 export interface RedisEntryStoreOptions extends ScriptCallOptions {
   /** Id of this process, as it registers for wakes: of one length everywhere, and without a comma. */
   instance: string;
+  /** Shared with others who read beside entries, so that all travels together; default: reads of its own. */
+  reads?: BatchedReads;
 }
 
 const NOTHING_STORED: StoredBody = { newId: '', body: Buffer.alloc(0), softMs: 0, ttlMs: 0 };
 
-/** Keys in one MGET. More are no faster, and would let the first wait for the last. */
-const MAX_KEYS = 512;
-
 /** The protocol as scripts, one atomic step each, on whatever servers the topology has. */
 export class RedisEntryStore implements EntryStore {
   private readonly calls: ScriptCalls;
-  /** One per connection; in a cluster, per master. */
-  private readonly batchers = new WeakMap<Shard, ReadBatcher>();
+  private readonly reads: BatchedReads;
 
   constructor(
     private readonly topology: Topology,
     private readonly options: RedisEntryStoreOptions,
   ) {
     this.calls = new ScriptCalls(topology, options);
+    this.reads = options.reads ?? new BatchedReads(options.guard);
   }
 
   read(key: string): Promise<Buffer | null> {
-    return this.batcherFor(this.topology.shardOf(key)).read(key);
+    return this.reads.of(this.topology.shardOf(key)).read(key);
   }
 
   readMany(keys: readonly string[]): Promise<(Buffer | null)[]> {
@@ -56,7 +55,7 @@ export class RedisEntryStore implements EntryStore {
   private async readAnywhere(key: string): Promise<Buffer | null> {
     let bytes = await this.read(key);
     for (const shard of this.topology.formerOwnersOf(key))
-      bytes ??= await this.batcherFor(shard).read(key);
+      bytes ??= await this.reads.of(shard).read(key);
     return bytes;
   }
 
@@ -176,20 +175,6 @@ export class RedisEntryStore implements EntryStore {
     const { wakePrefix } = this.options;
     const invalidation = { reason: 'evict', keys: told } as const;
     return (await this.calls.change(evict, key, { wakePrefix }, invalidation)).reply === 'evicted';
-  }
-
-  private batcherFor(shard: Shard): ReadBatcher {
-    let batcher = this.batchers.get(shard);
-    if (!batcher) {
-      const { client, name } = shard;
-      batcher = new ReadBatcher({
-        client,
-        maxKeys: MAX_KEYS,
-        guard: (call) => this.options.guard.run('read', 'read', call, name),
-      });
-      this.batchers.set(shard, batcher);
-    }
-    return batcher;
   }
 }
 

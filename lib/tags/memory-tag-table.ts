@@ -57,6 +57,10 @@ export class MemoryTagTable implements TagTable {
     };
   }
 
+  glance(redisKey: string, likelyTags: readonly string[]): Promise<TagVersions | undefined> {
+    return this.versions(redisKey, likelyTags);
+  }
+
   async bump(path: string, tags: readonly string[]): Promise<number> {
     assertTags('bump', tags);
     return tags.length === 0 ? 0 : this.issue(path, new Set(tags.map(memberOf)));

@@ -1,11 +1,13 @@
 import { CacheConnectionError } from '../common/errors.js';
 import { runScript, type ScriptAnswer } from '../redis/script-runner.js';
 import type { Script, ScriptValue } from '../redis/script.js';
+import { BatchedReads } from '../redis/batched-reads.js';
 import type { RedisClient, Shard, Topology } from '../redis/topology.js';
 import type { CallGuard } from '../resilience/call-guard.js';
 import { bumpTags } from './lua/bump-tags.lua.js';
 import { initTags } from './lua/init-tags.lua.js';
-import { copyOf, copyTags, pathOf, tableKeyOf } from './table-key.js';
+import { copyOf, copyTags, headKeyOf, pathOf, tableKeyOf } from './table-key.js';
+import { KnownTable } from './table-head.js';
 import { TagChecker } from './tag-checker.js';
 import { assertTags, memberOf, MEMBERS } from './tag-names.js';
 import {
@@ -21,13 +23,18 @@ export interface RedisTagTableOptions {
   /** Copies of each table; default 16 in a cluster, else 1. With shards each has one. The same in all processes, for ever. */
   copies?: number;
   limits?: TagTableLimits;
+  /** Those of the entries, so that heads travel with them; default: reads of its own. */
+  reads?: BatchedReads;
 }
 
 /** One copy of a table. */
 interface Place {
   readonly id: string;
   readonly key: string;
+  /** '': it has none. */
+  readonly headKey: string;
   readonly shard: Shard;
+  readonly known: KnownTable;
 }
 
 interface Reading {
@@ -35,6 +42,9 @@ interface Reading {
   /** Undefined: the table was lost, and `clock` is that of the new one. */
   readonly versions?: TagVersions;
 }
+
+/** Places remembered, one for each namespace and shard; beyond, all are forgotten, and are asked anew. */
+const MOST_PLACES = 10_000;
 
 /** Members in one bump. Two arguments each have to fit on Lua's stack, and other clients wait meanwhile. */
 const MAX_MEMBERS = 1_000;
@@ -45,22 +55,54 @@ export class RedisTagTable implements TagTable {
   /** One for each copy. */
   private readonly tags: readonly string[];
   private readonly limits: TagTableLimits;
+  private readonly reads: BatchedReads;
+  /** By shard, then by path and tag. */
+  private places = new WeakMap<Shard, Map<string, Place>>();
+  private placeCount = 0;
+  /** Whose heads are being written again. */
+  private readonly heads = new Set<Place>();
 
   constructor(
     private readonly topology: Topology,
     private readonly options: RedisTagTableOptions,
   ) {
     this.limits = options.limits ?? DEFAULT_LIMITS;
+    this.reads = options.reads ?? new BatchedReads(options.guard);
     const { copies } = options;
     this.tags = copyTags({ single: copies ?? 1, sharded: 1, cluster: copies ?? 16 }[topology.kind]);
   }
 
   async clock(redisKey: string): Promise<number> {
-    return (await this.checker.check(this.placeOf(redisKey), [])).clock;
+    const place = this.placeOf(redisKey);
+    return (await this.atHead(place))?.clock ?? (await this.atTable(place, [])).clock;
   }
 
   async versions(redisKey: string, tags: readonly string[]): Promise<TagVersions | undefined> {
-    return (await this.checker.check(this.placeOf(redisKey), tags)).versions;
+    const place = this.placeOf(redisKey);
+    const known = tags.length === 0 ? await this.atHead(place) : undefined;
+    return known ?? (await this.atTable(place, tags)).versions;
+  }
+
+  async glance(redisKey: string, likelyTags: readonly string[]): Promise<TagVersions | undefined> {
+    const place = this.placeOf(redisKey);
+    return (await this.atHead(place)) ?? (await this.atTable(place, likelyTags)).versions;
+  }
+
+  /** Undefined: there is no head, here or now. */
+  private async atHead({ headKey, shard, known }: Place): Promise<TagVersions | undefined> {
+    if (headKey === '') return undefined;
+    return known.under(await this.reads.of(shard).readShared(headKey));
+  }
+
+  private async atTable(place: Place, tags: readonly string[]): Promise<Reading> {
+    const reading = await this.checker.check(place, tags);
+    // Nobody waits for the head to be written again: a server that refuses to write can be read all the same.
+    if (reading.versions && place.known.headIsMissing && !this.heads.has(place)) {
+      this.heads.add(place);
+      const over = (): unknown => this.heads.delete(place);
+      void this.init(place).then(over, over);
+    }
+    return reading;
   }
 
   async bump(path: string, tags: readonly string[]): Promise<number> {
@@ -92,6 +134,7 @@ export class RedisTagTable implements TagTable {
     let version = 0;
     for (let i = 0; i < members.length; i += MAX_MEMBERS) {
       const { details } = await this.run(bumpTags, place, {
+        headKey: place.headKey,
         members: JSON.stringify(members.slice(i, i + MAX_MEMBERS)),
         keepMicros: Math.ceil(keepMs * 1_000),
         maxTags,
@@ -108,17 +151,19 @@ export class RedisTagTable implements TagTable {
     const call = (): Promise<Score[]> => scoresOf(client, place.key, members);
     const scores = await this.options.guard.run('read', 'tagVersions', call, name);
     const [clock, base, cleared, ...versions] = scores;
-    if (clock != null && base != null)
-      return {
-        clock: Number(clock),
-        versions: {
-          clock: Number(clock),
-          floor: Math.max(Number(base), Number(cleared ?? 0)),
-          tags: new Map(tags.map((tag, i) => [tag, Number(versions[i] ?? 0)])),
-        },
-      };
-    const { details } = await this.run(initTags, place, {});
-    return { clock: Number(details[0]) };
+    if (clock == null || base == null) return { clock: await this.init(place) };
+    const reading = {
+      clock: Number(clock),
+      floor: Math.max(Number(base), Number(cleared ?? 0)),
+      tags: new Map(tags.map((tag, i) => [tag, Number(versions[i] ?? 0)])),
+    };
+    place.known.learn(reading);
+    return { clock: reading.clock, versions: reading };
+  }
+
+  private async init(place: Place): Promise<number> {
+    const { details } = await this.run(initTags, place, { headKey: place.headKey });
+    return Number(details[0]);
   }
 
   private run<Arg extends string, Reply extends string>(
@@ -133,25 +178,37 @@ export class RedisTagTable implements TagTable {
   /** With shards the copy lies where the entry does; in a cluster it has a slot of its own, usually at the same master. */
   private placeOf(redisKey: string): Place {
     const { topology, tags } = this;
-    const key = tableKeyOf(pathOf(redisKey), tags[copyOf(redisKey, tags.length)]!);
-    return placeAt(key, topology.shardOf(topology.kind === 'sharded' ? redisKey : key));
+    const tag = tags[copyOf(redisKey, tags.length)]!;
+    const path = pathOf(redisKey);
+    if (topology.kind !== 'cluster') return this.placeAt(topology.shardOf(redisKey), path, tag);
+    return this.placeAt(topology.shardOf(tableKeyOf(path, tag)), path, tag);
   }
 
   private placesOf(path: string): Place[] {
     const { topology, tags } = this;
     if (topology.kind === 'sharded')
       return [...topology.shards(), ...topology.formerShards()].map((shard) =>
-        placeAt(tableKeyOf(path, tags[0]!), shard),
+        this.placeAt(shard, path, tags[0]!),
       );
-    return tags.map((tag) => {
-      const key = tableKeyOf(path, tag);
-      return placeAt(key, topology.shardOf(key));
-    });
+    return tags.map((tag) => this.placeAt(topology.shardOf(tableKeyOf(path, tag)), path, tag));
   }
-}
 
-function placeAt(key: string, shard: Shard): Place {
-  return { id: `${shard.name} ${key}`, key, shard };
+  private placeAt(shard: Shard, path: string, tag: string): Place {
+    let places = this.places.get(shard);
+    if (!places) this.places.set(shard, (places = new Map()));
+    const id = tag === this.tags[0] ? path : `${path} ${tag}`;
+    let place = places.get(id);
+    if (place) return place;
+    const key = tableKeyOf(path, tag);
+    const headKey = this.topology.kind === 'cluster' ? '' : headKeyOf(path, tag);
+    place = { id: `${shard.name} ${key}`, key, headKey, shard, known: new KnownTable() };
+    if (++this.placeCount > MOST_PLACES) {
+      this.places = new WeakMap([[shard, (places = new Map())]]);
+      this.placeCount = 1;
+    }
+    places.set(id, place);
+    return place;
+  }
 }
 
 /** In decimals, or a number from a client that is set so. */

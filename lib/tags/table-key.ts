@@ -8,6 +8,11 @@ export function tableKeyOf(path: string, tag: string): string {
   return `${path}:{${tag}}:g`;
 }
 
+/** The Redis key of the head of that copy: its clock and floor, to be read together with entries. */
+export function headKeyOf(path: string, tag: string): string {
+  return `${path}:{${tag}}:v`;
+}
+
 /** The namespace of a key; a path holds no `:`. */
 export function pathOf(redisKey: string): string {
   return redisKey.slice(0, redisKey.indexOf(':'));

@@ -21,6 +21,11 @@
  * A table forgets its oldest tags, by age and by number, and raises the base to the highest version it forgot: what was
  * loaded before it is then invalid whatever its tags, and nothing that was loaded after it.
  *
+ * Where entries can be read together with another key, a table has a *head*, a string with its clock and its floor, which every
+ * step on the table rewrites. Most reads need no more: what was loaded at the clock is valid, what was loaded below the floor
+ * is not, and of the rest the versions of its tags are known if they were read under the same head. A head is only ever
+ * missing, never wrong: then the table itself is asked, and the head written again.
+ *
  * There may be copies of a table, on each shard or spread over a cluster, that know nothing of each other. An entry belongs
  * to the copy that its key chooses: c0 and the check come from there, and versions are issued in all.
  *
@@ -35,6 +40,11 @@ export interface TagTable {
   clock(redisKey: string): Promise<number>;
   /** What the entry at this key, if it has these tags, is judged by; undefined: the table was lost, and nothing read before is valid. */
   versions(redisKey: string, tags: readonly string[]): Promise<TagVersions | undefined>;
+  /**
+   * As `versions`, by what takes no command of its own beside a read of the entry: `likelyTags`, and others, may be unknown,
+   * see {@link knows}.
+   */
+  glance(redisKey: string, likelyTags: readonly string[]): Promise<TagVersions | undefined>;
   /**
    * Issues a new version for these tags of the namespace; what carries one of them and was loaded before is invalid from
    * now on. Gives the highest version issued in any copy: no entry that this invalidates has a c0 that high. Without tags nothing
@@ -69,17 +79,23 @@ export const DEFAULT_LIMITS: TagTableLimits = { keepMs: 7 * 86_400_000, maxTags:
 /** A bump forgets so many tags more than it has issued versions for, at most: its time stays bounded, and the table too. */
 export const FORGET_MORE = 100;
 
-/** False also where nothing is known of one of the tags, because it was not asked for: see {@link knows}. */
+/** No version is above the clock. False also where nothing is known of one of the tags: see {@link knows}. */
 export function isValid(
   c0: number,
   tags: readonly string[] | undefined,
   versions: TagVersions | undefined,
 ): boolean {
   if (!versions || !(c0 >= versions.floor)) return false;
-  return !tags || tags.every((tag) => c0 >= (versions.tags.get(tag) ?? Infinity));
+  return (
+    !tags || c0 >= versions.clock || tags.every((tag) => c0 >= (versions.tags.get(tag) ?? Infinity))
+  );
 }
 
-/** Whether all of these were asked for; if not, an entry with such tags takes another read. */
-export function knows(versions: TagVersions, tags: readonly string[] | undefined): boolean {
-  return !tags || tags.every((tag) => versions.tags.has(tag));
+/** Whether an entry can be judged by these versions; if not, it takes another read. */
+export function knows(
+  { clock, floor, tags: known }: TagVersions,
+  c0: number,
+  tags: readonly string[] | undefined,
+): boolean {
+  return !tags || c0 >= clock || c0 < floor || tags.every((tag) => known.has(tag));
 }

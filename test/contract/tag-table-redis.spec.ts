@@ -6,7 +6,15 @@ import { RedisTagTable } from '../../lib/tags/redis-tag-table.js';
 import type { TestServer } from '../support/server.js';
 import { startServer } from '../support/start-server.js';
 import { waitFor } from '../support/wait-for.js';
-import { check, load, openTopology, patientGuard, TwoShards } from './support/tag-backends.js';
+import { isValid, knows } from '../../lib/tags/tag-table.js';
+import {
+  check,
+  load,
+  openTopology,
+  patientGuard,
+  TwoShards,
+  type Entry,
+} from './support/tag-backends.js';
 
 /** The server's mean time for one call is in µs. */
 function usageIn(commandstats: string, command: string): { calls: number; meanMicros: number } {
@@ -22,6 +30,7 @@ describe('RedisTagTable', () => {
   let table: RedisTagTable;
   let path: string;
   let key: string;
+  let head: string;
 
   beforeAll(async () => {
     server = await startServer();
@@ -33,6 +42,7 @@ describe('RedisTagTable', () => {
   beforeEach(() => {
     path = `tags/${randomUUID()}`;
     key = `${path}:{t0}:g`;
+    head = `${path}:{t0}:v`;
   });
   afterAll(async () => {
     await topology.close();
@@ -96,22 +106,82 @@ describe('RedisTagTable', () => {
       expect(await callsOf('zmscore')).toBe(2);
     });
 
-    it('2500 tags → three commands; two namespaces → two', async () => {
+    it('2500 tags → three commands; two namespaces → one for both heads', async () => {
       await Promise.all(
         Array.from({ length: 2_500 }, (_, i) => table.versions(`${path}:k`, [`tag ${i}`])),
       );
       expect(await callsOf('zmscore')).toBe(3);
+      await table.clock(`${path}/nested:k`);
+      await raw.config('RESETSTAT');
       await Promise.all([table.clock(`${path}:k`), table.clock(`${path}/nested:k`)]);
-      expect(await callsOf('zmscore')).toBe(2);
+      const stats = await raw.info('commandstats');
+      expect(['mget', 'zmscore', 'evalsha'].map((name) => usageIn(stats, name).calls)).toEqual([
+        1, 0, 0,
+      ]);
     });
 
-    it('the table is lost → one script for all who asked', async () => {
-      await raw.unlink(key);
+    it('the table is lost → one script for those who asked of the head, one for those who asked of tags', async () => {
+      await raw.unlink(key, head);
       const clocks = Array.from({ length: 100 }, () => table.clock(`${path}:k`));
       const versions = Array.from({ length: 100 }, () => table.versions(`${path}:k`, ['x']));
       expect(new Set(await Promise.all(clocks)).size).toBe(1);
       expect(new Set(await Promise.all(versions))).toEqual(new Set([undefined]));
-      expect(await callsOf('evalsha')).toBe(1);
+      expect(await callsOf('evalsha')).toBe(2);
+    });
+  });
+
+  describe('the head', () => {
+    it('a table → its clock and its floor, which does not expire', async () => {
+      const version = await table.bump(path, ['x']);
+      const base = Number(await raw.zscore(key, 'b'));
+      expect(await raw.get(head)).toBe(`${version} ${base}`);
+      const cleared = await table.clear(path);
+      expect(await raw.get(head)).toBe(`${cleared} ${cleared}`);
+      expect(await raw.ttl(head)).toBe(-1);
+    });
+
+    it('entries whose tags were evicted → judged once by the table, then by what is known under this head', async () => {
+      const old = await load(table, `${path}:k`, ['x']);
+      await table.bump(path, ['x', 'y']);
+      const young = await load(table, `${path}:k`, ['x']);
+      const judge = async ({ redisKey, c0, tags }: Entry): Promise<boolean | 'unknown'> => {
+        const versions = (await table.glance(redisKey, []))!;
+        return knows(versions, c0, tags) ? isValid(c0, tags, versions) : 'unknown';
+      };
+      expect([await judge(old), await judge(young)]).toEqual(['unknown', true]);
+      expect([await check(table, old), await check(table, young)]).toEqual([false, true]);
+      await raw.config('RESETSTAT');
+      expect([await judge(old), await judge(young)]).toEqual([false, true]);
+      expect(await callsOf('zmscore')).toBe(0);
+      await table.bump(path, ['z']);
+      expect([await judge(old), await judge(young)]).toEqual(['unknown', 'unknown']);
+    });
+
+    it.each([
+      ['missing', () => raw.unlink(head)],
+      ['no head', () => raw.set(head, 'x')],
+      ['a list', () => raw.multi().unlink(head).lpush(head, '1 1').exec()],
+    ])('%s → the table itself is asked, and the head written again', async (_, spoil) => {
+      const [old, plain] = [await load(table, `${path}:k`, ['x']), await load(table, `${path}:k`)];
+      const version = await table.bump(path, ['x']);
+      const before = await raw.get(head);
+      await spoil();
+      expect((await table.glance(`${path}:k`, ['x']))!.tags.get('x')).toBe(version);
+      expect(await table.clock(`${path}:k`)).toBe(version);
+      expect([await check(table, old), await check(table, plain)]).toEqual([false, true]);
+      await waitFor(async () => (await raw.get(head).catch(() => '')) === before);
+    });
+
+    it('missing, and the server takes no writes → reads go on by the table', async () => {
+      const entry = await load(table, `${path}:k`, ['x']);
+      await raw.unlink(head);
+      await raw.config('SET', 'min-replicas-to-write', '1');
+      try {
+        expect(await check(table, entry)).toBe(true);
+        expect(await table.glance(`${path}:k`, [])).toMatchObject({ clock: entry.c0 });
+      } finally {
+        await raw.config('SET', 'min-replicas-to-write', '0');
+      }
     });
   });
 
@@ -146,6 +216,7 @@ describe('RedisTagTable', () => {
     const entry = await load(table, `${path}:k`, ['x']);
     const ahead = entry.c0 + 3_600_000_000;
     await raw.zadd(key, ahead, 'c');
+    await raw.set(head, `${ahead} ${ahead - 1}`);
     const later = await load(table, `${path}:k`, ['x']);
     expect(later.c0).toBe(ahead);
     expect(await table.bump(path, ['x'])).toBe(ahead + 1);
@@ -159,6 +230,7 @@ describe('RedisTagTable', () => {
     const ahead = Date.now() * 1_000 + 3_600_000_000;
     await raw.zadd(key, ahead, 't:x');
     await raw.zrem(key, 'c');
+    await raw.unlink(head);
     expect(await table.clock(`${path}:k`)).toBe(ahead + 1);
   });
 

@@ -39,7 +39,7 @@ const step: fc.Arbitrary<[string, Step]> = fc.oneof(
       const versions = await table.versions(`${path}:k`, of);
       if (!versions) return undefined;
       const { clock, floor } = versions;
-      return ranks([clock, floor, ...[...versions.tags.values()].map((v) => Math.max(v, floor))]);
+      return ranks([clock, floor, ...of.map((tag) => Math.max(versions.tags.get(tag)!, floor))]);
     },
   ]),
 );

@@ -66,7 +66,7 @@ export class Finder {
     // In one tick, so that both travel together.
     const [bytes, versions] = await Promise.all([
       store.read(key.redisKey),
-      this.parts.tags.versions(key.redisKey, tags ?? []),
+      this.parts.tags.glance(key.redisKey, tags ?? []),
     ]);
     mirror.of(pathOf(key.redisKey)).note(versions);
     const c0 = versions?.clock;
@@ -89,7 +89,7 @@ export class Finder {
     versions: TagVersions | undefined,
   ): Promise<boolean> {
     const { c0, tags } = header;
-    if (!versions || knows(versions, tags)) return isValid(c0, tags, versions);
+    if (!versions || knows(versions, c0, tags)) return isValid(c0, tags, versions);
     return this.isStillValid(key, { c0, tags });
   }
 }

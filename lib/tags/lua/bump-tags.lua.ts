@@ -9,7 +9,7 @@ import { TABLE } from './table.lua.js';
  */
 export const bumpTags = defineScript({
   name: 'bumpTags',
-  args: ['members', 'keepMicros', 'maxTags', 'forgetMore'],
+  args: ['headKey', 'members', 'keepMicros', 'maxTags', 'forgetMore'],
   replies: ['bumped'],
   lua: `${TABLE}
 local names = cjson.decode(members)

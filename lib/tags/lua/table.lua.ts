@@ -1,5 +1,6 @@
 /**
- * What the scripts on a table share. `c` is the clock, `b` the base, `*` the last clear, `t:…` the tags; without both `c`
+ * What the scripts on a table share. They write its head too, a second key of the same slot, where `headKey` names one: not in a
+ * cluster, whose slots move key by key. `c` is the clock, `b` the base, `*` the last clear, `t:…` the tags; without both `c`
  * and `b` the table counts as lost.
  *
  * Memory is checked only before the first write of a script, and only if that write may need some. So the first is
@@ -25,11 +26,19 @@ local function open()
   return tonumber(redis.call('ZSCORE', key, 'c')), tonumber(redis.call('ZSCORE', key, 'b'))
 end
 
+local function writeHead(clock, base)
+  if headKey == '' then return end
+  local floor = math.max(base, redis.call('ZSCORE', key, '*') or 0)
+  redis.call('SET', headKey, exact(clock) .. ' ' .. exact(floor))
+end
+
 local function close()
   redis.call('ZREM', key, 'c', 'b')
+  if headKey ~= '' then redis.call('UNLINK', headKey) end
 end
 
 local function reopen(clock, base)
   redis.call('ZADD', key, exact(clock), 'c', exact(base), 'b')
+  writeHead(clock, base)
 end
 `;

@@ -5,7 +5,7 @@ import type { Shard, Topology } from '../../../lib/redis/topology.js';
 import { CallGuard } from '../../../lib/resilience/call-guard.js';
 import { MemoryTagTable } from '../../../lib/tags/memory-tag-table.js';
 import { RedisTagTable } from '../../../lib/tags/redis-tag-table.js';
-import { copyTags, tableKeyOf } from '../../../lib/tags/table-key.js';
+import { copyTags, headKeyOf, tableKeyOf } from '../../../lib/tags/table-key.js';
 import { isValid, type TagTable, type TagTableLimits } from '../../../lib/tags/tag-table.js';
 
 /** A busy machine must not turn a slow answer into a failed test. */
@@ -89,7 +89,8 @@ async function overTopologies(
   return {
     tables: [one!, two!],
     lose: async (path) => {
-      const keys = copyTags(options.copies ?? 1).map((tag) => tableKeyOf(path, tag));
+      const tags = copyTags(options.copies ?? 1);
+      const keys = [tableKeyOf, headKeyOf].flatMap((of) => tags.map((tag) => of(path, tag)));
       await Promise.all(raw.map((client) => client.unlink(keys)));
     },
     close: async () => {
@@ -107,18 +108,22 @@ export class TwoShards implements Topology {
   readonly topologyId = 1;
   readonly formerTopologyId = undefined;
   private readonly parts: readonly SingleTopology[];
+  private readonly both: readonly Shard[];
 
   constructor(urls: readonly string[]) {
     this.parts = urls.map((url) => openTopology(url));
+    this.both = this.parts.map((part, i) => ({
+      name: `shard-${i}`,
+      client: part.shardOf('any').client,
+    }));
   }
 
   shardOf(key: string): Shard {
-    const i = key.charCodeAt(key.length - 1) % 2;
-    return { name: `shard-${i}`, client: this.parts[i]!.shardOf(key).client };
+    return this.both[key.charCodeAt(key.length - 1) % 2]!;
   }
 
   shards(): readonly Shard[] {
-    return [this.shardOf('0'), this.shardOf('1')];
+    return this.both;
   }
 
   formerOwnersOf(): readonly Shard[] {

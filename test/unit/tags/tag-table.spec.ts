@@ -21,8 +21,9 @@ describe('isValid', () => {
     ['at the version of its tag', 20, ['x'], true],
     ['below the version of its tag', 19, ['x'], false],
     ['one tag of several is newer', 19, ['never', 'x'], false],
-    ['a tag that was not asked for', 30, ['other'], false],
-    ['a tag of a prototype', 30, ['constructor'], false],
+    ['a tag that was not asked for', 29, ['other'], false],
+    ['a tag that was not asked for, loaded at the clock', 30, ['other'], true],
+    ['a tag of a prototype', 29, ['constructor'], false],
     ['no number', NaN, [], false],
   ])('%s → %p, %p: %p', (_, c0, tags, expected) => {
     expect(isValid(c0, tags, versions)).toBe(expected);
@@ -35,8 +36,15 @@ describe('isValid', () => {
 
 it('knows — all asked for, or not', () => {
   expect(
-    [undefined, [], ['x', 'never'], ['x', 'other']].map((tags) => knows(versions, tags)),
+    [undefined, [], ['x', 'never'], ['x', 'other']].map((tags) => knows(versions, 20, tags)),
   ).toEqual([true, true, true, false]);
+  // At the clock everything is valid, below the floor nothing.
+  expect([30, 29, 10, 9].map((c0) => knows(versions, c0, ['other']))).toEqual([
+    true,
+    false,
+    false,
+    true,
+  ]);
 });
 
 describe('tag names', () => {

@@ -1,0 +1,45 @@
+import type { TagVersions } from './tag-table.js';
+
+/** Versions of tags remembered of one table; beyond, all are forgotten. */
+const MOST_TAGS = 10_000;
+
+/**
+ * What this process knows of one copy of a table. Every bump changes the head, so for as long as the head is the same,
+ * versions that were read under it are still the last ones.
+ */
+export class KnownTable {
+  /** There was no head when somebody looked last. */
+  headIsMissing = false;
+  private bytes: Buffer | undefined;
+  private seen: (TagVersions & { readonly tags: Map<string, number> }) | undefined;
+
+  /** The versions as of these bytes of the head, of the tags that are known; undefined: there is no head. */
+  under(bytes: Buffer | null): TagVersions | undefined {
+    // Everybody who read in the same tick has the same bytes.
+    if (bytes === null || bytes !== this.bytes) this.note(bytes);
+    return this.seen;
+  }
+
+  /** Versions that were read from the table itself. */
+  learn({ clock, floor, tags }: TagVersions): void {
+    const { seen } = this;
+    if (seen?.clock !== clock || seen.floor !== floor) return;
+    if (seen.tags.size + tags.size > MOST_TAGS) seen.tags.clear();
+    for (const [tag, version] of tags) seen.tags.set(tag, version);
+  }
+
+  private note(bytes: Buffer | null): void {
+    this.bytes = bytes ?? undefined;
+    const head = bytes && parseHead(bytes);
+    this.headIsMissing = !head;
+    if (!head) this.seen = undefined;
+    else if (this.seen?.clock !== head.clock || this.seen.floor !== head.floor)
+      this.seen = { ...head, tags: new Map() };
+  }
+}
+
+/** `clock floor` in decimals. */
+function parseHead(bytes: Buffer): { clock: number; floor: number } | undefined {
+  const [, clock, floor] = /^(\d{1,16}) (\d{1,16})$/.exec(bytes.toString('latin1')) ?? [];
+  return clock && floor ? { clock: Number(clock), floor: Number(floor) } : undefined;
+}
