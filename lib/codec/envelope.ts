@@ -39,6 +39,10 @@ export interface EntryHeader {
   digestOf?: string;
   /** Which key the payload is encrypted with. */
   keyId?: string;
+  /** How long it was fresh from when it was stored. */
+  lifeMs?: number;
+  /** Reads make it fresh for `lifeMs` again. */
+  sliding?: true;
 }
 
 export type StoredRecord =
@@ -115,6 +119,11 @@ const TEXTS: Form<readonly string[]> = {
   },
 };
 
+const SET: Form<true> = {
+  pack: () => Buffer.alloc(0),
+  unpack: (bytes) => bytes.length === 0 || undefined,
+};
+
 /** The optional fields: the next one gets the next bit, and comes last. */
 const FIELDS = [
   { flag: 1 << 6, name: 'version', form: TEXT },
@@ -122,9 +131,11 @@ const FIELDS = [
   { flag: 1 << 8, name: 'tags', form: TEXTS },
   { flag: 1 << 9, name: 'digestOf', form: TEXT },
   { flag: 1 << 10, name: 'keyId', form: TEXT },
+  { flag: 1 << 11, name: 'lifeMs', form: NUMBER },
+  { flag: 1 << 12, name: 'sliding', form: SET },
 ] as const satisfies readonly { flag: number; name: keyof EntryHeader; form: unknown }[];
 
-const KNOWN_FLAGS = (1 << 11) - 1;
+const KNOWN_FLAGS = (1 << 13) - 1;
 
 export type RecordType = 'V' | 'L' | 'B';
 

@@ -122,6 +122,8 @@ describe('writeBody and readRecord', () => {
         }),
         digestOf: fc.string({ unit: 'grapheme' }),
         keyId: fc.string(),
+        lifeMs: fc.double({ noNaN: true }),
+        sliding: fc.constant(true as const),
       },
       { requiredKeys: ['kind', 'isNull', 'serializer', 'graceMs', 'c0', 'topologyId'] },
     );
@@ -167,7 +169,7 @@ describe('readRecord', () => {
     ['nothing behind the id', (record) => record.subarray(0, 21)],
     ['no checksum', (record) => record.subarray(0, 51)],
     ['another fmt', (record) => (record.fill(2, 21, 22), resealed(record))],
-    ['a flag of a later version', (record) => (record.fill(0x08, 22, 23), resealed(record))],
+    ['a flag of a later version', (record) => (record.fill(0x80, 22, 23), resealed(record))],
     ['an unknown kind', (record) => (record.fill(0b11, 23, 24), resealed(record))],
     ['an unknown serializer', (record) => (record.fill(0b11000, 23, 24), resealed(record))],
     ['a field longer than the record', (record) => (record.fill(0x40, 23, 24), resealed(record))],
@@ -179,6 +181,7 @@ describe('readRecord', () => {
 
   it.each<[string, number, number]>([
     ['costMs of 7 bytes', 1 << 7, 7],
+    ['sliding of a byte', 1 << 12, 1],
     ['a tag longer than the field', 1 << 8, 4],
     ['half a length of a tag', 1 << 8, 3],
   ])('S5 %s → foreign', (_, flag, length) => {
