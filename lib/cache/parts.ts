@@ -4,6 +4,7 @@ import type { Codec } from '../codec/codec.js';
 import type { Clock } from '../common/clock.js';
 import type { IdSource } from '../common/ids.js';
 import type { Invalidation } from '../common/invalidation.js';
+import type { Meter } from '../observe/meter.js';
 import type { Reporter } from '../observe/reporter.js';
 import type { EntryStore } from '../store/entry-store.js';
 import type { TagTable } from '../tags/tag-table.js';
@@ -22,6 +23,7 @@ export interface CacheParts {
   readonly clock: Clock;
   readonly wakeups: Wakeups;
   readonly reporter: Reporter;
+  readonly meter: Meter;
   readonly settings: CacheSettings;
   readonly layout: Layout;
   /** Undefined: no copies are kept in this process. */

@@ -11,6 +11,7 @@ import { systemClock, type Clock } from '../common/clock.js';
 import { IdSource } from '../common/ids.js';
 import { L1Cache } from '../l1/l1-cache.js';
 import { LockProvider } from '../locks/lock.provider.js';
+import { Meter } from '../observe/meter.js';
 import { Reporter, type LogSink } from '../observe/reporter.js';
 import type { Backend, BackendParts } from './backend.js';
 import { copySinks } from './copy-sinks.js';
@@ -36,13 +37,16 @@ export interface AssembledCache {
 export interface Surroundings {
   clock?: Clock;
   log?: LogSink;
+  /** What messages of this cache call it. */
+  name?: string;
 }
 
 export function assemble(
   options: ResolvedCacheOptions,
-  { clock = systemClock, log = console }: Surroundings = {},
+  { clock = systemClock, log = console, name }: Surroundings = {},
 ): AssembledCache {
-  const reporter = new Reporter({ clock, log, onError: options.onError });
+  const meter = new Meter(clock, name);
+  const reporter = new Reporter({ clock, log, onError: options.onError, meter });
   const ids = new IdSource();
   const wakeups = new Wakeups();
   const tier: Tier | undefined = options.l1
@@ -67,6 +71,7 @@ export function assemble(
     clock,
     wakeups,
     reporter,
+    meter,
     settings: options,
     tier,
     feed,

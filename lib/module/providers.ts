@@ -45,7 +45,7 @@ export function cacheProviders(name: string): Provider[] {
     {
       provide: ASSEMBLED_CACHE,
       useFactory: (options: ResolvedCacheOptions) =>
-        assemble(options, { log: new Logger(describeCache(name)) }),
+        assemble(options, { log: new Logger(describeCache(name)), name }),
       inject: [optionsToken],
     },
     {

@@ -1,4 +1,5 @@
 import type { Clock } from '../common/clock.js';
+import type { Meter } from './meter.js';
 
 /** What `onError` hears: the call that failed, what it returns instead, and why. */
 export interface CacheErrorEvent {
@@ -28,11 +29,13 @@ export class Reporter {
       clock: Clock;
       log: LogSink;
       onError?: (event: CacheErrorEvent) => void;
+      meter?: Meter;
     },
   ) {}
 
   report(operation: string, returning: unknown, cause: unknown): void {
     const error = cause instanceof Error ? cause : new Error(String(cause));
+    this.options.meter?.error(operation, error);
     this.warn(
       `${operation}:${(error as { code?: string }).code ?? error.name}`,
       `${operation} failed: ${error.message}`,
