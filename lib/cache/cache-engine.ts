@@ -152,6 +152,8 @@ export class CacheEngine {
       tags: options.tags,
       negativeTtlMs: ttlMs,
       cacheNull: true,
+      graceMs: 0,
+      staleWhileRevalidate: false,
       force: options.force ?? false,
       waitTimeoutMs: options.waitTimeoutMs ?? settings.lease.waitTimeoutMs,
     };

@@ -11,6 +11,7 @@ import {
 } from '../common/option-checks.js';
 import { tagProblems } from '../tags/tag-names.js';
 import type { CacheSettings } from './settings.js';
+import { aGrace, aRefreshAhead, type RefreshAhead } from './staleness.js';
 
 /** Options of one write. */
 export interface SetOptions {
@@ -32,6 +33,15 @@ export interface LoadOptions {
   negativeTtl?: Duration;
   /** False: a loaded null is returned and not stored. Default: the module's `cacheNull`. */
   cacheNull?: boolean;
+  /**
+   * How long the value is kept after its ttl, to stand in when a load fails; false: not at all, and a value that others keep
+   * is not taken either. Default: the module's `grace`.
+   */
+  grace?: Duration | false;
+  /** A value in grace is given at once, and refreshed in the background. Default: the module's. */
+  staleWhileRevalidate?: boolean;
+  /** When a value that is still fresh is refreshed in the background. Default: the module's. */
+  refreshAhead?: false | RefreshAhead;
   /** Load even if there is a value; it stays in place until the new one is there. */
   force?: boolean;
   /** Stops this caller's waiting, with the signal's reason; a load that has begun goes on. */
@@ -42,6 +52,7 @@ export interface LoadOptions {
 
 export interface WriteSettings {
   readonly ttlMs: number;
+  readonly graceMs: number;
   readonly tags?: readonly string[];
   readonly only?: 'absent' | 'present';
 }
@@ -51,6 +62,9 @@ export interface LoadSettings {
   readonly tags?: readonly string[];
   readonly negativeTtlMs: number;
   readonly cacheNull: boolean;
+  readonly graceMs: number;
+  readonly staleWhileRevalidate: boolean;
+  readonly refreshAhead?: RefreshAhead;
   readonly force: boolean;
   readonly waitTimeoutMs: number;
   readonly signal?: AbortSignal;
@@ -72,6 +86,9 @@ const LOAD_OPTIONS: Rules<LoadOptions> = {
   tags,
   negativeTtl: aLife,
   cacheNull: aBoolean,
+  grace: aGrace,
+  staleWhileRevalidate: aBoolean,
+  refreshAhead: aRefreshAhead,
   force: aBoolean,
   signal: aSignal,
   waitTimeout: aDuration,
@@ -100,10 +117,11 @@ function writeSettings(
   options: SetOptions | undefined,
   { defaults, checks }: { defaults: CacheSettings; checks: Readonly<Record<string, Rule>> },
 ): WriteSettings {
-  if (!options) return { ttlMs: defaults.ttlMs };
+  const { graceMs } = defaults;
+  if (!options) return { ttlMs: defaults.ttlMs, graceMs };
   check(where, options, checks);
   const ttlMs = options.ttl === undefined ? defaults.ttlMs : lifeMs(options.ttl, 'ttl');
-  return { ttlMs, tags: options.tags, only: options.if };
+  return { ttlMs, graceMs, tags: options.tags, only: options.if };
 }
 
 export function loadSettings(
@@ -120,6 +138,9 @@ export function loadSettings(
     tags: options?.tags,
     negativeTtlMs: ms(options?.negativeTtl) ?? defaults.negativeTtlMs ?? ttlMs,
     cacheNull: options?.cacheNull ?? defaults.cacheNull,
+    graceMs: options?.grace === false ? 0 : (ms(options?.grace) ?? defaults.graceMs),
+    staleWhileRevalidate: options?.staleWhileRevalidate ?? defaults.staleWhileRevalidate,
+    refreshAhead: (options?.refreshAhead ?? defaults.refreshAhead) || undefined,
     force: options?.force ?? false,
     waitTimeoutMs: ms(options?.waitTimeout) ?? defaults.lease.waitTimeoutMs,
     signal: options?.signal,

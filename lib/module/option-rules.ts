@@ -1,6 +1,7 @@
 import { ValidateBy } from 'class-validator';
 import type { Cluster } from 'ioredis';
 
+import { aRefreshAhead } from '../cache/staleness.js';
 import { DURATION_ACCEPTED, durationProblem, type DurationRule } from '../common/duration.js';
 
 /**
@@ -76,6 +77,10 @@ export function IsShardName(): PropertyDecorator {
     (value) => typeof value === 'string' && /^[!-~]{1,255}$/.test(value),
     'isShardName',
   );
+}
+
+export function IsRefreshAhead(): PropertyDecorator {
+  return accept(aRefreshAhead.accepted, aRefreshAhead.ok, 'isRefreshAhead');
 }
 
 export function IsSerializer(): PropertyDecorator {

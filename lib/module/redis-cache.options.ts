@@ -1,9 +1,10 @@
 import { ValidateIf, ValidateNested } from 'class-validator';
 
 import type { Serializer } from '../codec/serializer.js';
+import type { RefreshAhead } from '../cache/staleness.js';
 import type { Duration } from '../common/duration.js';
-import type { Isolation } from '../l1/isolation.js';
 import type { CacheErrorEvent } from '../observe/reporter.js';
+import { InvalidationOptions, L1Options, LeaseOptions, TimeoutOptions } from './nested.options.js';
 import {
   IsCallback,
   IsDuration,
@@ -11,10 +12,12 @@ import {
   IsName,
   IsNumberFrom,
   IsOneOf,
+  IsRefreshAhead,
   IsSerializer,
 } from './option-rules.js';
 import { MemoryTopologyOptions, type TopologyOptions } from './topology.options.js';
 
+export { InvalidationOptions, L1Options, LeaseOptions, TimeoutOptions } from './nested.options.js';
 export {
   MemoryTopologyOptions,
   SingleTopologyOptions,
@@ -26,95 +29,6 @@ export {
  * undefined, has its default; a field that is not here is an error. `resolveOptions` makes these classes out of what
  * the application gives, and `ResolvedCacheOptions` out of them.
  */
-
-/** The lease of a miss: who holds it loads, all others in the cluster wait for what comes of it. */
-export class LeaseOptions {
-  /**
-   * How long a lease outlives the process that holds it, 10 ms to 10 min. It is renewed while the loader runs, so it
-   * does not bound the load: a longer one keeps the others waiting longer after a crash, a shorter one is sooner lost
-   * by a process that was held up, and its load is then done twice.
-   * @default '3s'
-   */
-  @IsDuration({ minMs: 10, maxMs: 600_000 })
-  ttl?: Duration = '3s';
-
-  /**
-   * How long a call waits for somebody else's load.
-   * @default the value of `loaderTimeout`
-   */
-  @IsDuration()
-  waitTimeout?: Duration;
-
-  /**
-   * What happens then: `load` runs one further load in this process, shared by all who wait in it, and stores nothing;
-   * `throw` rejects with CacheTimeoutError.
-   * @default 'load'
-   */
-  @IsOneOf('load', 'throw')
-  onWaitTimeout?: 'load' | 'throw' = 'load';
-}
-
-/** The copies that this process keeps, in front of Redis: a hit there costs no round trip. */
-export class L1Options {
-  /**
-   * Most copies kept, 1 to 10 million; the least recently used goes first.
-   * @default 10000
-   */
-  @IsNumberFrom({ min: 1, max: 10_000_000, whole: true })
-  maxEntries?: number = 10_000;
-
-  /**
-   * Most bytes of keys and values kept, as they are stored in Redis; larger values alone are not kept.
-   * @default no bound but maxEntries
-   */
-  @IsNumberFrom({ min: 1, max: Number.MAX_SAFE_INTEGER, whole: true })
-  maxBytes?: number;
-
-  /**
-   * Longest life of a copy; it never outlives its entry.
-   * @default the life of the entry
-   */
-  @IsDuration()
-  ttl?: Duration;
-
-  /**
-   * How readers get a value: `freeze` shares plain objects and arrays, frozen, and copies a value that holds anything
-   * else; `clone` copies for each reader; `reference` shares as it is, and a reader that changes it changes it for all.
-   * @default 'freeze'
-   */
-  @IsOneOf('freeze', 'clone', 'reference')
-  isolation?: Isolation = 'freeze';
-}
-
-/** How the copies of this process are kept true. */
-export class InvalidationOptions {
-  /**
-   * `pubsub`: by messages of the processes that share the namespace. `tracking`: also by what Redis itself tells of its
-   * keys (CLIENT TRACKING), so that expiry, FLUSHALL and the writes of other programs count as well; it takes one more
-   * connection to each server, which tells of every change below the namespace.
-   * @default 'pubsub'
-   */
-  @IsOneOf('pubsub', 'tracking')
-  mode?: 'pubsub' | 'tracking' = 'pubsub';
-}
-
-/** Deadlines around every call to Redis. A call that is late counts as Redis not being there. */
-export class TimeoutOptions {
-  /**
-   * For a connection to be ready. Also the longest that the start of the application waits for Redis.
-   * @default '2s'
-   */
-  @IsDuration()
-  connect?: Duration = '2s';
-
-  /** @default '300ms' */
-  @IsDuration()
-  read?: Duration = '300ms';
-
-  /** @default '300ms' */
-  @IsDuration()
-  write?: Duration = '300ms';
-}
 
 /** What `RedisCacheModule.forRoot` and the factories of `forRootAsync` take. Durations are ms, or '250ms', '5m', '1h30m'. */
 export class RedisCacheOptions {
@@ -147,6 +61,29 @@ export class RedisCacheOptions {
    */
   @IsNumberFrom({ min: 0, max: 0.5 })
   ttlJitter?: number = 0;
+
+  /**
+   * How long a value is kept after its ttl, at most 49 days. It counts as absent then, and stands in when a load fails, or
+   * takes longer than `softTimeout`; it is gone once it is evicted. An entry that does not expire has none.
+   * @default none
+   */
+  @IsDuration({ minMs: 1, maxMs: 49 * 86_400_000 })
+  grace?: Duration;
+
+  /**
+   * Whether `getOrSet` gives a value in grace at once, while it is loaded anew in the background, once in the cluster.
+   * @default false
+   */
+  @IsFlag()
+  staleWhileRevalidate?: boolean = false;
+
+  /**
+   * When a read has a value loaded anew in the background that is still fresh: `after` this share of its ttl, above 0 up to
+   * 1; with a `beta` above 0 at random before that (XFetch); after so many `hits` in one process.
+   * @default false
+   */
+  @IsRefreshAhead()
+  refreshAhead?: false | RefreshAhead = false;
 
   /**
    * Life of a stored null, usually shorter than that of a value.
@@ -184,6 +121,13 @@ export class RedisCacheOptions {
   loaderTimeout?: Duration = '30s';
 
   /**
+   * How long a call waits for a load where there is a value in grace. After it that value is given, and the load goes on.
+   * @default as long as the load takes
+   */
+  @IsDuration()
+  softTimeout?: Duration;
+
+  /**
    * Loaders that run at a time in this process, a whole number from 1; further ones queue.
    * @default Infinity
    */
@@ -192,7 +136,7 @@ export class RedisCacheOptions {
 
   /**
    * After a failed load nobody in the cluster loads that key again for so long.
-   * @default none
+   * @default none; '1s' where a value in grace stands in
    */
   @IsDuration()
   errorBackoff?: Duration;

@@ -63,7 +63,8 @@ type FilledOptions = Required<
     timeouts: Required<TimeoutOptions>;
     invalidation: Required<InvalidationOptions>;
   };
-type OptionsWithoutDefault = 'negativeTtl' | 'errorBackoff' | 'evictFailure' | 'onError';
+type OptionsWithoutDefault =
+  'negativeTtl' | 'grace' | 'softTimeout' | 'errorBackoff' | 'evictFailure' | 'onError';
 
 function resolved(options: FilledOptions): ResolvedCacheOptions {
   const { topology, lease, timeouts, evictFailure, l1, invalidation } = options;
@@ -74,12 +75,16 @@ function resolved(options: FilledOptions): ResolvedCacheOptions {
     ttlJitter: options.ttlJitter,
     ...(options.negativeTtl !== undefined && { negativeTtlMs: ms(options.negativeTtl) }),
     cacheNull: options.cacheNull,
+    graceMs: options.grace === undefined ? 0 : ms(options.grace),
+    staleWhileRevalidate: options.staleWhileRevalidate,
+    ...(options.refreshAhead && { refreshAhead: Object.freeze({ ...options.refreshAhead }) }),
     lease: Object.freeze({
       ttlMs: ms(lease.ttl),
       waitTimeoutMs: ms(lease.waitTimeout ?? options.loaderTimeout),
       onWaitTimeout: lease.onWaitTimeout,
     }),
     loaderTimeoutMs: ms(options.loaderTimeout),
+    softTimeoutMs: options.softTimeout === undefined ? Infinity : ms(options.softTimeout),
     loaderConcurrency: options.loaderConcurrency,
     errorBackoffMs: options.errorBackoff === undefined ? 0 : ms(options.errorBackoff),
     shutdownTimeoutMs: ms(options.shutdownTimeout),

@@ -63,8 +63,8 @@ export interface AcquireRequest {
 export type AcquireReply =
   | { state: 'granted' }
   | { state: 'value'; bytes: Buffer }
-  /** Somebody else is loading; this instance is registered and is woken when that ends. */
-  | { state: 'held'; ttlMs: number }
+  /** Somebody else is loading, or (`backoff`) has failed to; this instance is registered and is woken when that ends. */
+  | { state: 'held'; ttlMs: number; backoff?: true }
   /** Somebody is writing: load, and cache nothing. */
   | { state: 'barrier'; ttlMs: number };
 

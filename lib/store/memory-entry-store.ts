@@ -11,6 +11,7 @@ import type {
 } from './entry-store.js';
 import { ExpiringTable } from './expiring-table.js';
 import {
+  backoffOf,
   barrierOf,
   barrierRecord,
   HOLD_ID,
@@ -80,7 +81,7 @@ export class MemoryEntryStore implements EntryStore {
     if (type === 'B') return { state: 'barrier', ttlMs: this.table.ttlOf(key) };
     if (bytes && type === 'L' && id !== request.token) {
       this.register(key, bytes);
-      return { state: 'held', ttlMs: this.table.ttlOf(key) };
+      return { state: 'held', ttlMs: this.table.ttlOf(key), ...backoffOf(id) };
     }
     if (type !== 'L') this.table.put(key, leaseRecord(request.token), request.leaseMs);
     return { state: 'granted' };

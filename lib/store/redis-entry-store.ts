@@ -18,7 +18,7 @@ import { inspect } from './lua/inspect.lua.js';
 import { release } from './lua/release.lua.js';
 import { renew } from './lua/renew.lua.js';
 import { write } from './lua/write.lua.js';
-import { HOLD_ID } from './record.js';
+import { backoffOf, HOLD_ID } from './record.js';
 import { ScriptCalls, type ScriptCallOptions } from './script-calls.js';
 
 export interface RedisEntryStoreOptions extends ScriptCallOptions {
@@ -84,8 +84,13 @@ export class RedisEntryStore implements EntryStore {
       case 'value':
         return { state: 'value', bytes: answer.details[0] as Buffer };
       case 'held':
+        return {
+          state: 'held',
+          ttlMs: ttlOf(answer.details[0]),
+          ...backoffOf(String(answer.details[1])),
+        };
       case 'barrier':
-        return { state: answer.reply, ttlMs: ttlOf(answer.details[0]) };
+        return { state: 'barrier', ttlMs: ttlOf(answer.details[0]) };
     }
   }
 

@@ -286,7 +286,7 @@ describe.each([
       expect(await store.release(key, { token, holdMs: 200 })).toBe(true);
       expect(await backend.peek(key)).toEqual(lease(HOLD_ID));
       expect(await wakesOf(key)).toEqual([backend.instance]);
-      expect(await ask(key, token)).toMatchObject({ state: 'held' });
+      expect(await ask(key, token)).toMatchObject({ state: 'held', backoff: true });
       await waitFor(async () => (await backend.peek(key)) === null);
       expect(await ask(key, token)).toEqual({ state: 'granted' });
     });

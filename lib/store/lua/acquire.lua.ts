@@ -19,7 +19,7 @@ if kind == 'L' then
   if not string.find(redis.call('GETRANGE', key, 21, -1), ',' .. instance, 1, true) then
     redis.call('APPEND', key, ',' .. instance)
   end
-  return { HELD, redis.call('PTTL', key) }
+  return { HELD, redis.call('PTTL', key), id }
 end
 redis.call('SET', key, 'L' .. token, 'PX', leaseMs)
 return GRANTED
