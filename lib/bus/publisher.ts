@@ -1,5 +1,6 @@
 import type { Announcement, Announcer, Invalidation } from '../common/invalidation.js';
 import type { Clock, TimerHandle } from '../common/clock.js';
+import type { Meter } from '../observe/meter.js';
 import { encodeMessage } from './message.js';
 
 export interface PublisherOptions {
@@ -8,6 +9,7 @@ export interface PublisherOptions {
   clock: Clock;
   /** Publishes a message by itself, over that connection or any other to the same servers; must not throw. */
   publish: (connection: object, announcement: Announcement) => void;
+  meter?: Meter;
 }
 
 /** The loss of a message is noticed after at most twice this, also if no other comes after it. */
@@ -36,6 +38,7 @@ export class Publisher implements Announcer {
 
   announce(connection: object, invalidation: Invalidation): Announcement {
     const link = this.linkOf(connection);
+    this.options.meter?.count('invalidationsPublished');
     link.sequence++;
     this.scheduleTail(connection, link);
     return this.compose(link, invalidation);

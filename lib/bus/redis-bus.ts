@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Clock } from '../common/clock.js';
+import type { Meter } from '../observe/meter.js';
 import type { Shard } from '../redis/topology.js';
 import type { CallGuard } from '../resilience/call-guard.js';
 import type { InvalidationSink } from './invalidation-sink.js';
@@ -45,6 +46,7 @@ export interface RedisBusOptions {
   };
   /** Hears what keeps messages from arriving: the same thing at most once in ten seconds. */
   onError: (operation: 'subscribe' | 'heartbeat', error: Error) => void;
+  meter?: Meter;
 }
 
 /** Namespaces and an encoded key are far shorter. */
@@ -96,19 +98,24 @@ export class RedisBus implements Bus {
   private hearWake(message: Buffer): void {
     const text = message.length > MAX_WAKE_BYTES ? '' : message.toString();
     if (text.startsWith(this.options.namespace)) this.options.wakeups.wake(text);
-    else this.malformed++;
+    else this.noteMalformed();
   }
 
   private hearOfChange(bytes: Buffer): void {
     const { instance, publisher, sink } = this.options.invalidations;
     const message = decodeMessage(bytes);
     if (!message) {
-      this.malformed++;
+      this.noteMalformed();
       return sink.distrust();
     }
     if (message.origin.instance === instance && !publisher.isNews(bytes.toString())) return;
     if (!this.sequences.follow(message)) sink.distrust();
     if (message.invalidation) sink.apply(message.invalidation);
+  }
+
+  private noteMalformed(): void {
+    this.malformed++;
+    this.options.meter?.count('invalidationsMalformed');
   }
 
   /** Wrong by half the time that the answer took, at most. */

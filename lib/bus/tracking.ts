@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { InvalidationSink } from './invalidation-sink.js';
+import type { Meter } from '../observe/meter.js';
 import { ProvenSubscription, type ProvenSubscriptionOptions } from './proven-subscription.js';
 
 /** Hears of changes whoever makes them. */
@@ -20,6 +21,7 @@ export interface TrackingOptions extends Pick<
   sink: TrackingSink;
   /** Hears what keeps it from being live: the same thing at most once in ten seconds. */
   onError: (operation: 'tracking', error: Error) => void;
+  meter?: Meter;
 }
 
 /** Redis keys that have changed; null: all of them. A Buffer is not from the server, but published by somebody. */
@@ -71,6 +73,7 @@ export class Tracking {
     if (message === null) return sink.flushed();
     if (!Array.isArray(message)) {
       this.malformed++;
+      this.options.meter?.count('invalidationsMalformed');
       return sink.distrust();
     }
     const entries = message.map(String).filter(isEntry);

@@ -11,6 +11,8 @@ export interface L1Options {
   clock: Clock;
   /** Which shard's messages tell of this key; 0 where there is one. */
   shardOf: (key: string) => number;
+  /** A copy has gone for want of room. */
+  onFull?: () => void;
 }
 
 interface Copy<T> {
@@ -33,10 +35,12 @@ export class L1Cache<T extends {}> {
   private readonly live: boolean[] = [];
 
   constructor(private readonly options: L1Options) {
-    const { maxEntries, maxBytes } = options;
-    this.copies = new LRUCache(
-      maxBytes === undefined ? { max: maxEntries } : { max: maxEntries, maxSize: maxBytes },
-    );
+    const { maxEntries, maxBytes = Number.MAX_SAFE_INTEGER, onFull } = options;
+    this.copies = new LRUCache({
+      max: maxEntries,
+      maxSize: maxBytes,
+      dispose: (_, __, reason) => reason === 'evict' && onFull?.(),
+    });
   }
 
   get(key: string): T | undefined {
@@ -57,10 +61,10 @@ export class L1Cache<T extends {}> {
   put(key: string, value: T, copy: { note: Note; freshMs: number; bytes: number }): void {
     const { note, freshMs, bytes } = copy;
     if (!this.live[note.shard] || !this.epochs.isCurrent(note)) return;
-    const { clock, ttlMs, maxBytes } = this.options;
+    const { clock, ttlMs } = this.options;
     const until = clock.monotonic() + Math.min(freshMs, ttlMs);
-    const size = maxBytes === undefined ? undefined : { size: key.length + bytes };
-    this.copies.set(key, { value, until, shard: note.shard, era: note.era }, size);
+    const size = key.length + bytes;
+    this.copies.set(key, { value, until, shard: note.shard, era: note.era }, { size });
   }
 
   /** The entry has changed, or is about to. */
@@ -88,5 +92,10 @@ export class L1Cache<T extends {}> {
 
   get size(): number {
     return this.copies.size;
+  }
+
+  /** Of keys and values as they are stored. */
+  get bytes(): number {
+    return this.copies.calculatedSize;
   }
 }

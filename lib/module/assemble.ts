@@ -50,14 +50,19 @@ export function assemble(
   const ids = new IdSource();
   const wakeups = new Wakeups();
   const tier: Tier | undefined = options.l1
-    ? new L1Cache({ ...options.l1, clock, shardOf: (key) => backend.shardIndexOf(key) })
+    ? new L1Cache({
+        ...options.l1,
+        clock,
+        shardOf: (key) => backend.shardIndexOf(key),
+        onFull: () => meter.count('l1Evictions'),
+      })
     : undefined;
   const { type } = options.topology;
   const mirror = new TagMirror({ oneTable: type === 'memory' || type === 'single' });
   const { namespace, timeouts } = options;
   const feed = new InvalidationFeed({ namespace, reporter, clock, startMs: timeouts.connectMs });
-  const sinks = copySinks({ tier, mirror, feed });
-  const backend: Backend = createBackend(options, { clock, ids, wakeups, reporter, sinks });
+  const sinks = copySinks({ tier, mirror, feed, meter });
+  const backend: Backend = createBackend(options, { clock, ids, wakeups, reporter, meter, sinks });
   const codec = new Codec(options);
   const { store, tags, announce, layout } = backend;
   const engine = new CacheEngine({

@@ -7,6 +7,7 @@ import type { Clock } from '../common/clock.js';
 import type { IdSource } from '../common/ids.js';
 import type { Invalidation } from '../common/invalidation.js';
 import type { LockStore } from '../locks/lock-store.js';
+import type { Meter } from '../observe/meter.js';
 import type { Reporter } from '../observe/reporter.js';
 import type { EntryStore } from '../store/entry-store.js';
 import type { TagTable } from '../tags/tag-table.js';
@@ -32,6 +33,7 @@ export interface BackendParts {
   readonly ids: IdSource;
   readonly wakeups: Wakeups;
   readonly reporter: Reporter;
+  readonly meter: Meter;
   /** Who hears what becomes of the copies of a shard's entries; to be asked for every shard before the first one opens. */
   readonly sinks: (shard: number) => InvalidationSink & TrackingSink;
 }

@@ -1,6 +1,7 @@
 import type { InvalidationFeed } from '../bus/invalidation-feed.js';
 import type { TagMirror } from '../cache/tag-mirror.js';
 import type { Tier } from '../cache/tier.js';
+import type { Meter } from '../observe/meter.js';
 import type { BackendParts } from './backend.js';
 
 /**
@@ -11,10 +12,12 @@ export function copySinks({
   tier,
   mirror,
   feed,
+  meter,
 }: {
   tier: Tier | undefined;
   mirror: TagMirror;
   feed: InvalidationFeed;
+  meter: Meter;
 }): BackendParts['sinks'] {
   const shut = new Set<number>();
   const isOpen = (): boolean => shut.size === 0;
@@ -30,6 +33,7 @@ export function copySinks({
       },
       shut: () => {
         tier?.shut(shard);
+        meter.count('subscriberLosses');
         if (isOpen()) {
           mirror.trust(false);
           feed.shut();
@@ -38,9 +42,11 @@ export function copySinks({
       },
       distrust: () => {
         tier?.clear(shard);
+        meter.count('invalidationGaps');
         feed.distrust();
       },
       apply: (invalidation) => {
+        meter.count('invalidationsReceived');
         if ('keys' in invalidation) for (const key of invalidation.keys) tier?.drop(key);
         // Each shard tells of tags, and one of them first.
         else if (!mirror.apply(invalidation)) return;

@@ -23,7 +23,7 @@ export function createRedisBackend(
   parts: BackendParts,
 ): Backend {
   const { timeouts, namespace } = options;
-  const { clock, ids, reporter } = parts;
+  const { clock, ids, reporter, meter } = parts;
   const { instance } = ids;
   const redis = createTopology(topology, {
     clock,
@@ -38,7 +38,7 @@ export function createRedisBackend(
   const { guard, unwatch } = createGuard(redis, options, parts);
   const reads = new BatchedReads(guard);
   const wakePrefix = `${namespace}:w:`;
-  const voice = new Voice(`${namespace}:i`, { redis, guard, clock, instance, reporter });
+  const voice = new Voice(`${namespace}:i`, { redis, guard, clock, instance, reporter, meter });
   const { publisher } = voice;
   const { buses, listeners } = createListeners(redis, options, {
     ...parts,
@@ -117,7 +117,7 @@ function createListeners(redis: Topology, options: ResolvedCacheOptions, parts: 
 function listenersOf(
   { redis, shard, sink }: ShardParts,
   { timeouts, namespace, l1, invalidation }: ResolvedCacheOptions,
-  { clock, ids, wakeups, reporter, guard, publisher, wakePrefix }: ListenerParts,
+  { clock, ids, wakeups, reporter, meter, guard, publisher, wakePrefix }: ListenerParts,
 ): { bus: Bus; tracking?: Tracking | ClusterTracking } {
   const { instance } = ids;
   const joint = new JointSink(sink);
@@ -127,6 +127,7 @@ function listenersOf(
     namespace,
     clock,
     answerMs: timeouts.connectMs,
+    meter,
     onError: (operation: string, error: Error) => reporter.report(operation, undefined, error),
   };
   const bus = new RedisBus({

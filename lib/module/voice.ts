@@ -2,6 +2,7 @@ import { publish } from '../bus/lua/publish.lua.js';
 import { Publisher } from '../bus/publisher.js';
 import type { Clock } from '../common/clock.js';
 import type { Invalidation } from '../common/invalidation.js';
+import type { Meter } from '../observe/meter.js';
 import type { Reporter } from '../observe/reporter.js';
 import { runScript } from '../redis/script-runner.js';
 import type { Shard, Topology } from '../redis/topology.js';
@@ -20,13 +21,15 @@ export class Voice {
       clock: Clock;
       instance: string;
       reporter: Reporter;
+      meter: Meter;
     },
   ) {
-    const { clock, instance } = parts;
+    const { clock, instance, meter } = parts;
     this.publisher = new Publisher({
       channel,
       instance,
       clock,
+      meter,
       // Whoever misses it notices at the next one. In a cluster any node will do: the better if it is another one, for what is
       // lost between two nodes is lost again.
       publish: (connection, { message }) =>

@@ -1,8 +1,8 @@
-import { describe, expect, it } from '@jest/globals';
-import { L1Cache } from '../../../lib/l1/l1-cache.js';
+import { describe, expect, it, jest } from '@jest/globals';
+import { L1Cache, type L1Options } from '../../../lib/l1/l1-cache.js';
 import { ManualClock } from '../../contract/support/manual-clock.js';
 
-function tier(more: { maxEntries?: number; maxBytes?: number; ttlMs?: number } = {}) {
+function tier(more: Partial<L1Options> = {}) {
   const clock = new ManualClock();
   const cache = new L1Cache<string>({
     maxEntries: 3,
@@ -19,6 +19,16 @@ function tier(more: { maxEntries?: number; maxBytes?: number; ttlMs?: number } =
 }
 
 describe('L1Cache', () => {
+  it('O1 bytes, onFull — copies come, go for want of room, and are dropped → told exactly', () => {
+    const onFull = jest.fn();
+    const { cache, keep } = tier({ onFull });
+    for (const key of ['0a', '0b', '0c', '0d']) keep(key);
+    expect([cache.size, cache.bytes, onFull.mock.calls.length]).toEqual([3, 36, 1]);
+    keep('0d');
+    cache.drop('0c');
+    expect([cache.size, cache.bytes, onFull.mock.calls.length]).toEqual([2, 24, 1]);
+  });
+
   it('C1 more entries than its bound → the least recently used goes', () => {
     const { cache, keep } = tier();
     for (const key of ['0a', '0b', '0c']) keep(key);
