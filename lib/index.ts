@@ -39,6 +39,7 @@ export type {
 } from './http/http.options.js';
 export type { Key, KeyPart } from './keys/encode-key.js';
 export { escapeGlob } from './keys/glob.js';
+export { typedKey, type KeyOf, type TypedKey } from './keys/typed-key.js';
 export type { Lock } from './locks/held-lock.js';
 export type { LockOptions } from './locks/lock.options.js';
 export { LockProvider, type LockNames } from './locks/lock.provider.js';
@@ -49,12 +50,18 @@ export type {
 } from './module/module-definition.js';
 export {
   InvalidationOptions,
+  L1Options,
   LeaseOptions,
-  MemoryTopologyOptions,
-  RedisCacheOptions,
-  SingleTopologyOptions,
   TimeoutOptions,
+} from './module/nested.options.js';
+export { RedisCacheOptions } from './module/redis-cache.options.js';
+export {
+  ClusterTopologyOptions,
+  MemoryTopologyOptions,
+  ShardedTopologyOptions,
+  ShardOptions,
+  SingleTopologyOptions,
   type TopologyOptions,
-} from './module/redis-cache.options.js';
+} from './module/topology.options.js';
 export type { CacheErrorEvent } from './observe/reporter.js';
 export { RedisCacheModule } from './redis-cache.module.js';

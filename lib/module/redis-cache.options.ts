@@ -17,13 +17,6 @@ import {
 } from './option-rules.js';
 import { MemoryTopologyOptions, type TopologyOptions } from './topology.options.js';
 
-export { InvalidationOptions, L1Options, LeaseOptions, TimeoutOptions } from './nested.options.js';
-export {
-  MemoryTopologyOptions,
-  SingleTopologyOptions,
-  type TopologyOptions,
-} from './topology.options.js';
-
 /*
  * Every option has its default, its validator and its meaning at one place, here. A field that is left out, or is
  * undefined, has its default; a field that is not here is an error. `resolveOptions` makes these classes out of what

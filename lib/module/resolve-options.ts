@@ -9,9 +9,9 @@ import type {
   InvalidationOptions,
   L1Options,
   LeaseOptions,
-  RedisCacheOptions,
   TimeoutOptions,
-} from './redis-cache.options.js';
+} from './nested.options.js';
+import type { RedisCacheOptions } from './redis-cache.options.js';
 import type { ResolvedCacheOptions } from './resolved-options.js';
 
 /**

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
-import type { SingleTopologyOptions } from '../../lib/module/redis-cache.options.js';
+import type { SingleTopologyOptions } from '../../lib/module/topology.options.js';
 import { openCache } from '../support/caches.js';
 import type { TestServer } from '../support/server.js';
 import { startServer } from '../support/start-server.js';
