@@ -1,7 +1,8 @@
 import type { OptionProblem } from '../common/errors.js';
 import { describeValue } from './describe-value.js';
 import { isObject } from './option-rules.js';
-import { L1Options, RedisCacheOptions } from './redis-cache.options.js';
+import { L1Options } from './nested.options.js';
+import { RedisCacheOptions } from './redis-cache.options.js';
 import {
   ClusterTopologyOptions,
   MemoryTopologyOptions,
