@@ -1,14 +1,18 @@
 import { CacheError, CacheEvictError } from '../common/errors.js';
 import { compileGlob } from '../keys/glob.js';
 import { KeySpace, type EntryKey } from '../keys/key-space.js';
+import type { Meter } from '../observe/meter.js';
+import { statsOf, type CacheStats } from '../observe/stats.js';
 import { CallModes } from './call-mode.js';
-import { look, type Opened } from './entry.js';
 import type { LoadSettings } from './entry.options.js';
 import { EvictJournal } from './evict-journal.js';
 import { Flights } from './flights.js';
+import { Front } from './front.js';
+import { Inspection } from './inspection.js';
 import { KeyListing } from './key-listing.js';
 import { LeaseWaits } from './lease-waits.js';
 import type { CacheParts } from './parts.js';
+import type { RequestMemos } from './request-memo.js';
 import { EntryFormats } from './read/entry-formats.js';
 import { Loads } from './read/load.js';
 import type { LoadRequest } from './read/loader-run.js';
@@ -43,9 +47,11 @@ export interface HttpLoad {
  * store. Works without Nest.
  */
 export class CacheEngine {
+  readonly front: Front;
   readonly reader: Reader;
   readonly writer: Writer;
   readonly barrier: WriteBarrier;
+  readonly inspection: Inspection;
   private readonly tags: TagEvictor;
   private readonly listing: KeyListing;
   private readonly finder: Finder;
@@ -64,11 +70,13 @@ export class CacheEngine {
     const finder = (this.finder = new Finder(parts, { journal, formats }));
     const loads = new Loads(parts, { flights, waits, formats });
     const evictor = (this.evictor = new Evictor(parts, { flights, journal }));
-    this.reader = new Reader(parts, { flights, waits, finder, loads, modes });
+    const reader = (this.reader = new Reader(parts, { flights, waits, finder, loads, modes }));
+    this.front = new Front(parts, { reader, finder, modes });
     this.writer = new Writer(parts, { formats, finder, modes });
     this.barrier = new WriteBarrier(parts, { evictor, formats, modes });
     this.tags = new TagEvictor(parts, journal);
     this.listing = new KeyListing(parts, finder);
+    this.inspection = new Inspection(parts, { finder, journal });
   }
 
   get options(): CacheSettings {
@@ -80,40 +88,26 @@ export class CacheEngine {
     return namespace === undefined ? root : root.child(namespace);
   }
 
-  /** What this process has a copy of. */
-  peek(key: EntryKey): Opened | undefined {
-    const { mode } = this.modes;
-    if (mode === 'bypass' || mode === 'refresh') return undefined;
-    return this.finder.peek(key, 'value')?.value;
+  get meter(): Meter {
+    return this.parts.meter;
+  }
+
+  get memos(): RequestMemos {
+    return this.parts.memos;
   }
 
   load(request: LoadRequest): Promise<Served> {
-    return this.reader.getOrLoad(request);
+    return this.front.load(request);
   }
 
-  /** What is left of an entry's life in ms, Infinity if it does not expire, undefined if there is none. */
-  async ttl(key: EntryKey): Promise<number | undefined> {
-    if (this.journal.blocks(key.redisKey)) return undefined;
-    const { store, settings, reporter, layout } = this.parts;
-    try {
-      const found = await store.inspect(key.redisKey);
-      if (!found) return undefined;
-      for (const kind of ['value', 'http'] as const) {
-        const seen = look(found.bytes, { key, kind, layout });
-        if (seen.state !== 'usable') continue;
-        const { c0, tags } = seen.record.header;
-        return (await this.finder.isStillValid(key, { c0, tags })) ? found.ttlMs : undefined;
-      }
-      return undefined;
-    } catch (error) {
-      if (settings.failure === 'strict') throw error;
-      reporter.report('ttl', undefined, error);
-      return undefined;
-    }
+  stats(): CacheStats {
+    const { meter, tier } = this.parts;
+    return statsOf(meter.total, { l1: tier, journal: this.journal.size });
   }
 
   async evict(keys: readonly EntryKey[], failure: 'throw' | 'queue'): Promise<number> {
     this.refuseWhenClosed(keys[0]?.given);
+    this.meter.evict('evict', keys);
     return this.evictor.evict(keys, failure);
   }
 
@@ -121,11 +115,13 @@ export class CacheEngine {
   async evictTags(path: string, tags: readonly string[], failure: 'throw' | 'queue') {
     assertTags('evictTags', tags);
     this.refuseWhenClosed(tags[0]);
+    this.meter.evictIn(path, tags);
     await this.tags.evictTags(path, tags, failure);
   }
 
   async clear(path: string, failure: 'throw' | 'queue'): Promise<void> {
     this.refuseWhenClosed(path);
+    this.meter.evictIn(path);
     await this.tags.clear(path, failure);
   }
 
@@ -196,7 +192,10 @@ export class CacheEngine {
   ): Promise<number> {
     const compiled = compileGlob(glob);
     this.refuseWhenClosed(glob);
-    const evict = (keys: EntryKey[]): Promise<number> => this.evictor.evict(keys, 'throw');
+    const evict = (keys: EntryKey[]): Promise<number> => {
+      this.meter.evict('evictPattern', keys);
+      return this.evictor.evict(keys, 'throw');
+    };
     const run = (): Promise<number> => this.listing.forEach(space, compiled, { evict, signal });
     try {
       return await run();

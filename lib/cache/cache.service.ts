@@ -1,8 +1,8 @@
 import type { Key } from '../keys/encode-key.js';
 import { keysOf } from '../keys/key-list.js';
 import type { EntryKey, KeySpace } from '../keys/key-space.js';
+import { CacheControls } from './cache-controls.js';
 import type { CacheEngine } from './cache-engine.js';
-import type { CallMode } from './call-mode.js';
 import {
   loadSettings,
   setSettings,
@@ -24,7 +24,7 @@ export let engineOf: (service: CacheService) => CacheEngine | undefined;
  *
  * Values are the same on a miss as on a hit: what the serializer gives back. Plain objects and arrays are frozen.
  */
-export class CacheService {
+export class CacheService extends CacheControls {
   readonly #engine: CacheEngine;
   readonly #space: KeySpace;
 
@@ -34,6 +34,7 @@ export class CacheService {
 
   /** Made by the module; see `RedisCacheModule.forRoot`. */
   constructor(engine: CacheEngine, space: KeySpace) {
+    super(engine, space);
     this.#engine = engine;
     this.#space = space;
   }
@@ -41,7 +42,8 @@ export class CacheService {
   /** The value, or undefined for a miss; null is a value. */
   async get<T = unknown>(key: Key): Promise<T | undefined> {
     const entry = this.#space.entry(key);
-    const value = this.#engine.peek(entry) ?? (await this.#engine.reader.get(entry, 'get'));
+    const { front } = this.#engine;
+    const value = front.copy(entry, 'get') ?? (await front.get(entry, 'get'));
     return value?.take() as T | undefined;
   }
 
@@ -99,7 +101,7 @@ export class CacheService {
     options?: LoadOptions,
   ): Promise<T> {
     const entry = this.#space.entry(key);
-    const copy = options === undefined ? this.#engine.peek(entry) : undefined;
+    const copy = options === undefined ? this.#engine.front.copy(entry, 'getOrSet') : undefined;
     if (copy) return copy.take() as T;
     const settings = loadSettings('getOrSet', options, this.#engine.options);
     const request = { key: entry, kind: 'value', loader, settings } as const;
@@ -109,7 +111,7 @@ export class CacheService {
   /** The hits, under the keys as given and in their order. */
   async getMany<T = unknown>(keys: readonly Key[]): Promise<Map<Key, T>> {
     const entries = keys.map((key) => this.#space.entry(key));
-    const values = await Promise.all(entries.map((e) => this.#engine.reader.get(e, 'getMany')));
+    const values = await Promise.all(entries.map((e) => this.#engine.front.get(e, 'getMany')));
     const hits = new Map<Key, T>();
     values.forEach((value, i) => {
       if (value) hits.set(keys[i]!, value.take() as T);
@@ -153,7 +155,7 @@ export class CacheService {
 
   /** What is left of an entry's life in ms; Infinity: it does not expire; undefined: there is none. */
   async ttl(key: Key): Promise<number | undefined> {
-    return this.#engine.ttl(this.#space.entry(key));
+    return this.#engine.inspection.ttl(this.#space.entry(key));
   }
 
   /**
@@ -175,16 +177,7 @@ export class CacheService {
    * The copy in this process, at once and without a look at Redis; undefined: there is none, or it may not be used.
    */
   peek<T = unknown>(key: Key): T | undefined {
-    return this.#engine.peek(this.#space.entry(key))?.take() as T | undefined;
-  }
-
-  /**
-   * Changes how this cache behaves for everything that `fn` does, also later and asynchronously. `bypass`: reads miss, loads go
-   * to the loader, nothing is stored; `refresh`: `get` misses, and `getOrSet` loads and replaces what is stored; `readonly`: reads
-   * hit, nothing is stored. Evicts act in all of them.
-   */
-  run<T>(mode: CallMode, fn: () => T): T {
-    return this.#engine.modes.run(mode, fn);
+    return this.#engine.front.peek(this.#space.entry(key), 'peek')?.take() as T | undefined;
   }
 
   /**

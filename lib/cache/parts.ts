@@ -1,4 +1,4 @@
-import type { InvalidationFeed } from '../bus/invalidation-feed.js';
+import type { OwnChange } from '../bus/invalidation-feed.js';
 import type { Wakeups } from '../bus/wakeups.js';
 import type { Codec } from '../codec/codec.js';
 import type { Clock } from '../common/clock.js';
@@ -9,6 +9,7 @@ import type { Reporter } from '../observe/reporter.js';
 import type { EntryStore } from '../store/entry-store.js';
 import type { TagTable } from '../tags/tag-table.js';
 import type { Layout } from './entry.js';
+import type { RequestMemos } from './request-memo.js';
 import type { CacheSettings } from './settings.js';
 import type { TagMirror } from './tag-mirror.js';
 import type { Tier } from './tier.js';
@@ -31,7 +32,8 @@ export interface CacheParts {
   /** Tells other processes of something that no entry's command tells of; nothing in memory. */
   readonly announce: (invalidation: Invalidation) => Promise<void>;
   /** Hears of every change that this process has made, once it took effect. */
-  readonly feed: InvalidationFeed;
+  readonly feed: { own(change: OwnChange): void };
+  readonly memos: RequestMemos;
   /** What the server's clock is ahead of ours, in ms, as far as it is known. */
   readonly serverOffsetMs: () => number;
 }

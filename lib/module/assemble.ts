@@ -4,6 +4,7 @@ import type { Bus } from '../bus/redis-bus.js';
 import { Wakeups } from '../bus/wakeups.js';
 import { CacheEngine } from '../cache/cache-engine.js';
 import { CacheService } from '../cache/cache.service.js';
+import { RequestMemos } from '../cache/request-memo.js';
 import { TagMirror } from '../cache/tag-mirror.js';
 import type { Tier } from '../cache/tier.js';
 import { Codec } from '../codec/codec.js';
@@ -64,6 +65,7 @@ export function assemble(
   const sinks = copySinks({ tier, mirror, feed, meter });
   const backend: Backend = createBackend(options, { clock, ids, wakeups, reporter, meter, sinks });
   const codec = new Codec(options);
+  const memos = new RequestMemos();
   const { store, tags, announce, layout } = backend;
   const engine = new CacheEngine({
     store,
@@ -79,7 +81,13 @@ export function assemble(
     meter,
     settings: options,
     tier,
-    feed,
+    feed: {
+      own: (change) => {
+        memos.changed(change);
+        feed.own(change);
+      },
+    },
+    memos,
     serverOffsetMs: () => backend.buses[0]?.serverOffsetMs ?? 0,
   });
   const lockParts = { store: backend.lockStore, clock, ids, wakeups, reporter };

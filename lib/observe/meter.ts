@@ -36,19 +36,19 @@ export class Meter {
     if (this.scopes) this.forScopes((counters) => (counters[name] += by));
   }
 
-  /** A moment from which a message counts its time; undefined while nobody listens. */
+  /** From when the message of a look counts its time; undefined while nobody listens. */
   began(): number | undefined {
     const { hit, miss } = channels;
     return hit.hasSubscribers || miss.hasSubscribers ? this.clock.monotonic() : undefined;
   }
 
-  hit(source: HitSource, key: Subject, { operation, began }: Look): void {
+  hit(source: HitSource, key: Subject, operation: string, began?: number): void {
     this.count(HITS[source]);
     if (!channels.hit.hasSubscribers) return;
     channels.hit.publish({ ...this.about(operation, key), source, ms: this.since(began) });
   }
 
-  miss(key: Subject, { operation, began }: Look): void {
+  miss(key: Subject, operation: string, began?: number): void {
     this.count('misses');
     if (!channels.miss.hasSubscribers) return;
     channels.miss.publish({ ...this.about(operation, key), ms: this.since(began) });
@@ -150,10 +150,4 @@ export class Meter {
     const namespace = redisKey.slice(0, redisKey.indexOf(':'));
     return { cache: this.cache, namespace, operation, key: given };
   }
-}
-
-interface Look {
-  readonly operation: string;
-  /** What `began` has given. */
-  readonly began?: number | undefined;
 }

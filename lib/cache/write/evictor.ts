@@ -41,5 +41,6 @@ export class Evictor {
     const { flights } = this.state;
     flights.doom(flights.joinable(key.redisKey));
     this.parts.tier?.drop(key.redisKey);
+    this.parts.memos.forget(key.redisKey);
   }
 }

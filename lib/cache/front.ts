@@ -1,0 +1,83 @@
+import type { EntryKey } from '../keys/key-space.js';
+import type { CallModes } from './call-mode.js';
+import type { Opened } from './entry.js';
+import type { CacheParts } from './parts.js';
+import type { Finder } from './read/finder.js';
+import type { LoadRequest } from './read/loader-run.js';
+import type { Reader, Served } from './read/reader.js';
+import type { Memo } from './request-memo.js';
+
+interface FrontState {
+  readonly reader: Reader;
+  readonly finder: Finder;
+  readonly modes: CallModes;
+}
+
+/** What a read meets before Redis: the memo of its call, and the copies of this process where they can answer at once. */
+export class Front {
+  constructor(
+    private readonly parts: CacheParts,
+    private readonly state: FrontState,
+  ) {}
+
+  /** What this process has a copy of. */
+  peek(key: EntryKey, operation: string): Opened | undefined {
+    if (this.state.modes.readsNothing) return undefined;
+    const value = this.state.finder.peek(key, 'value')?.value;
+    if (value) this.parts.meter.hit('l1', key, operation);
+    return value;
+  }
+
+  /** A copy that answers a read. Within a memo there is none: what that read has been told before comes first. */
+  copy(key: EntryKey, operation: string): Opened | undefined {
+    return this.parts.memos.current ? undefined : this.peek(key, operation);
+  }
+
+  /** Undefined: a miss. */
+  get(key: EntryKey, operation: string): Promise<Opened | undefined> {
+    const { reader, modes } = this.state;
+    const memo = modes.readsNothing ? undefined : this.parts.memos.current;
+    if (!memo) return reader.get(key, operation);
+    const known = memo.answer(key.redisKey);
+    if (known) return this.known(known, key, operation);
+    const slot = memo.slot(key.redisKey);
+    const answer = reader.get(key, operation);
+    memo.remember(key.redisKey, slot, answer);
+    return answer;
+  }
+
+  async load(request: LoadRequest): Promise<Served> {
+    const memo = request.kind === 'value' ? this.parts.memos.current : undefined;
+    return memo ? this.loadOnce(memo, request) : this.state.reader.getOrLoad(request);
+  }
+
+  private async known(
+    answer: Promise<Opened | undefined>,
+    key: EntryKey,
+    operation: string,
+  ): Promise<Opened | undefined> {
+    const value = await answer;
+    if (value) this.parts.meter.hit('memo', key, operation);
+    else this.parts.meter.miss(key, operation);
+    return value;
+  }
+
+  /** Only what has been stored is remembered: the rest may differ from one load to the next, or is not committed yet. */
+  private async loadOnce(memo: Memo, request: LoadRequest): Promise<Served> {
+    const { reader, modes } = this.state;
+    const { key, settings } = request;
+    const slot = memo.slot(key.redisKey);
+    const known =
+      settings.force || modes.readsNothing
+        ? undefined
+        : await memo.answer(key.redisKey)?.catch(() => undefined);
+    if (known) {
+      this.parts.meter.hit('memo', key, 'getOrSet');
+      return { source: 'copy', value: known };
+    }
+    const served = await reader.getOrLoad(request);
+    if (served.value.freshMs() > 0)
+      memo.remember(key.redisKey, slot, Promise.resolve(served.value));
+    return served;
+  }
+}

@@ -1,0 +1,104 @@
+import { readRecord, type EntryHeader } from '../codec/envelope.js';
+import type { EntryKey } from '../keys/key-space.js';
+import { look, type ValueRecord } from './entry.js';
+import type { EvictJournal } from './evict-journal.js';
+import type { CacheParts } from './parts.js';
+import type { Finder } from './read/finder.js';
+
+/** What there is at a key at this moment, without its value: for people and tools, not for requests. */
+export interface EntryInfo {
+  /**
+   * `fresh`: reads get it; `stale`: it is past its ttl, and kept for its grace; `outdated`: a tag of it, its namespace or it
+   * itself has been evicted; `loading`: somebody loads it; `writing`: somebody is at a write of it; `foreign`: not written by
+   * this cache, or damaged, so that reads take it for a miss.
+   */
+  readonly state: 'fresh' | 'stale' | 'outdated' | 'loading' | 'writing' | 'foreign';
+  /** Where this process would read it: from its copy, or from Redis (or the store of the memory topology). */
+  readonly source: 'l1' | 'redis';
+  /** Absent where there is no value. */
+  readonly kind?: EntryHeader['kind'];
+  /** What is left of its life in ms; Infinity: it does not expire; 0: it is over. */
+  readonly ttl: number;
+  /** What is left until Redis removes the key, in ms: its grace comes on top of `ttl`. */
+  readonly kept: number;
+  /** For how long it has been there, in ms; absent where its record does not say. */
+  readonly age?: number;
+  readonly tags: readonly string[];
+  readonly version?: string;
+  /** In Redis, with its header, and as it is compressed. */
+  readonly bytes: number;
+}
+
+const WITHOUT_VALUE = { lease: 'loading', barrier: 'writing', foreign: 'foreign' } as const;
+
+/** Looks at entries without reading their values. */
+export class Inspection {
+  constructor(
+    private readonly parts: CacheParts,
+    private readonly state: { finder: Finder; journal: EvictJournal },
+  ) {}
+
+  /** What is left of an entry's life in ms, Infinity if it does not expire, undefined if there is none. */
+  async ttl(key: EntryKey): Promise<number | undefined> {
+    if (this.state.journal.blocks(key.redisKey)) return undefined;
+    const { store, settings, reporter, layout } = this.parts;
+    try {
+      const found = await store.inspect(key.redisKey);
+      if (!found) return undefined;
+      for (const kind of ['value', 'http'] as const) {
+        const seen = look(found.bytes, { key, kind, layout });
+        if (seen.state !== 'usable') continue;
+        const { c0, tags } = seen.record.header;
+        return (await this.state.finder.isStillValid(key, { c0, tags })) ? found.ttlMs : undefined;
+      }
+      return undefined;
+    } catch (error) {
+      if (settings.failure === 'strict') throw error;
+      reporter.report('ttl', undefined, error);
+      return undefined;
+    }
+  }
+
+  /** Undefined: there is nothing. Rejects where Redis cannot be reached, for who asks wants to know. */
+  async inspect(key: EntryKey): Promise<EntryInfo | undefined> {
+    const source = this.state.finder.peek(key, 'value') ? 'l1' : 'redis';
+    const found = await this.parts.store.inspect(key.redisKey);
+    if (!found) return undefined;
+    const { bytes, ttlMs: kept } = found;
+    const record = readRecord(bytes);
+    const common = { source, kept, bytes: bytes.length } as const;
+    if (record.type !== 'value')
+      return { state: WITHOUT_VALUE[record.type], ...common, ttl: 0, tags: [] };
+    const { kind, tags = [], version, lifeMs } = record.header;
+    const ttl = record.softAt === 0 ? kept : Math.max(0, this.leftMs(record));
+    return {
+      state: await this.stateOf(key, record, { bytes, ttl }),
+      ...common,
+      kind,
+      ttl,
+      ...(lifeMs !== undefined && { age: Math.max(0, lifeMs - this.leftMs(record)) }),
+      tags,
+      ...(version !== undefined && { version }),
+    };
+  }
+
+  private async stateOf(
+    key: EntryKey,
+    { header }: ValueRecord,
+    { bytes, ttl }: { bytes: Buffer; ttl: number },
+  ): Promise<EntryInfo['state']> {
+    const { layout } = this.parts;
+    const { c0, tags, kind } = header;
+    const expected = { key, kind: kind === 'http' ? 'http' : 'value', layout } as const;
+    if (look(bytes, expected).state !== 'usable') return 'foreign';
+    const isBlocked = this.state.journal.blocks(key.redisKey);
+    if (isBlocked || !(await this.state.finder.isStillValid(key, { c0, tags }))) return 'outdated';
+    return ttl > 0 ? 'fresh' : 'stale';
+  }
+
+  /** Below 0: it has been over for so long. */
+  private leftMs({ softAt }: ValueRecord): number {
+    const { clock, serverOffsetMs } = this.parts;
+    return softAt - clock.now() - serverOffsetMs();
+  }
+}
