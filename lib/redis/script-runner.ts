@@ -1,3 +1,4 @@
+import { sendOnce } from './send-once.js';
 import type { Script, ScriptValue } from './script.js';
 import type { RedisClient } from './topology.js';
 
@@ -26,12 +27,16 @@ export async function runScript<Arg extends string, Reply extends string>(
 ): Promise<ScriptAnswer<Reply>> {
   const commands = client as unknown as ScriptCommands;
   const args = script.args.map((name) => values[name]);
+  const send = (command: 'evalsha' | 'eval', text: string): Promise<unknown> =>
+    script.once
+      ? sendOnce(client, command, [text, 1, key, ...args])
+      : commands[`${command}Buffer`](text, 1, key, ...args);
   let answer: unknown;
   try {
-    answer = await commands.evalshaBuffer(script.sha, 1, key, ...args);
+    answer = await send('evalsha', script.sha);
   } catch (error) {
     if (!(error as Error).message.startsWith('NOSCRIPT')) throw error;
-    answer = await commands.evalBuffer(script.source, 1, key, ...args);
+    answer = await send('eval', script.source);
   }
   const [code, ...details] = Array.isArray(answer) ? (answer as unknown[]) : [answer];
   // A client with `stringNumbers` gives them as text.

@@ -10,9 +10,11 @@ export interface ScriptDefinition<Arg extends string, Reply extends string> {
   /** What the script answers: each is a constant in capitals. It returns one, or a list that begins with one. */
   replies: readonly Reply[];
   lua: string;
+  /** Sent twice it would do harm: then it is not, and rejects where nobody knows whether it was carried out. */
+  once?: true;
 }
 
-/** A Lua script on exactly one key, which it knows as `key`. It must do no harm when it is sent twice. */
+/** A Lua script on exactly one key, which it knows as `key`. It must do no harm when it is sent twice, or be for `once`. */
 export interface Script<Arg extends string, Reply extends string> extends ScriptDefinition<
   Arg,
   Reply

@@ -8,7 +8,12 @@
  * because a script on two keys answers TRYAGAIN while a cluster slot migrates, and one on a single key does not.
  *
  * Ids are 20 characters and never repeat. A stored value keeps the id of the acquisition that wrote it, its *fill id*.
- * Every operation here is one atomic step on one key, and sending it twice does no harm.
+ * Every operation here is one atomic step on one key, and sending it twice does no harm; `increment` and `take` are for that
+ * reason never sent twice.
+ *
+ * `increment`, `touch` and `take` change a value that the caller has judged: read, and compared with the tag table. They come
+ * with its *facts*, all that it was judged by; what is there by then may be another value, and is as good if its facts are the
+ * same. `unlike`: they are not, and the caller has to look again. A value that is only kept for its grace is absent to them.
  *
  * An implementation rejects with `CacheConnectionError` or `CacheTimeoutError` and nothing else; after either the step
  * may or may not have happened. Keys are complete Redis keys, and the bytes are those of `codec/envelope.ts`.
@@ -43,6 +48,18 @@ export interface EntryStore {
   evictMany(keys: readonly string[]): Promise<PromiseSettledResult<boolean>[]>;
   /** Stores a value whatever the lease; false: refused by `only`, or by an open write barrier. */
   write(key: string, request: WriteRequest): Promise<boolean>;
+
+  /**
+   * Adds to a counter; where no live value is, one begins at 0. It takes the place of a lease, and wakes its waiters: the
+   * load that runs has not seen what was counted, so its result must not be stored over it. Each sum is a value of its own, so
+   * a refresh that began before it is not stored either. Under a barrier nothing is counted and nothing is tainted: the caller
+   * is told so, and the writer's value is still the newest.
+   */
+  increment(key: string, request: IncrementRequest): Promise<IncrementReply>;
+  /** The value is fresh for `softMs` from now, 0: for ever; its grace comes after that. */
+  touch(key: string, request: TouchRequest): Promise<'touched' | 'absent' | 'unlike'>;
+  /** Deletes the value and gives it; a lease or a barrier is treated as by `evict`. */
+  take(key: string, request: TakeRequest): Promise<TakeReply>;
 
   /** Puts up a barrier in place of value and lease; one that stands already is tainted: nothing is stored at its end. */
   barrierBegin(key: string, request: { writer: string; barrierMs: number }): Promise<void>;
@@ -88,3 +105,36 @@ export interface WriteRequest extends StoredBody {
   /** Fill id of a value that does not count as live, or ''. */
   reject?: string;
 }
+
+export interface IncrementRequest {
+  newId: string;
+  /** A safe integer. */
+  by: number;
+  /** The life of a counter that has none yet; 0: it does not expire. */
+  ttlMs: number;
+  /** The facts of a counter that begins now. */
+  fresh: Buffer;
+  /** The value that was judged, as a counter: its count, and the facts that it has, or gets if it was no counter. */
+  seen?: { id: string; count: number; facts: Buffer };
+  /** Fill id of a value that does not count as live, or ''. */
+  reject: string;
+}
+
+export type IncrementReply =
+  | { state: 'counted'; count: number }
+  /** `overflow`: the sum would be no safe integer, nothing was changed. */
+  | { state: 'unlike' | 'overflow' | 'barrier' };
+
+export interface TouchRequest {
+  facts: Buffer;
+  softMs: number;
+}
+
+export interface TakeRequest {
+  /** Undefined: no live value was there. */
+  facts?: Buffer;
+  /** Fill id of a value that does not count as live, or ''. */
+  reject: string;
+}
+
+export type TakeReply = { state: 'taken'; bytes: Buffer } | { state: 'absent' | 'unlike' };

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock, TimerHandle } from '../common/clock.js';
 
 interface Stored {
@@ -7,6 +8,8 @@ interface Stored {
   expiresAt: number;
 }
 
+/** Keys that a scan looks at before the event loop turns: far less than a millisecond of work. */
+const SCAN_KEYS = 500;
 const SWEEP_EVERY_MS = 1_000;
 /** About a millisecond of work. */
 const SWEEP_KEYS = 10_000;
@@ -62,9 +65,19 @@ export class ExpiringTable {
     this.entries.delete(key);
   }
 
-  /** Every key, dead ones too. A copy: an iterator would meet a key anew each time that it is put. */
-  keys(): string[] {
-    return [...this.entries.keys()];
+  /** Keys that begin with `prefix`, some hundred at a time; rejects with the signal's reason once that aborts. */
+  async *scan(prefix: string, signal: AbortSignal | undefined): AsyncGenerator<readonly string[]> {
+    signal?.throwIfAborted();
+    // A copy: an iterator would meet a key anew each time that it is put.
+    const keys = [...this.entries.keys()];
+    for (let at = 0; at < keys.length; at += SCAN_KEYS) {
+      const found = keys
+        .slice(at, at + SCAN_KEYS)
+        .filter((key) => key.startsWith(prefix) && this.get(key));
+      if (found.length > 0) yield found;
+      await nextTurn();
+      signal?.throwIfAborted();
+    }
   }
 
   /** Forgets everything and stops the sweep. */

@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { readHead } from '../codec/envelope.js';
 import type { Clock } from '../common/clock.js';
 import type {
@@ -6,10 +5,16 @@ import type {
   AcquireRequest,
   EntryStore,
   FillRequest,
+  IncrementReply,
+  IncrementRequest,
   StoredBody,
+  TakeReply,
+  TakeRequest,
+  TouchRequest,
   WriteRequest,
 } from './entry-store.js';
 import { ExpiringTable } from './expiring-table.js';
+import { MemoryChanges } from './memory-changes.js';
 import {
   backoffOf,
   barrierOf,
@@ -30,18 +35,22 @@ export interface MemoryEntryStoreOptions {
   onWake: (instance: string, key: string) => void;
 }
 
-/** Keys that a scan looks at before the event loop turns: far less than a millisecond of work. */
-const SCAN_KEYS = 500;
-
 /**
  * The protocol in one process: the same steps, replies and bytes as the scripts of {@link RedisEntryStore}. `softAt` is
  * wall time, because it is compared with the wall clock elsewhere.
  */
 export class MemoryEntryStore implements EntryStore {
   private readonly table: ExpiringTable;
+  private readonly changes: MemoryChanges;
 
   constructor(private readonly options: MemoryEntryStoreOptions) {
-    this.table = new ExpiringTable(options.clock);
+    const table = (this.table = new ExpiringTable(options.clock));
+    const wallMs = (): number => this.wallMs();
+    this.changes = new MemoryChanges({
+      table,
+      wallMs,
+      wake: (key, lease) => this.wake(key, lease),
+    });
   }
 
   async read(key: string): Promise<Buffer | null> {
@@ -57,20 +66,8 @@ export class MemoryEntryStore implements EntryStore {
     return bytes && { bytes, ttlMs: this.table.ttlOf(key) };
   }
 
-  async *scan(
-    prefix: string,
-    { signal }: { signal?: AbortSignal },
-  ): AsyncGenerator<readonly string[], void, void> {
-    signal?.throwIfAborted();
-    const keys = this.table.keys();
-    for (let at = 0; at < keys.length; at += SCAN_KEYS) {
-      const found = keys
-        .slice(at, at + SCAN_KEYS)
-        .filter((key) => key.startsWith(prefix) && this.table.get(key));
-      if (found.length > 0) yield found;
-      await nextTurn();
-      signal?.throwIfAborted();
-    }
+  scan(prefix: string, { signal }: { signal?: AbortSignal }): AsyncIterable<readonly string[]> {
+    return this.table.scan(prefix, signal);
   }
 
   async acquire(key: string, request: AcquireRequest): Promise<AcquireReply> {
@@ -138,6 +135,18 @@ export class MemoryEntryStore implements EntryStore {
     if (request.only && live !== (request.only === 'present')) return false;
     this.store(key, request);
     return true;
+  }
+
+  async increment(key: string, request: IncrementRequest): Promise<IncrementReply> {
+    return this.changes.increment(key, request);
+  }
+
+  async touch(key: string, request: TouchRequest): Promise<'touched' | 'absent' | 'unlike'> {
+    return this.changes.touch(key, request);
+  }
+
+  async take(key: string, request: TakeRequest): Promise<TakeReply> {
+    return this.changes.take(key, request);
   }
 
   async barrierBegin(

@@ -6,7 +6,12 @@ import type {
   AcquireRequest,
   EntryStore,
   FillRequest,
+  IncrementReply,
+  IncrementRequest,
   StoredBody,
+  TakeReply,
+  TakeRequest,
+  TouchRequest,
   WriteRequest,
 } from './entry-store.js';
 import { groupsOf } from './evict-groups.js';
@@ -14,9 +19,12 @@ import { acquire } from './lua/acquire.lua.js';
 import { barrierBegin, barrierEnd, barrierRenew } from './lua/barrier.lua.js';
 import { evict } from './lua/evict.lua.js';
 import { fill } from './lua/fill.lua.js';
+import { increment } from './lua/increment.lua.js';
 import { inspect } from './lua/inspect.lua.js';
 import { release } from './lua/release.lua.js';
 import { renew } from './lua/renew.lua.js';
+import { take } from './lua/take.lua.js';
+import { touch } from './lua/touch.lua.js';
 import { write } from './lua/write.lua.js';
 import { backoffOf, HOLD_ID } from './record.js';
 import { ScriptCalls, type ScriptCallOptions } from './script-calls.js';
@@ -28,7 +36,9 @@ export interface RedisEntryStoreOptions extends ScriptCallOptions {
   reads?: BatchedReads;
 }
 
-const NOTHING_STORED: StoredBody = { newId: '', body: Buffer.alloc(0), softMs: 0, ttlMs: 0 };
+const NO_BYTES = Buffer.alloc(0);
+const NOTHING_STORED: StoredBody = { newId: '', body: NO_BYTES, softMs: 0, ttlMs: 0 };
+const NOTHING_SEEN = { facts: NO_BYTES, id: '', count: 0 };
 
 /** The protocol as scripts, one atomic step each, on whatever servers the topology has. */
 export class RedisEntryStore implements EntryStore {
@@ -149,6 +159,33 @@ export class RedisEntryStore implements EntryStore {
     };
     const invalidation = { reason: 'set', keys: [key] } as const;
     return (await this.calls.change(write, key, values, invalidation)).reply === 'stored';
+  }
+
+  async increment(key: string, request: IncrementRequest): Promise<IncrementReply> {
+    const { seen, ttlMs, ...own } = request;
+    const { facts, id, count } = seen ?? NOTHING_SEEN;
+    const { wakePrefix } = this.options;
+    const values = { ...own, ttlMs: wholeMs(ttlMs), facts, id, count, wakePrefix };
+    const change = { reason: 'set', keys: [key] } as const;
+    const { reply, details } = await this.calls.change(increment, key, values, change);
+    return reply === 'counted' ? { state: reply, count: Number(details[0]) } : { state: reply };
+  }
+
+  async touch(
+    key: string,
+    { facts, softMs }: TouchRequest,
+  ): Promise<'touched' | 'absent' | 'unlike'> {
+    const values = { facts, softMs: wholeMs(softMs) };
+    const change = { reason: 'set', keys: [key] } as const;
+    return (await this.calls.change(touch, key, values, change)).reply;
+  }
+
+  async take(key: string, { facts = NO_BYTES, reject }: TakeRequest): Promise<TakeReply> {
+    const { wakePrefix } = this.options;
+    const change = { reason: 'evict', keys: [key] } as const;
+    const values = { facts, reject, wakePrefix };
+    const { reply, details } = await this.calls.change(take, key, values, change);
+    return reply === 'taken' ? { state: reply, bytes: details[0] as Buffer } : { state: reply };
   }
 
   async barrierBegin(key: string, request: { writer: string; barrierMs: number }): Promise<void> {

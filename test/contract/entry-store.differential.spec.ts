@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import type { EntryStore } from '../../lib/store/entry-store.js';
 import { memoryBackend } from './support/memory-backend.js';
-import { barrier, bodyOf, lease, value } from './support/records.js';
+import { barrier, bodyOf, bodyWith, factsWith, lease, value } from './support/records.js';
 import { redisBackend } from './support/redis-backend.js';
 import type { StoreBackend } from './support/store-backend.js';
 
@@ -19,12 +19,44 @@ const body = fc
   .tuple(fc.uint8Array({ maxLength: 40 }), fc.constantFrom(0, 1, 2 ** 32 - 1))
   .map(([payload, graceMs]) => bodyOf({ payload: Buffer.from(payload), graceMs }));
 const softAt = fc.constantFrom(0, 1, -1, NaN, 1e13);
+const facts = fc.constantFrom(
+  factsWith(),
+  factsWith({ mark: 1 }),
+  factsWith({ graceMs: 2_000_000 }),
+  Buffer.concat([factsWith(), Buffer.from('a field')]),
+);
+const MOST = Number.MAX_SAFE_INTEGER;
+const counts = fc.constantFrom(0, 1, -7, 12_345, MOST, -MOST);
+/** Also what no counter holds. */
+const counted = fc.oneof(
+  counts.map(String),
+  fc.constantFrom(
+    '',
+    '-',
+    '-0',
+    '1.5',
+    '1e3',
+    ' 1',
+    '1\n',
+    '0x1',
+    'nan',
+    `${MOST}9`,
+    '9'.repeat(16),
+  ),
+  fc.constantFrom('0'.repeat(15) + '5', '0'.repeat(16) + '5', `-${'0'.repeat(15)}5`),
+);
 
 const writer = fc.constantFrom('w1', 'w2', 'w3').map(writerId);
 
 const record = fc.oneof(
   fc.tuple(id, body, softAt).map(([i, b, s]) => value(i, b, s)),
   fc.tuple(id, body).map(([i, b]) => value(i, b).subarray(0, 35)),
+  {
+    weight: 6,
+    arbitrary: fc
+      .tuple(id, facts, counted, softAt)
+      .map(([i, f, text, s]) => value(i, bodyWith(f, text), s)),
+  },
   fc.tuple(id, fc.subarray(['one', 'two', 'instance-A'])).map(([i, who]) => lease(i, ...who)),
   fc.constantFrom('0', '1').map((taint) => barrier({ taint })),
   id.map((i) => Buffer.from('B' + i)),
@@ -77,6 +109,29 @@ const step: fc.Arbitrary<[string, Step]> = fc.oneof(
       reject: fc.oneof(id, fc.constant('')),
     }),
     (request) => call((store, key) => store.write(key, request)),
+  ),
+  named(
+    'increment',
+    fc.record({
+      newId: id,
+      by: counts,
+      ttlMs: endless,
+      fresh: facts,
+      seen: fc.option(fc.record({ id, count: counts, facts }), { nil: undefined }),
+      reject: fc.oneof(id, fc.constant('')),
+    }),
+    (request) => call((store, key) => store.increment(key, request)),
+  ),
+  named('touch', fc.record({ facts, softMs: endless }), (request) =>
+    call((store, key) => store.touch(key, request)),
+  ),
+  named(
+    'take',
+    fc.record({
+      facts: fc.option(facts, { nil: undefined }),
+      reject: fc.oneof(id, fc.constant('')),
+    }),
+    (request) => call((store, key) => store.take(key, request)),
   ),
   named('barrierBegin', fc.record({ writer, barrierMs: lifeMs }), (request) =>
     call((store, key) => store.barrierBegin(key, request)),

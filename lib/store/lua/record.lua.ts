@@ -109,3 +109,11 @@ local function leave(writer)
   rewrite(string.sub(barrier, 1, from - 1) .. string.sub(barrier, to + 1))
 end
 `;
+
+/** Compares the facts of a value, see `factsOf` in record.ts. */
+export const IS_LIKE = `
+local function isLike(facts)
+  return facts ~= '' and redis.call('GETRANGE', key, 21, 23) == string.sub(facts, 1, 3)
+    and redis.call('GETRANGE', key, 32, 28 + #facts) == string.sub(facts, 4)
+end
+`;

@@ -31,3 +31,16 @@ export function value(id: string, body: Buffer, softAt = 0): Buffer {
 
 /** Every byte there is, and CRLF. */
 export const ANY_BYTES = Buffer.from([...Array(256).keys(), 13, 10]);
+
+/** What a value with that grace is judged by; others differ in `mark`. */
+export function factsWith({ graceMs = 0, mark = 0 } = {}): Buffer {
+  const body = bodyOf({ payload: Buffer.alloc(0), graceMs });
+  body[26] = mark;
+  return Buffer.concat([body.subarray(0, 3), body.subarray(11)]);
+}
+
+/** A value with these facts, from its fixed part on. */
+export function bodyWith(facts: Buffer, payload: Buffer | string): Buffer {
+  const parts = [facts.subarray(0, 3), Buffer.alloc(8), facts.subarray(3), Buffer.from(payload)];
+  return Buffer.concat([...parts, Buffer.alloc(4)]);
+}

@@ -1,0 +1,25 @@
+import { defineScript } from '../../redis/script.js';
+import { ANNOUNCE, HEAD, IS_LIKE, IS_LIVE, NOW, TAINT, WAITERS } from './record.lua.js';
+
+/** Sent twice, it would find nothing the second time, and nobody would have the value. */
+export const take = defineScript({
+  name: 'take',
+  once: true,
+  args: ['facts', 'reject', 'wakePrefix', 'channel', 'message'],
+  replies: ['absent', 'unlike', 'taken'],
+  lua: `${ANNOUNCE}${HEAD}${WAITERS}${NOW}${IS_LIVE}${IS_LIKE}${TAINT}
+local kind, id = head()
+if kind == 'B' then
+  taint()
+elseif kind == 'L' then
+  local waiting = waiters(kind)
+  redis.call('UNLINK', key)
+  wake(waiting)
+end
+if id == reject or not isLive(kind) then return ABSENT end
+if not isLike(facts) then return UNLIKE end
+local value = redis.call('GET', key)
+redis.call('UNLINK', key)
+return { TAKEN, value }
+`,
+});
