@@ -1,7 +1,14 @@
-import { Cluster, type ClusterNode, type ClusterOptions, type RedisOptions } from 'ioredis';
+import {
+  Cluster,
+  type ClusterNode,
+  type ClusterOptions,
+  type Redis,
+  type RedisOptions,
+} from 'ioredis';
 import type { OptionProblem } from '../common/errors.js';
 import { withoutCommand } from '../resilience/redis-failure.js';
 import { reportOnce, safeOptions, type ConnectionContext } from './connection.js';
+import { giveUpWhenSilent } from './silence.js';
 import type { ClusterTopologyOptions } from './topology.options.js';
 
 /** One address at which a cluster is found, and what its URL says beside it. */
@@ -62,6 +69,7 @@ export function createCluster(
     slotsRefreshInterval: undefined,
   });
   waitForNodesOnly(client);
+  client.on('+node', (node: Redis) => giveUpWhenSilent(node, context.clock));
   const report = reportOnce(context);
   client.on('error', report);
   client.on('node error', (error: Error, node: string) =>

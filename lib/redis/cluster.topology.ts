@@ -4,12 +4,8 @@ import { hashSlot } from '../keys/hash-slot.js';
 import { createCluster, problemsOfCluster, seedsOf, type Seed } from './cluster-client.js';
 import { masterNamed, nameOfNode, ownerOf } from './cluster-nodes.js';
 import { ClusterRefresh } from './cluster-refresh.js';
-import {
-  closeConnection,
-  connectOnce,
-  createPubSubClient,
-  type ConnectionContext,
-} from './connection.js';
+import { closeConnection } from './closing.js';
+import { connectOnce, createPubSubClient, type ConnectionContext } from './connection.js';
 import type { Shard, Topology } from './topology.js';
 import type { ClusterTopologyOptions } from './topology.options.js';
 

@@ -3,6 +3,9 @@ import { deferred } from '../common/async.js';
 import type { Clock } from '../common/clock.js';
 import { CacheOptionsError } from '../common/errors.js';
 import { withoutCommand } from '../resilience/redis-failure.js';
+import { DISCONNECT_MS } from './closing.js';
+import { MasterSearch } from './master-search.js';
+import { giveUpWhenSilent } from './silence.js';
 import type { RedisClient } from './topology.js';
 
 /** What a connection of ours needs beside its address. */
@@ -14,13 +17,9 @@ export interface ConnectionContext {
   onError: (error: Error) => void;
 }
 
-const QUIT_MS = 500;
 const SAME_ERROR_MS = 10_000;
 /** Distinct messages remembered for that; beyond, all are forgotten. */
 const REMEMBERED_ERRORS = 32;
-const READONLY_RECONNECT_MS = 1_000;
-/** For a closed socket's last bytes. The client keeps the process alive for so long. */
-const DISCONNECT_MS = 100;
 const LOADING_RETRY_MS = 250;
 
 /** A client of ours, not connected yet. `redis` goes before the safe options, `url` before both. */
@@ -28,9 +27,18 @@ export function createConnection(
   { url, redis }: { url?: string; redis?: RedisOptions },
   context: ConnectionContext,
 ): Redis {
-  const options = { ...safeOptions(context), ...redis };
-  const client = url === undefined ? new Redis(options) : fromUrl(url, options);
+  const search = new MasterSearch({
+    clock: context.clock,
+    createClient: () => createPubSubClient(client, context),
+  });
+  const options: RedisOptions = {
+    ...safeOptions(context),
+    reconnectOnError: (error: Error) => (search.hear(error, client), false),
+    ...redis,
+  };
+  const client: Redis = url === undefined ? new Redis(options) : fromUrl(url, options);
   client.on('error', reportOnce(context));
+  giveUpWhenSilent(client, context.clock);
   return client;
 }
 
@@ -39,7 +47,9 @@ export function createConnection(
  * the deadline around the call is the only clock. The client would otherwise queue for 20 reconnects (73 s), send what
  * was in flight a second time, and keep a hung server's socket for ever.
  */
-export function safeOptions({ clock, connectTimeoutMs }: ConnectionContext): RedisOptions {
+export function safeOptions({
+  connectTimeoutMs,
+}: Pick<ConnectionContext, 'connectTimeoutMs'>): RedisOptions {
   return {
     lazyConnect: true,
     enableOfflineQueue: false,
@@ -48,32 +58,18 @@ export function safeOptions({ clock, connectTimeoutMs }: ConnectionContext): Red
     // takes them out of the queue.
     maxRetriesPerRequest: 0,
     connectTimeout: connectTimeoutMs,
-    // A server that accepts and does not answer; keep-alive does not notice, for its kernel still does.
-    socketTimeout: 1_000,
     disconnectTimeout: DISCONNECT_MS,
     keepAlive: 5_000,
     maxLoadingRetryTime: 1_000,
     retryStrategy: (attempt) => Math.min(50 * 2 ** (attempt - 1), 1_000) + Math.random() * 100,
-    reconnectOnError: reconnectOnReadonly(clock),
     failoverDetector: true,
     sentinelReconnectStrategy: (attempt) => Math.min(100 * attempt, 1_000),
     sentinelCommandTimeout: connectTimeoutMs,
   };
 }
 
-/** A replica that a name or proxy still takes for the master answers READONLY for ever; a new connection finds the master. */
-function reconnectOnReadonly(clock: Clock): (error: Error) => 1 | false {
-  let lastAt = -Infinity;
-  return (error) => {
-    const now = clock.monotonic();
-    if (!error.message.startsWith('READONLY') || now - lastAt < READONLY_RECONNECT_MS) return false;
-    lastAt = now;
-    return 1;
-  };
-}
-
 /**
- * A client for pub/sub to the same server, not connected yet, to be closed by whoever asks for it. It is good for one
+ * A client for pub/sub to the same address, not connected yet, to be closed by whoever asks for it. It is good for one
  * connection: reconnecting and subscribing again are for its owner, since the client reports itself ready before it is
  * subscribed, and leaves the rejection unhandled when it cannot be.
  *
@@ -153,32 +149,4 @@ export async function connectOnce(client: RedisClient, context: ConnectionContex
   await first.promise;
   context.clock.clearTimer(timer);
   for (const event of events) client.off(event, done);
-}
-
-/** Ends a client of ours in whatever state it is, and leaves no handle behind. */
-export async function closeConnection(client: Redis, clock: Clock): Promise<void> {
-  if (client.status === 'ready') await within(QUIT_MS, clock, quit(client));
-  await dropConnection(client, clock);
-}
-
-/** The same without a word to the server. */
-export async function dropConnection(client: Redis, clock: Clock): Promise<void> {
-  if (client.status === 'end') return;
-  const ended = new Promise<void>((resolve) => client.once('end', resolve));
-  client.disconnect();
-  // Without this a socket that is still connecting, or whose server hangs, would be waited for.
-  client.stream?.destroy();
-  // A client between two attempts ends without saying so; its last timer is then the disconnect timeout.
-  await within((client.options.disconnectTimeout ?? DISCONNECT_MS) + 10, clock, ended);
-}
-
-async function quit(client: Redis): Promise<void> {
-  await client.quit().catch(() => undefined);
-}
-
-async function within(ms: number, clock: Clock, promise: Promise<void>): Promise<void> {
-  const late = deferred<void>();
-  const timer = clock.setTimer(ms, () => late.resolve());
-  await Promise.race([promise, late.promise]);
-  clock.clearTimer(timer);
 }

@@ -1,8 +1,8 @@
 import type { Redis } from 'ioredis';
 import { murmur3 } from '../common/hash.js';
 import { routedPartOf } from '../keys/hash-tag.js';
+import { closeConnection } from './closing.js';
 import {
-  closeConnection,
   connectOnce,
   createConnection,
   createPubSubClient,

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { CacheOptionsError, type OptionProblem } from '../common/errors.js';
+import { closeConnection } from './closing.js';
 import {
-  closeConnection,
   connectOnce,
   createConnection,
   createPubSubClient,

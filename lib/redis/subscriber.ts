@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { Clock, TimerHandle } from '../common/clock.js';
-import { dropConnection, reportOnce } from './connection.js';
+import { dropConnection } from './closing.js';
+import { reportOnce } from './connection.js';
 
 export interface SubscriberOptions<Message = Buffer> {
   /** A client for one connection, not connected yet; asked for again whenever a new connection is needed. */

@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Cluster, Redis } from 'ioredis';
 import { createHook } from 'node:async_hooks';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { connect, createServer, type AddressInfo, type Server } from 'node:net';
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
@@ -204,21 +205,74 @@ describe('SingleTopology', () => {
       await topology.close();
     });
 
-    it('READONLY → a new connection, at most one a second', async () => {
-      const { topology, client } = open({ url: server.url });
-      await topology.connect();
-      let reconnects = 0;
-      client.on('reconnecting', () => reconnects++);
-      const fail = (): Promise<unknown> =>
-        client
-          .eval("return redis.error_reply('READONLY You can not write')", 0)
-          .catch(() => undefined);
-      await fail();
-      await waitFor(() => client.status === 'ready' && reconnects === 1);
-      await fail();
-      expect(client.status).toBe('ready');
-      expect(reconnects).toBe(1);
-      await topology.close();
+    describe('READONLY', () => {
+      let replica: TestServer;
+      beforeEach(async () => {
+        replica = await startServer();
+        const admin = new Redis(replica.url);
+        // Nobody listens there.
+        await admin.replicaof('127.0.0.1', 1);
+        admin.disconnect();
+      });
+      afterEach(() => replica.stop());
+
+      const connections = async (client: Redis): Promise<number> =>
+        Number(/total_connections_received:(\d+)/.exec(await client.info('stats'))![1]);
+
+      it('no master is to be found → looked for over another connection, this one stays', async () => {
+        const { topology, client } = open({ url: replica.url });
+        await topology.connect();
+        const { stream } = client;
+        const before = await connections(client);
+        for (let i = 0; i < 10; i++) await expect(client.set('k', i)).rejects.toThrow('READONLY');
+        await waitFor(async () => (await connections(client)) === before + 1);
+        await waitFor(async () => String(await client.client('LIST')).split('\n').length === 2);
+        expect(await client.get('k')).toBeNull();
+        expect(client.stream).toBe(stream);
+        await topology.close();
+      });
+
+      /** Leads each connection to the port that is given for it, or nowhere. */
+      async function startName(portOf: (near: Socket) => number | undefined): Promise<Server> {
+        const name = createServer((near) => {
+          near.on('error', () => undefined);
+          const to = portOf(near);
+          if (to === undefined) return;
+          const far = connect(to, '127.0.0.1').on('error', () => undefined);
+          near.pipe(far).pipe(near);
+        });
+        await new Promise<void>((resolve) => name.listen(0, '127.0.0.1', resolve));
+        return name;
+      }
+      const openAt = (name: Server): Opened =>
+        open({ redis: { port: (name.address() as AddressInfo).port, password: PASSWORD } });
+
+      it('the name leads to a master by now → that one, over a new connection', async () => {
+        let target = replica.port;
+        const name = await startName(() => target);
+        const { topology, client } = openAt(name);
+        await topology.connect();
+        target = server.port;
+        await expect(client.set('k', 'v')).rejects.toThrow('READONLY');
+        await waitFor(() => client.set('k', 'v'));
+        expect(await client.get('k')).toBe('v');
+        await topology.close();
+        name.close();
+      });
+
+      it('closed while the other connection waits for an answer → ended as well', async () => {
+        const accepted: Socket[] = [];
+        const name = await startName((near) =>
+          accepted.push(near) === 1 ? replica.port : undefined,
+        );
+        const { topology, client } = openAt(name);
+        await topology.connect();
+        await expect(client.set('k', 'v')).rejects.toThrow('READONLY');
+        const other = await waitFor(() => accepted[1]);
+        const ended = once(other!.resume(), 'close');
+        expect(await timed(Promise.all([topology.close(), ended]))).toBeLessThan(700);
+        name.close();
+      });
     });
   });
 
