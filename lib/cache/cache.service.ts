@@ -1,6 +1,7 @@
 import type { Key } from '../keys/encode-key.js';
 import { keysOf } from '../keys/key-list.js';
 import type { EntryKey, KeySpace } from '../keys/key-space.js';
+import type { KeyOf } from '../keys/typed-key.js';
 import { CacheControls } from './cache-controls.js';
 import type { CacheEngine } from './cache-engine.js';
 import {
@@ -18,9 +19,10 @@ export let engineOf: (service: CacheService) => CacheEngine | undefined;
 
 /**
  * The cache. Every method takes a key as a string or as an array of its parts, which is encoded so that two different
- * keys never meet: `['a:b']` is not `['a', 'b']`, and `1` is not `'1'`. A wrong key rejects with `CacheKeyError`, a wrong
- * option with `CacheOptionsError`, before anything runs. What happens while Redis cannot be reached is the module's
- * `failure` option: by default reads miss, loads go to the loader, writes store nothing, and evicts say so.
+ * keys never meet: `['a:b']` is not `['a', 'b']`, and `1` is not `'1'`. A `typedKey` brings the type of its value along. A
+ * wrong key rejects with `CacheKeyError`, a wrong option with `CacheOptionsError`, before anything runs. What happens while
+ * Redis cannot be reached is the module's `failure` option: by default reads miss, loads go to the loader, writes store
+ * nothing, and evicts say so.
  *
  * Values are the same on a miss as on a hit: what the serializer gives back. Plain objects and arrays are frozen.
  */
@@ -40,7 +42,7 @@ export class CacheService extends CacheControls {
   }
 
   /** The value, or undefined for a miss; null is a value. */
-  async get<T = unknown>(key: Key): Promise<T | undefined> {
+  async get<T = unknown>(key: KeyOf<T>): Promise<T | undefined> {
     const entry = this.#space.entry(key);
     const { front } = this.#engine;
     const value = front.copy(entry, 'get') ?? (await front.get(entry, 'get'));
@@ -55,7 +57,7 @@ export class CacheService extends CacheControls {
    * Stores a value; a load that is running cannot overwrite it. False: refused by `if`, by a write in progress
    * (`withWrite`), or Redis cannot be reached. Rejects with `CacheSerializationError` where the value cannot be stored.
    */
-  async set<T>(key: Key, value: T, options?: SetOptions): Promise<boolean> {
+  async set<T>(key: KeyOf<T>, value: NoInfer<T>, options?: SetOptions): Promise<boolean> {
     const entry = this.#space.entry(key);
     return this.#engine.writer.set(entry, value, setSettings('set', options, this.#engine.options));
   }
@@ -96,7 +98,7 @@ export class CacheService extends CacheControls {
    * Rejects with `CacheTimeoutError` after `loaderTimeout`, or (`onWaitTimeout: 'throw'`) after `waitTimeout`.
    */
   async getOrSet<T>(
-    key: Key,
+    key: KeyOf<T>,
     loader: (context: LoadContext) => T | Promise<T>,
     options?: LoadOptions,
   ): Promise<T> {
@@ -109,7 +111,7 @@ export class CacheService extends CacheControls {
   }
 
   /** The hits, under the keys as given and in their order. */
-  async getMany<T = unknown>(keys: readonly Key[]): Promise<Map<Key, T>> {
+  async getMany<T = unknown>(keys: readonly KeyOf<T>[]): Promise<Map<Key, T>> {
     const entries = keys.map((key) => this.#space.entry(key));
     const values = await Promise.all(entries.map((e) => this.#engine.front.get(e, 'getMany')));
     const hits = new Map<Key, T>();
@@ -120,7 +122,7 @@ export class CacheService extends CacheControls {
   }
 
   /** Stores several values, each as `set` does. Everything is checked and encoded before anything is sent. */
-  async setMany<T>(entries: Iterable<readonly [Key, T]>, options?: SetOptions): Promise<void> {
+  async setMany<T>(entries: Iterable<readonly [KeyOf<T>, T]>, options?: SetOptions): Promise<void> {
     const settings = setSettings('setMany', options, this.#engine.options);
     const values = [...entries].map(([key, value]) => ({ key: this.#space.entry(key), value }));
     await this.#engine.writer.setMany(values, settings);
@@ -144,7 +146,7 @@ export class CacheService extends CacheControls {
    * then the key is absent, because nobody knows whose value is the newer. A writer that throws leaves the key absent.
    */
   async writeThrough<T>(
-    key: Key,
+    key: KeyOf<T>,
     writer: (context: WriteContext) => T | Promise<T>,
     options?: Omit<SetOptions, 'if'>,
   ): Promise<T> {
@@ -176,7 +178,7 @@ export class CacheService extends CacheControls {
   /**
    * The copy in this process, at once and without a look at Redis; undefined: there is none, or it may not be used.
    */
-  peek<T = unknown>(key: Key): T | undefined {
+  peek<T = unknown>(key: KeyOf<T>): T | undefined {
     return this.#engine.front.peek(this.#space.entry(key), 'peek')?.take() as T | undefined;
   }
 
