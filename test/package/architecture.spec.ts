@@ -12,7 +12,7 @@ const ROWS = [
   ['testing', 'cli', 'health', 'prometheus'],
   ['module'],
   ['decorators'],
-  ['methods', 'http'],
+  ['methods', 'http', 'strategies'],
   ['cache', 'locks', 'regions'],
   ['store', 'tags', 'bus', 'l1'],
   ['redis'],
