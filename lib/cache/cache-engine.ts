@@ -13,9 +13,11 @@ import { KeyListing } from './key-listing.js';
 import { LeaseWaits } from './lease-waits.js';
 import type { CacheParts } from './parts.js';
 import type { RequestMemos } from './request-memo.js';
+import { BatchReader } from './read/batch-reader.js';
 import { EntryFormats } from './read/entry-formats.js';
 import { Loads } from './read/load.js';
 import type { LoadRequest } from './read/loader-run.js';
+import { Refresher } from './read/refresher.js';
 import { Reader, type Served } from './read/reader.js';
 import type { CacheSettings } from './settings.js';
 import { Evictor } from './write/evictor.js';
@@ -23,12 +25,14 @@ import { assertTags } from '../tags/tag-names.js';
 import { Finder } from './read/finder.js';
 import { TagEvictor } from './write/tag-evictor.js';
 import { WriteBarrier } from './write/write-barrier.js';
+import { WriteThrough } from './write/write-through.js';
 import { Writer } from './write/writer.js';
 
 /** A response knows no tiers, and its absence is told by its bytes. */
 const HTTP_SOURCE = {
   copy: 'hit',
   hit: 'hit',
+  stale: 'hit',
   loaded: 'loaded',
   joined: 'joined',
   private: 'joined',
@@ -51,6 +55,8 @@ export class CacheEngine {
   readonly reader: Reader;
   readonly writer: Writer;
   readonly barrier: WriteBarrier;
+  readonly batches: BatchReader;
+  readonly through: WriteThrough;
   readonly inspection: Inspection;
   private readonly tags: TagEvictor;
   private readonly listing: KeyListing;
@@ -60,6 +66,7 @@ export class CacheEngine {
   private readonly flights = new Flights();
   private readonly waits: LeaseWaits;
   private readonly journal: EvictJournal;
+  private readonly refresher: Refresher;
   private closed = false;
 
   constructor(private readonly parts: CacheParts) {
@@ -70,12 +77,17 @@ export class CacheEngine {
     const finder = (this.finder = new Finder(parts, { journal, formats }));
     const loads = new Loads(parts, { flights, waits, formats });
     const evictor = (this.evictor = new Evictor(parts, { flights, journal }));
-    const reader = (this.reader = new Reader(parts, { flights, waits, finder, loads, modes }));
+    const refresher = (this.refresher = new Refresher(parts, { flights, waits, loads, modes }));
+    const reading = { flights, waits, finder, loads, refresher, modes };
+    const reader = (this.reader = new Reader(parts, reading));
     this.front = new Front(parts, { reader, finder, modes });
     this.writer = new Writer(parts, { formats, finder, modes });
-    this.barrier = new WriteBarrier(parts, { evictor, formats, modes });
+    const barrier = (this.barrier = new WriteBarrier(parts, { evictor }));
+    this.through = new WriteThrough(parts, { barrier, formats, modes });
+    const { front } = this;
+    this.batches = new BatchReader(parts, { front, reader, finder, journal, modes });
     this.tags = new TagEvictor(parts, journal);
-    this.listing = new KeyListing(parts, finder);
+    this.listing = new KeyListing(parts, finder, formats);
     this.inspection = new Inspection(parts, { finder, journal });
   }
 
@@ -166,6 +178,7 @@ export class CacheEngine {
   async drain(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
+    this.refresher.close();
     const { clock, settings, reporter } = this.parts;
     let timer;
     const late = new Promise<'late'>((resolve) => {
@@ -176,6 +189,7 @@ export class CacheEngine {
       late,
     ]);
     clock.clearTimer(timer);
+    this.waits.close();
     const lost = left === 'late' ? this.journal.size : left;
     if (lost > 0)
       reporter.warn('shutdown', `closed with ${lost} evicts that have not reached Redis`);

@@ -1,8 +1,8 @@
 import type { Key } from '../keys/encode-key.js';
 import { keysOf } from '../keys/key-list.js';
-import type { EntryKey, KeySpace } from '../keys/key-space.js';
+import type { KeySpace } from '../keys/key-space.js';
 import type { KeyOf } from '../keys/typed-key.js';
-import { CacheControls } from './cache-controls.js';
+import { CacheBatches, unique } from './cache-batches.js';
 import type { CacheEngine } from './cache-engine.js';
 import {
   loadSettings,
@@ -11,7 +11,7 @@ import {
   type LoadOptions,
   type SetOptions,
 } from './entry.options.js';
-import type { WriteContext } from './write/write-barrier.js';
+import type { WriteContext } from './write/write-through.js';
 import type { LoadContext } from './read/loader-run.js';
 
 /** The engine behind a service, for the rest of this package; undefined for a stand-in that a test has provided. */
@@ -26,7 +26,7 @@ export let engineOf: (service: CacheService) => CacheEngine | undefined;
  *
  * Values are the same on a miss as on a hit: what the serializer gives back. Plain objects and arrays are frozen.
  */
-export class CacheService extends CacheControls {
+export class CacheService extends CacheBatches {
   readonly #engine: CacheEngine;
   readonly #space: KeySpace;
 
@@ -103,29 +103,13 @@ export class CacheService extends CacheControls {
     options?: LoadOptions,
   ): Promise<T> {
     const entry = this.#space.entry(key);
-    const copy = options === undefined ? this.#engine.front.copy(entry, 'getOrSet') : undefined;
+    const { options: defaults, front } = this.#engine;
+    const isPlain = options === undefined && !defaults.refreshAhead;
+    const copy = isPlain ? front.copy(entry, 'getOrSet') : undefined;
     if (copy) return copy.take() as T;
-    const settings = loadSettings('getOrSet', options, this.#engine.options);
+    const settings = loadSettings('getOrSet', options, defaults);
     const request = { key: entry, kind: 'value', loader, settings } as const;
     return (await this.#engine.load(request)).value.take() as T;
-  }
-
-  /** The hits, under the keys as given and in their order. */
-  async getMany<T = unknown>(keys: readonly KeyOf<T>[]): Promise<Map<Key, T>> {
-    const entries = keys.map((key) => this.#space.entry(key));
-    const values = await Promise.all(entries.map((e) => this.#engine.front.get(e, 'getMany')));
-    const hits = new Map<Key, T>();
-    values.forEach((value, i) => {
-      if (value) hits.set(keys[i]!, value.take() as T);
-    });
-    return hits;
-  }
-
-  /** Stores several values, each as `set` does. Everything is checked and encoded before anything is sent. */
-  async setMany<T>(entries: Iterable<readonly [KeyOf<T>, T]>, options?: SetOptions): Promise<void> {
-    const settings = setSettings('setMany', options, this.#engine.options);
-    const values = [...entries].map(([key, value]) => ({ key: this.#space.entry(key), value }));
-    await this.#engine.writer.setMany(values, settings);
   }
 
   /**
@@ -152,7 +136,7 @@ export class CacheService extends CacheControls {
   ): Promise<T> {
     const entry = this.#space.entry(key);
     const settings = throughSettings('writeThrough', options, this.#engine.options);
-    return (await this.#engine.barrier.writeThrough(entry, writer, settings)) as T;
+    return (await this.#engine.through.one(entry, writer, settings)) as T;
   }
 
   /** What is left of an entry's life in ms; Infinity: it does not expire; undefined: there is none. */
@@ -189,8 +173,4 @@ export class CacheService extends CacheControls {
   namespace(name: string): CacheService {
     return new CacheService(this.#engine, this.#space.child(name));
   }
-}
-
-function unique(entries: readonly EntryKey[]): EntryKey[] {
-  return [...new Map(entries.map((entry) => [entry.redisKey, entry])).values()];
 }

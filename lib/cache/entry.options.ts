@@ -52,7 +52,6 @@ export interface LoadOptions {
 
 export interface WriteSettings {
   readonly ttlMs: number;
-  readonly graceMs: number;
   readonly tags?: readonly string[];
   readonly only?: 'absent' | 'present';
 }
@@ -75,13 +74,13 @@ const tags: Rule = {
   ok: (v) => tagProblems(v).length === 0,
 };
 
-const SET_OPTIONS: Rules<SetOptions> = {
+export const SET_OPTIONS: Rules<SetOptions> = {
   ttl: aLife,
   tags,
   if: { accepted: "'absent' or 'present'", ok: (v) => v === 'absent' || v === 'present' },
 };
 
-const LOAD_OPTIONS: Rules<LoadOptions> = {
+export const LOAD_OPTIONS: Rules<LoadOptions> = {
   ttl: aLife,
   tags,
   negativeTtl: aLife,
@@ -117,11 +116,10 @@ function writeSettings(
   options: SetOptions | undefined,
   { defaults, checks }: { defaults: CacheSettings; checks: Readonly<Record<string, Rule>> },
 ): WriteSettings {
-  const { graceMs } = defaults;
-  if (!options) return { ttlMs: defaults.ttlMs, graceMs };
+  if (!options) return { ttlMs: defaults.ttlMs };
   check(where, options, checks);
   const ttlMs = options.ttl === undefined ? defaults.ttlMs : lifeMs(options.ttl, 'ttl');
-  return { ttlMs, graceMs, tags: options.tags, only: options.if };
+  return { ttlMs, tags: options.tags, only: options.if };
 }
 
 export function loadSettings(

@@ -10,8 +10,14 @@ export type EntryKind = 'value' | 'http';
 export interface Opened {
   /** The value for one reader, as the serializer gives it back. */
   take(): unknown;
-  /** How long it is still fresh, in ms; Infinity: for ever; 0: it is not stored. */
+  /** How long it is still fresh, in ms; Infinity: for ever; 0: it is not stored, or past its ttl. */
   freshMs(): number;
+  /** How long it was fresh when it was stored, where that was noted. */
+  readonly lifeMs?: number | undefined;
+  /** What its load took, where that was noted. */
+  readonly costMs?: number | undefined;
+  /** Reads make it fresh for `lifeMs` again. */
+  readonly sliding?: true | undefined;
 }
 
 /** What a reader made of the bytes at a key. */

@@ -15,7 +15,7 @@ export type FlightOutcome =
   /** Not for sharing at all (a response with a cookie): for the caller that led; the others load for themselves. */
   | { kind: 'private' }
   | { kind: 'failed'; error: unknown }
-  /** Somebody else holds the lease: all wait, then read again. */
+  /** Somebody else holds the lease, or nobody is to load for now: all wait, then read again. */
   | { kind: 'held'; changed: Promise<void> };
 
 let moments = 0;
@@ -27,8 +27,14 @@ export const nextMoment = (): number => ++moments;
 export class Flight {
   /** When the loader began; what it read may be older than callers who came later. */
   loadBegan: number | undefined;
+  /** What the loader took, once it has ended. */
+  costMs: number | undefined;
+  /** The value that this load is to replace. */
+  stale: Opened | undefined;
   /** Evicted or its lease lost: its result is not stored. */
   doomed = false;
+  /** Whether its loader is one of several keys at once. */
+  loads: 'one' | 'several' = 'one';
   outcome!: Promise<FlightOutcome>;
 
   constructor(readonly key: string) {}

@@ -48,8 +48,10 @@ export class Inspection {
       for (const kind of ['value', 'http'] as const) {
         const seen = look(found.bytes, { key, kind, layout });
         if (seen.state !== 'usable') continue;
-        const { c0, tags } = seen.record.header;
-        return (await this.state.finder.isStillValid(key, { c0, tags })) ? found.ttlMs : undefined;
+        const { c0, tags, graceMs } = seen.record.header;
+        const leftMs = found.ttlMs - graceMs;
+        const isLive = leftMs > 0 && (await this.state.finder.isStillValid(key, { c0, tags }));
+        return isLive ? leftMs : undefined;
       }
       return undefined;
     } catch (error) {

@@ -3,6 +3,7 @@ import { decodeKey } from '../keys/encode-key.js';
 import type { Glob } from '../keys/glob.js';
 import type { EntryKey, KeySpace } from '../keys/key-space.js';
 import type { CacheParts } from './parts.js';
+import type { EntryFormats } from './read/entry-formats.js';
 import type { Finder } from './read/finder.js';
 
 /** Part of a glob that is spelled in a Redis key as it is. */
@@ -13,6 +14,7 @@ export class KeyListing {
   constructor(
     private readonly parts: CacheParts,
     private readonly finder: Finder,
+    private readonly formats: EntryFormats,
   ) {}
 
   /** String keys whose entries are live; one that is written meanwhile may be missing or come twice. */
@@ -61,10 +63,11 @@ export class KeyListing {
   }
 
   private async isLive(
-    { header }: Extract<StoredRecord, { type: 'value' }>,
+    record: Extract<StoredRecord, { type: 'value' }>,
     key: EntryKey,
   ): Promise<boolean> {
-    if (header.kind === 'http') return false;
+    const { header } = record;
+    if (header.kind === 'http' || this.formats.staleMs(record) !== undefined) return false;
     return this.finder.isStillValid(key, { c0: header.c0, tags: header.tags });
   }
 }

@@ -1,30 +1,49 @@
 import type { Expectation } from '../bus/wakeups.js';
-import type { Clock, TimerHandle } from '../common/clock.js';
+import type { Clock } from '../common/clock.js';
+import { deferred } from '../common/async.js';
 
 /** A wake that never comes costs at most this. */
 const FALLBACK_MS = 1_000;
 /** Spreads the processes that wait for the same lease to expire. */
 const SPREAD_MS = { least: 5, most: 30 };
 
+/** A lease that others hold, as this process knows of it. */
+export interface LeaseWait {
+  /** It has ended, or has not been looked at for a second. */
+  readonly ended: Promise<void>;
+  /** Nobody loads: somebody has failed to, and all leave it alone for a while. */
+  readonly backoff: boolean;
+  end(): void;
+}
+
 /**
  * The waits of this process for leases that others hold, one per key whoever asks: woken by message, at the latest
- * when the lease has expired or after a second. Only keys that are being waited for are present.
+ * when the lease has expired or after a second. Only keys that have been asked for in that time are present.
  */
 export class LeaseWaits {
-  private readonly waits = new Map<string, Promise<void>>();
+  private readonly waits = new Map<string, LeaseWait>();
 
   constructor(private readonly clock: Clock) {}
 
   /** The wait that is under way for this key: this process is registered there already. */
-  current(key: string): Promise<void> | undefined {
+  current(key: string): LeaseWait | undefined {
     return this.waits.get(key);
   }
 
-  start(key: string, ttlMs: number, expectation: Expectation): Promise<void> {
+  start(
+    key: string,
+    { ttlMs, backoff }: { ttlMs: number; backoff?: true },
+    expectation: Expectation,
+  ): LeaseWait {
+    const { promise: over, resolve: end } = deferred<void>();
     const spread = SPREAD_MS.least + Math.random() * (SPREAD_MS.most - SPREAD_MS.least);
-    const wait = this.until(expectation, Math.min(ttlMs + spread, FALLBACK_MS)).finally(() => {
+    const timer = this.clock.setTimer(Math.min(ttlMs + spread, FALLBACK_MS), end);
+    const ended = Promise.race([expectation.woken, over]).finally(() => {
+      this.clock.clearTimer(timer);
+      expectation.cancel();
       if (this.waits.get(key) === wait) this.waits.delete(key);
     });
+    const wait = { ended, backoff: backoff === true, end };
     this.waits.set(key, wait);
     return wait;
   }
@@ -33,13 +52,8 @@ export class LeaseWaits {
     return this.waits.size;
   }
 
-  private async until(expectation: Expectation, ms: number): Promise<void> {
-    let timer: TimerHandle;
-    const late = new Promise<void>((resolve) => {
-      timer = this.clock.setTimer(ms, resolve);
-    });
-    await Promise.race([expectation.woken, late]);
-    this.clock.clearTimer(timer);
-    expectation.cancel();
+  /** Ends them all, also those that nobody waits for any more. */
+  close(): void {
+    for (const wait of this.waits.values()) wait.end();
   }
 }

@@ -2,17 +2,20 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { CacheError } from '../common/errors.js';
 
 interface RunningLoad {
-  readonly key: string;
+  readonly keys: ReadonlySet<string>;
   readonly outer: RunningLoad | undefined;
   /** False once the loader has ended, although callbacks it left behind still carry this context. */
   running: boolean;
 }
 
-const current = new AsyncLocalStorage<RunningLoad>();
+const current = new AsyncLocalStorage<RunningLoad | undefined>();
 
-/** Runs a loader so that a load of the same key from inside it is recognised. */
-export async function runAsLoadOf<T>(key: string, loader: () => T | Promise<T>): Promise<T> {
-  const load: RunningLoad = { key, outer: current.getStore(), running: true };
+/** Runs a loader so that a load of the same key, or one of the same keys, from inside it is recognised. */
+export async function runAsLoadOf<T>(
+  keys: ReadonlySet<string>,
+  loader: () => T | Promise<T>,
+): Promise<T> {
+  const load: RunningLoad = { keys, outer: current.getStore(), running: true };
   try {
     return await current.run(load, loader);
   } finally {
@@ -20,10 +23,15 @@ export async function runAsLoadOf<T>(key: string, loader: () => T | Promise<T>):
   }
 }
 
+/** Runs what nobody waits for, so that it may load what those around it are loading. */
+export function outsideLoads<T>(fn: () => T): T {
+  return current.getStore() ? current.run(undefined, fn) : fn();
+}
+
 /** A loader that waits for its own result would wait for ever; it is told so at once. */
 export function refuseNestedLoad(key: string, given: unknown): void {
   for (let load = current.getStore(); load; load = load.outer)
-    if (load.running && load.key === key)
+    if (load.running && load.keys.has(key))
       throw new CacheError(
         'ERR_CACHE_NESTED_LOAD',
         'The loader of this key asks the cache for the same key, which would wait for itself; read the source directly, or use another key',

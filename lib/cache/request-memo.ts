@@ -61,7 +61,7 @@ export class Memo {
  */
 export class RequestMemos {
   /** Made by the first scope: most applications have none, and should not pay for looking. */
-  private scopes: AsyncLocalStorage<Memo> | undefined;
+  private scopes: AsyncLocalStorage<Memo | undefined> | undefined;
 
   get current(): Memo | undefined {
     const memo = this.scopes?.getStore();
@@ -81,6 +81,11 @@ export class RequestMemos {
     const memo = new Memo();
     const end = (): void => memo.close();
     return { result: (this.scopes ??= new AsyncLocalStorage()).run(memo, fn), end };
+  }
+
+  /** As if no scope were around it. */
+  outside<T>(fn: () => T): T {
+    return this.scopes?.getStore() ? this.scopes.run(undefined, fn) : fn();
   }
 
   /** This call is about to change an entry, or has. */

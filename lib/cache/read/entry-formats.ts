@@ -1,9 +1,11 @@
-import { readRecord } from '../../codec/envelope.js';
+import { types } from 'node:util';
+import type { PlainEntry, SerializerChoice } from '../../codec/codec.js';
 import type { EntryKey } from '../../keys/key-space.js';
 import { isolate } from '../../l1/isolation.js';
 import type { StoredBody } from '../../store/entry-store.js';
 import type { EntryKind, Opened, ValueRecord } from '../entry.js';
 import type { CacheParts } from '../parts.js';
+import type { RefreshAhead } from '../staleness.js';
 import type { Stamp } from '../tier.js';
 
 /** A value and what is to be written with it. */
@@ -13,7 +15,15 @@ export interface Writable {
   readonly ttlMs: number;
   /** The tag clock before the value was made. */
   readonly c0: number;
-  readonly tags?: readonly string[];
+  readonly tags?: readonly string[] | undefined;
+  /** Default: the module's. */
+  readonly graceMs?: number;
+  /** What the load took. */
+  readonly costMs?: number | undefined;
+  /** Default: the module's. */
+  readonly refreshAhead?: RefreshAhead | undefined;
+  /** Default: the module's. */
+  readonly serializer?: SerializerChoice | undefined;
 }
 
 export interface Encoded {
@@ -23,74 +33,117 @@ export interface Encoded {
   readonly stamp: Stamp;
 }
 
-/** 20 bytes that stand for an id where a body is read back before it has one. */
-const NO_ID = Buffer.from(`V${'0'.repeat(20)}`);
-
 /** Between values and stored bytes: what is kept of a value, and how each reader gets it. */
 export class EntryFormats {
   constructor(private readonly parts: CacheParts) {}
 
   /** Undefined, and reported, where the value cannot be stored. */
-  encode(target: { key: EntryKey; kind: EntryKind }, writable: Writable): Encoded | undefined {
+  async encode(
+    target: { key: EntryKey; kind: EntryKind },
+    writable: Writable,
+  ): Promise<Encoded | undefined> {
     try {
-      const body = this.write(target, writable);
-      const record = readRecord(Buffer.concat([NO_ID, body.body])) as ValueRecord;
-      const freshMs = (): number => body.softMs || Infinity;
-      const { c0, tags } = record.header;
-      return { body, value: { take: this.taker(record), freshMs }, stamp: { c0, tags } };
+      const { plain, ...lives } = this.plain(target, writable);
+      const body = { ...lives, body: await this.parts.codec.seal(plain, target.key.redisKey) };
+      const { c0, tags } = plain.header;
+      const softAt = body.softMs && this.serverNow() + body.softMs;
+      const value = this.opened(plain, { softAt, serializer: writable.serializer });
+      return { body, value, stamp: { c0, tags } };
     } catch (error) {
       this.parts.reporter.report('getOrSet', 'the loaded value, not stored', error);
       return undefined;
     }
   }
 
-  /** The bytes and lives of an entry; throws `CacheSerializationError`. */
-  write(
+  /** The bytes and lives of an entry; rejects with `CacheSerializationError`. */
+  async write(
+    target: { key: EntryKey; kind: EntryKind },
+    writable: Writable,
+  ): Promise<Omit<StoredBody, 'newId'>> {
+    const { plain, ...lives } = this.plain(target, writable);
+    return { ...lives, body: await this.parts.codec.seal(plain, target.key.redisKey) };
+  }
+
+  private plain(
     { key, kind }: { key: EntryKey; kind: EntryKind },
-    { value, ttlMs, c0, tags }: Writable,
-  ): Omit<StoredBody, 'newId'> {
+    { value, ttlMs, c0, tags, ...writable }: Writable,
+  ): { plain: PlainEntry; softMs: number; ttlMs: number } {
     const { codec, settings, layout } = this.parts;
-    const own = { tags: tags?.length ? tags : undefined, digestOf: key.digestOf };
-    const header = { graceMs: 0, c0, topologyId: layout.id, ...own };
-    const body =
-      kind === 'http'
-        ? codec.encodeBytes(value as Buffer, { ...header, kind })
-        : codec.encode(value, header);
-    if (ttlMs === Infinity) return { body, softMs: 0, ttlMs: 0 };
+    const expires = ttlMs !== Infinity;
     // Rounded up: a life of less than a millisecond is one, and never "for ever".
     const kept = Math.max(1, Math.ceil(ttlMs * (1 - Math.random() * settings.ttlJitter)));
-    return { body, softMs: kept, ttlMs: kept };
+    const graceMs = expires ? (writable.graceMs ?? settings.graceMs) : 0;
+    const ahead = expires ? (writable.refreshAhead ?? settings.refreshAhead) : undefined;
+    const own = {
+      tags: tags?.length ? tags : undefined,
+      digestOf: key.digestOf,
+      lifeMs: ahead && kept,
+      costMs: ahead?.beta ? writable.costMs : undefined,
+    };
+    const header = { graceMs, c0, topologyId: layout.id, ...own };
+    const plain =
+      kind === 'http'
+        ? codec.encodeBytes(value as Buffer, { ...header, kind })
+        : codec.encode(value, header, writable.serializer);
+    return expires
+      ? { plain, softMs: kept, ttlMs: kept + graceMs }
+      : { plain, softMs: 0, ttlMs: 0 };
   }
 
   /** Undefined, and reported, where the bytes cannot be understood: such a value is a miss, and is replaced. */
-  open(record: ValueRecord): Opened | undefined {
+  open(
+    record: ValueRecord,
+    { key, serializer }: { key: EntryKey; serializer?: SerializerChoice | undefined },
+  ): Opened | undefined | Promise<Opened | undefined> {
+    const opened = (plain: PlainEntry): Opened =>
+      this.opened(plain, { softAt: record.softAt, serializer });
+    const failed = (error: unknown): undefined =>
+      void this.parts.reporter.report('get', undefined, error);
     try {
-      const { clock, serverOffsetMs } = this.parts;
-      const { softAt } = record;
-      const freshMs = (): number =>
-        softAt === 0 ? Infinity : Math.max(0, softAt - clock.now() - serverOffsetMs());
-      return { take: this.taker(record), freshMs };
+      const plain = this.parts.codec.open(record, key.redisKey);
+      return types.isPromise(plain) ? plain.then(opened).catch(failed) : opened(plain);
     } catch (error) {
-      this.parts.reporter.report('get', undefined, error);
-      return undefined;
+      return failed(error);
     }
   }
 
-  private taker(record: ValueRecord): () => unknown {
+  /** How long ago a value in grace was fresh, in ms; undefined: it is fresh. One that has no grace is, as long as it is there. */
+  staleMs({ softAt, header }: ValueRecord): number | undefined {
+    if (header.graceMs === 0 || softAt === 0) return undefined;
+    const pastMs = this.serverNow() - softAt;
+    return pastMs < 0 ? undefined : pastMs;
+  }
+
+  private opened(
+    plain: PlainEntry,
+    { softAt, serializer }: { softAt: number; serializer: SerializerChoice | undefined },
+  ): Opened {
+    const { lifeMs, costMs } = plain.header;
+    const freshMs = (): number =>
+      softAt === 0 ? Infinity : Math.max(0, softAt - this.serverNow());
+    return { take: this.taker(plain, serializer), freshMs, lifeMs, costMs };
+  }
+
+  /** By the server's clock, as far as it is known. */
+  private serverNow(): number {
+    return this.parts.clock.now() + this.parts.serverOffsetMs();
+  }
+
+  private taker(plain: PlainEntry, serializer: SerializerChoice | undefined): () => unknown {
     const { codec, settings } = this.parts;
-    if (record.header.kind === 'http') {
-      const { payload } = detached(record);
+    if (plain.header.kind === 'http') {
+      const { payload } = detached(plain);
       return () => payload;
     }
-    const isolated = isolate(codec.decode(record), settings.isolation, () => {
-      const own = detached(record);
-      return () => codec.decode(own);
+    const isolated = isolate(codec.decode(plain, serializer), settings.isolation, () => {
+      const own = detached(plain);
+      return () => codec.decode(own, serializer);
     });
     return () => isolated.take();
   }
 }
 
-/** The record with bytes of its own: those that came from Redis are a view of a whole chunk of replies. */
-function detached(record: ValueRecord): ValueRecord {
-  return { ...record, payload: Buffer.from(record.payload) };
+/** The entry with bytes of its own: those that came from Redis are a view of a whole chunk of replies. */
+function detached(plain: PlainEntry): PlainEntry {
+  return { ...plain, payload: Buffer.from(plain.payload) };
 }

@@ -1,4 +1,6 @@
+import { types } from 'node:util';
 import type { EntryKey } from '../../keys/key-space.js';
+import type { Note } from '../../l1/epochs.js';
 import { isValid, knows, type TagVersions } from '../../tags/tag-table.js';
 import { pathOf } from '../../tags/table-key.js';
 import { look, type EntryKind, type Opened, type Seen, type ValueRecord } from '../entry.js';
@@ -9,9 +11,23 @@ import type { EntryFormats } from './entry-formats.js';
 
 /** A hit, what there is instead, or that Redis cannot or must not be asked. `c0` is the tag clock as of this look. */
 export type Found =
-  | { state: 'hit'; source: 'copy' | 'hit'; id: string; value: Opened }
-  | (Exclude<Seen, { state: 'usable' }> & { c0?: number })
-  | { state: 'unreachable' };
+  Hit | InGrace | (Exclude<Seen, { state: 'usable' }> & { c0?: number }) | { state: 'unreachable' };
+
+export interface Hit {
+  readonly state: 'hit';
+  readonly source: 'copy' | 'hit';
+  readonly id: string;
+  readonly value: Opened;
+}
+
+/** A value past its ttl, which may stand in for one that cannot be loaded, and else counts as absent. */
+export interface InGrace {
+  readonly state: 'stale';
+  readonly id: string;
+  readonly value: Opened;
+  /** How long it has been past its ttl. */
+  readonly staleMs: number;
+}
 
 const UNREACHABLE: Found = { state: 'unreachable' };
 
@@ -22,6 +38,13 @@ export interface Wanted {
   readonly tags?: readonly string[];
   /** In errors and reports. */
   readonly operation: string;
+}
+
+/** What came from Redis for one key, and what was true of it before that was asked for. */
+export interface Fetched {
+  readonly bytes: Buffer | null;
+  readonly versions: TagVersions | undefined;
+  readonly note: Note | undefined;
 }
 
 /** Looks entries up: among the copies of this process, then in Redis, judged by the tag table. */
@@ -60,36 +83,50 @@ export class Finder {
     return isValid(c0, tags, await this.parts.tags.versions(key.redisKey, tags ?? []));
   }
 
-  private async read({ key, kind, tags }: Wanted): Promise<Found> {
-    const { store, tier, mirror, layout } = this.parts;
-    const note = tier?.note(key.redisKey);
+  private async read(wanted: Wanted): Promise<Found> {
+    const { key, tags } = wanted;
+    const note = this.parts.tier?.note(key.redisKey);
     // In one tick, so that both travel together.
     const [bytes, versions] = await Promise.all([
-      store.read(key.redisKey),
+      this.parts.store.read(key.redisKey),
       this.parts.tags.glance(key.redisKey, tags ?? []),
     ]);
-    mirror.of(pathOf(key.redisKey)).note(versions);
-    const c0 = versions?.clock;
-    const seen = look(bytes, { key, kind, layout });
-    if (seen.state !== 'usable') return { ...seen, c0 };
-    const { id } = seen.record;
-    const value = (await this.isValid(key, seen.record, versions))
-      ? this.state.formats.open(seen.record)
-      : undefined;
-    if (!value) return { state: 'absent', reject: id, c0 };
-    const { header } = seen.record;
-    const stamp = { c0: header.c0, tags: header.tags };
-    keep(this.parts, key, { note, kind, id, value, stamp, bytes: bytes!.length });
-    return { state: 'hit', source: 'hit', id, value };
+    return this.judge(wanted, { bytes, versions, note });
   }
 
-  private async isValid(
-    key: EntryKey,
-    { header }: ValueRecord,
-    versions: TagVersions | undefined,
-  ): Promise<boolean> {
-    const { c0, tags } = header;
-    if (!versions || knows(versions, c0, tags)) return isValid(c0, tags, versions);
-    return this.isStillValid(key, { c0, tags });
+  /** What was found is to this reader; later only where the table has to be asked for further tags. */
+  judge(wanted: Wanted, fetched: Fetched): Found | Promise<Found> {
+    const { key, kind } = wanted;
+    const { bytes, versions } = fetched;
+    this.parts.mirror.of(pathOf(key.redisKey)).note(versions);
+    const seen = look(bytes, { key, kind, layout: this.parts.layout });
+    if (seen.state !== 'usable') return { ...seen, c0: versions?.clock };
+    const { record } = seen;
+    const { c0, tags } = record.header;
+    if (!versions || knows(versions, c0, tags))
+      return this.open(wanted, record, { ...fetched, valid: isValid(c0, tags, versions) });
+    return this.isStillValid(key, { c0, tags }).then((valid) =>
+      this.open(wanted, record, { ...fetched, valid }),
+    );
+  }
+
+  /** Later only where there is much to decompress. */
+  private open(
+    { key, kind }: Wanted,
+    record: ValueRecord,
+    { bytes, versions, note, valid }: Fetched & { valid: boolean },
+  ): Found | Promise<Found> {
+    const { formats } = this.state;
+    const { id, header } = record;
+    const found = (value: Opened | undefined): Found => {
+      if (!value) return { state: 'absent', reject: id, c0: versions?.clock };
+      const staleMs = formats.staleMs(record);
+      if (staleMs !== undefined) return { state: 'stale', id, value, staleMs };
+      const stamp = { c0: header.c0, tags: header.tags };
+      keep(this.parts, key, { note, kind, id, value, stamp, bytes: bytes!.length });
+      return { state: 'hit', source: 'hit', id, value };
+    };
+    const opened = valid ? formats.open(record, { key }) : undefined;
+    return types.isPromise(opened) ? opened.then(found) : found(opened);
   }
 }

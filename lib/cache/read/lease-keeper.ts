@@ -1,42 +1,67 @@
 import type { TimerHandle } from '../../common/clock.js';
 import type { CacheParts } from '../parts.js';
 
-/** Prolongs a lease every third of its life while the loader runs; tells when it is lost. One timer per running load. */
+/** A lease that lies at a key while its loader runs. */
+export interface KeptLease {
+  readonly key: string;
+  readonly token: string;
+  /** Somebody else may have the lease now; called at most once. */
+  readonly onLost: () => void;
+}
+
+/** Leases that fall due within this share of the period go together: those of a batch, or of a burst. */
+const TOGETHER = 0.1;
+
+/**
+ * Prolongs leases every third of their life while their loaders run. All live equally long, so they fall due in the order in
+ * which they were taken: a list and one timer do for any number. Only leases of running loads are in it.
+ */
 export class LeaseKeeper {
+  /** When each is to be prolonged, monotonic ms, the first one first. */
+  private readonly due = new Map<KeptLease, number>();
   private timer: TimerHandle;
-  private stopped = false;
+  private readonly periodMs: number;
 
-  constructor(
-    private readonly parts: CacheParts,
-    private readonly lease: { key: string; token: string },
-    private readonly onLost: () => void,
-  ) {
-    this.schedule();
+  constructor(private readonly parts: CacheParts) {
+    this.periodMs = Math.max(1, parts.settings.lease.ttlMs / 3);
   }
 
-  stop(): void {
-    this.stopped = true;
-    this.parts.clock.clearTimer(this.timer);
+  keep(lease: KeptLease): void {
+    this.due.set(lease, this.parts.clock.monotonic() + this.periodMs);
+    if (this.due.size === 1) this.schedule(this.periodMs);
   }
 
-  private schedule(): void {
-    const ms = Math.max(1, this.parts.settings.lease.ttlMs / 3);
-    this.timer = this.parts.clock.setTimer(ms, () => void this.renew());
+  stop(lease: KeptLease): void {
+    this.due.delete(lease);
+    if (this.due.size === 0) this.parts.clock.clearTimer(this.timer);
   }
 
-  private async renew(): Promise<void> {
+  private schedule(ms: number): void {
+    this.timer = this.parts.clock.setTimer(ms, () => this.renewDue());
+  }
+
+  private renewDue(): void {
+    const now = this.parts.clock.monotonic();
+    for (const [lease, dueAt] of this.due) {
+      if (dueAt > now + this.periodMs * TOGETHER) break;
+      this.due.delete(lease);
+      this.due.set(lease, now + this.periodMs);
+      void this.renew(lease);
+    }
+    const [next] = this.due.values();
+    if (next !== undefined) this.schedule(Math.max(1, next - now));
+  }
+
+  private async renew(lease: KeptLease): Promise<void> {
     const { store, settings } = this.parts;
+    const { key, token } = lease;
     try {
-      const kept = await store.renew(this.lease.key, {
-        token: this.lease.token,
-        leaseMs: settings.lease.ttlMs,
-      });
-      if (this.stopped) return;
-      if (!kept) return this.onLost();
+      const kept = await store.renew(key, { token, leaseMs: settings.lease.ttlMs });
+      if (kept || !this.due.has(lease)) return;
+      this.stop(lease);
+      lease.onLost();
     } catch {
       // Redis did not answer; the next renewal, or FILL itself, finds out whether the lease has survived.
-      if (this.stopped) return;
     }
-    this.schedule();
   }
 }

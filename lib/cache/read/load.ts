@@ -1,13 +1,14 @@
 import { refreshKeyOf } from '../../keys/key-space.js';
 import type { Note } from '../../l1/epochs.js';
 import { isValid } from '../../tags/tag-table.js';
-import { look } from '../entry.js';
+import { look, type Opened } from '../entry.js';
 import type { Flight, Flights, FlightOutcome } from '../flights.js';
 import type { LeaseWaits } from '../lease-waits.js';
 import type { CacheParts } from '../parts.js';
 import { keep } from '../tier.js';
 import type { Encoded, EntryFormats } from './entry-formats.js';
 import { LeaseKeeper } from './lease-keeper.js';
+import { isStillThere, takeAway } from './superseded.js';
 import { LoaderRun, type Loaded, type LoadRequest } from './loader-run.js';
 
 interface LoadState {
@@ -23,21 +24,28 @@ interface Lease {
   readonly expectId: string;
   /** Fill id of a value that cannot be used, or ''. */
   readonly reject: string;
+  /** After a loader that has failed nobody is to load for so long. */
+  readonly backoffMs: number;
   /** The tag clock, if it has been read already. */
   readonly c0: number | undefined;
   /** Of the entry, taken before ACQUIRE was sent. */
   readonly note: Note | undefined;
 }
 
+/** What there is has changed: nothing to wait for. */
+const READ_AGAIN: FlightOutcome = { kind: 'held', changed: Promise.resolve() };
+
 /** One load, from ACQUIRE to FILL. It never reads again by itself: the reader does, when the outcome says so. */
 export class Loads {
   private readonly loader: LoaderRun;
+  private readonly keeper: LeaseKeeper;
 
   constructor(
     private readonly parts: CacheParts,
     private readonly state: LoadState,
   ) {
     this.loader = new LoaderRun(parts);
+    this.keeper = new LeaseKeeper(parts);
   }
 
   /** A miss: the lease is taken at the entry itself, in place of `reject`, a value that cannot be used. */
@@ -48,16 +56,22 @@ export class Loads {
   ): Promise<FlightOutcome> {
     const token = this.parts.ids.next();
     const { redisKey } = request.key;
-    const lease = { key: redisKey, token, expectId: token, reject, c0, note: this.note(request) };
-    return this.underLease(flight, request, lease);
+    const { errorBackoffMs: backoffMs } = this.parts.settings;
+    const own = { expectId: token, reject, c0, backoffMs, note: this.note(request) };
+    return this.underLease(flight, request, { key: redisKey, token, ...own });
   }
 
   /** A value that stays where it is until the new one is there: the lease is taken at the key's refresh lease. */
-  async refresh(flight: Flight, request: LoadRequest, seenId: string): Promise<FlightOutcome> {
+  async refresh(
+    flight: Flight,
+    request: LoadRequest,
+    { id: expectId, value, backoffMs }: { id: string; value: Opened; backoffMs: number },
+  ): Promise<FlightOutcome> {
+    flight.stale = value;
     const token = this.parts.ids.next();
     const key = refreshKeyOf(request.key);
-    const own = { reject: '', c0: undefined, note: this.note(request) };
-    const lease = { key, token, expectId: seenId, ...own };
+    const own = { reject: '', c0: undefined, backoffMs, note: this.note(request) };
+    const lease = { key, token, expectId, ...own };
     const outcome = await this.underLease(flight, request, lease);
     // Filling the entry ends a lease that lies there, and not this one.
     if (outcome.kind === 'stored') {
@@ -70,7 +84,7 @@ export class Loads {
   /** Redis cannot be reached, or must not be asked, or the wait for somebody else's load took too long: nothing is stored. */
   async loadAside(flight: Flight, request: LoadRequest): Promise<FlightOutcome> {
     const loaded = await this.loader.load(flight, request);
-    return this.unstored(request, loaded, this.encode(request, loaded));
+    return this.unstored(request, loaded, await this.encode(request, loaded, { flight }));
   }
 
   private async underLease(
@@ -94,26 +108,38 @@ export class Loads {
     }
     if (reply.state === 'held') {
       this.state.flights.seal(flight);
-      return { kind: 'held', changed: this.state.waits.start(lease.key, reply.ttlMs, expectation) };
+      return { kind: 'held', changed: this.state.waits.start(lease.key, reply, expectation).ended };
     }
     expectation.cancel();
-    if (reply.state === 'granted') return this.loadAndFill(flight, request, { ...lease, c0 });
+    if (reply.state === 'granted')
+      return (await this.isInVain(request, lease))
+        ? READ_AGAIN
+        : this.loadAndFill(flight, request, { ...lease, c0 });
     this.state.flights.seal(flight);
     return reply.state === 'barrier'
       ? this.loadAside(flight, request)
       : this.found(request, reply.bytes);
   }
 
+  /** Of a refresh: its lease may have been free because somebody else has just done what this one is about to do. */
+  private async isInVain({ key, settings }: LoadRequest, lease: Lease): Promise<boolean> {
+    if (lease.key === key.redisKey || settings.force) return false;
+    if (await isStillThere(this.parts, key, lease.expectId)) return false;
+    await this.release(lease, 0);
+    return true;
+  }
+
   /** Somebody else was faster: their value, if it can be used and no tag of it has been evicted. */
   private async found(request: LoadRequest, bytes: Buffer): Promise<FlightOutcome> {
     const { key, kind } = request;
     const seen = look(bytes, { key, kind, layout: this.parts.layout });
-    const again = { kind: 'held', changed: Promise.resolve() } as const;
-    if (seen.state !== 'usable') return again;
+    if (seen.state !== 'usable' || this.state.formats.staleMs(seen.record) !== undefined)
+      return READ_AGAIN;
     const { c0, tags } = seen.record.header;
     const versions = await this.parts.tags.versions(key.redisKey, tags ?? []);
-    const value = isValid(c0, tags, versions) && this.state.formats.open(seen.record);
-    return value ? { kind: 'found', value } : again;
+    const value =
+      isValid(c0, tags, versions) && (await this.state.formats.open(seen.record, { key }));
+    return value ? { kind: 'found', value } : READ_AGAIN;
   }
 
   private async loadAndFill(
@@ -122,22 +148,26 @@ export class Loads {
     lease: Lease,
   ): Promise<FlightOutcome> {
     const { flights } = this.state;
-    const keeper = new LeaseKeeper(this.parts, lease, () => flights.doom(flight));
+    const { key, token } = lease;
+    const kept = { key, token, onLost: () => flights.doom(flight) };
+    this.keeper.keep(kept);
     try {
       const loaded = await this.loader.load(flight, request);
-      const encoded = this.encode(request, loaded, lease.c0);
+      const encoded = await this.encode(request, loaded, { flight, c0: lease.c0 });
       if (encoded && !flight.doomed) {
         flights.seal(flight);
         if (await this.fill(request, lease, encoded))
           return { kind: 'stored', value: encoded.value, stamp: encoded.stamp };
       }
+      if (loaded.gone && lease.expectId !== lease.token)
+        await takeAway(this.parts, request.key, lease.expectId);
       await this.release(lease, 0);
       return this.unstored(request, loaded, encoded);
     } catch (error) {
-      await this.release(lease, this.parts.settings.errorBackoffMs);
+      await this.release(lease, lease.backoffMs);
       return { kind: 'failed', error };
     } finally {
-      keeper.stop();
+      this.keeper.stop(kept);
     }
   }
 
@@ -161,8 +191,15 @@ export class Loads {
     return this.parts.tier?.note(key.redisKey);
   }
 
-  private encode(request: LoadRequest, loaded: Loaded, c0 = 0): Encoded | undefined {
-    return loaded.store ? this.state.formats.encode(request, { ...loaded, c0 }) : undefined;
+  private async encode(
+    request: LoadRequest,
+    loaded: Loaded,
+    { flight, c0 = 0 }: { flight: Flight; c0?: number | undefined },
+  ): Promise<Encoded | undefined> {
+    if (!loaded.store) return undefined;
+    const { graceMs, refreshAhead } = request.settings;
+    const own = { c0, graceMs, refreshAhead, costMs: flight.costMs };
+    return this.state.formats.encode(request, { ...loaded, ...own });
   }
 
   private unstored(

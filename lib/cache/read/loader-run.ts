@@ -16,6 +16,8 @@ export interface LoadContext {
   readonly key: unknown;
   /** Fires when the load has taken longer than `loaderTimeout`; its result is not waited for any more. */
   readonly signal: AbortSignal;
+  /** The value that this load is to replace; undefined: there is none. */
+  readonly stale?: unknown;
   /** How long this value is kept, instead of the `ttl` of the call. */
   setTtl(ttl: Duration): void;
   /** The tags of this value, instead of those of the call. */
@@ -29,8 +31,18 @@ export type Loader = (context: LoadContext) => unknown;
 export interface LoadRequest {
   readonly key: EntryKey;
   readonly kind: EntryKind;
-  readonly loader: Loader;
+  /** Of this key alone, or the call that loads it together with others. */
+  readonly loader: Loader | LoadTogether;
   readonly settings: LoadSettings;
+}
+
+/** A loader of several keys, as seen by the request of one of them. */
+export interface LoadTogether {
+  /** The key has to be loaded; `run` is what runs loaders. */
+  load(flight: Flight, request: LoadRequest, run: LoaderRun): Promise<Loaded>;
+  /** The request waits for somebody else's load, and then goes on. */
+  waits(key: EntryKey): void;
+  goesOn(key: EntryKey): void;
 }
 
 /** What a loader gave, and what is to become of it. */
@@ -40,6 +52,15 @@ export interface Loaded {
   readonly ttlMs: number;
   readonly tags: readonly string[] | undefined;
   readonly store: boolean;
+  /** The source has nothing any more; so a value that is kept in grace must not stand in for it. */
+  readonly gone: boolean;
+}
+
+/** What was said of one value while it was loaded. */
+export interface Wishes {
+  readonly ttlMs?: number;
+  readonly tags?: readonly string[];
+  readonly skipped?: boolean;
 }
 
 /** Runs loaders: so many at a time, so long at most. */
@@ -52,38 +73,51 @@ export class LoaderRun {
   }
 
   async load(flight: Flight, request: LoadRequest): Promise<Loaded> {
-    return this.limit
-      ? this.limit(() => this.loadNow(flight, request))
-      : this.loadNow(flight, request);
+    const { key, loader, settings } = request;
+    if (typeof loader !== 'function') return loader.load(flight, request, this);
+    const wishes: { -readonly [Name in keyof Wishes]: Wishes[Name] } = {};
+    const value = await this.run([flight], key.given, (signal) =>
+      loader({
+        key: key.given,
+        signal,
+        get stale() {
+          return flight.stale?.take();
+        },
+        setTtl: (ttl) => void (wishes.ttlMs = lifeMs(ttl, 'setTtl')),
+        setTags: (given) => void (wishes.tags = tagsOf(given)),
+        skip: () => void (wishes.skipped = true),
+      }),
+    );
+    return loadedAs(value, wishes, settings);
   }
 
-  private async loadNow(flight: Flight, { key, loader, settings }: LoadRequest): Promise<Loaded> {
+  /** Runs one loader for these flights, when it is its turn. `key`: in errors, where it is for one key. */
+  async run<T>(
+    flights: readonly Flight[],
+    key: unknown,
+    load: (signal: AbortSignal) => T | Promise<T>,
+  ): Promise<T> {
+    const now = (): Promise<T> => this.runNow(flights, key, load);
+    return this.limit ? this.limit(now) : now();
+  }
+
+  private async runNow<T>(
+    flights: readonly Flight[],
+    key: unknown,
+    load: (signal: AbortSignal) => T | Promise<T>,
+  ): Promise<T> {
     const abort = new AbortController();
-    let { tags } = settings;
-    let ttlMs: number | undefined;
-    let skipped = false;
-    const context: LoadContext = {
-      key: key.given,
-      signal: abort.signal,
-      setTtl: (ttl) => void (ttlMs = lifeMs(ttl, 'setTtl')),
-      setTags: (given) => {
-        assertTags('setTags', given);
-        tags = [...given];
-      },
-      skip: () => void (skipped = true),
-    };
-    const timeout = this.timeout(key.given, abort);
-    flight.loadBegan = nextMoment();
+    const timeout = this.timeout(key, abort);
+    const began = this.parts.clock.monotonic();
+    const moment = nextMoment();
+    for (const flight of flights) flight.loadBegan = moment;
+    const keys = new Set(flights.map((flight) => flight.key));
     try {
-      const value = await Promise.race([
-        runAsLoadOf(key.redisKey, () => loader(context)),
-        timeout.promise,
-      ]);
-      const store = !skipped && value !== undefined && (value !== null || settings.cacheNull);
-      const life = ttlMs ?? (value === null ? settings.negativeTtlMs : settings.ttlMs);
-      return { value, store, tags, ttlMs: life };
+      return await Promise.race([runAsLoadOf(keys, () => load(abort.signal)), timeout.promise]);
     } finally {
       timeout.cancel();
+      const costMs = this.parts.clock.monotonic() - began;
+      for (const flight of flights) flight.costMs = costMs;
     }
   }
 
@@ -94,12 +128,43 @@ export class LoaderRun {
       timer = clock.setTimer(settings.loaderTimeoutMs, () => {
         const error = new CacheTimeoutError(
           `The loader has not ended within loaderTimeout (${settings.loaderTimeoutMs} ms)`,
-          { key },
+          key === undefined ? {} : { key },
         );
         reject(error);
         abort.abort(error);
       });
     });
     return { promise, cancel: () => clock.clearTimer(timer) };
+  }
+}
+
+/** What is to become of a value. */
+export function loadedAs(value: unknown, wishes: Wishes, settings: LoadSettings): Loaded {
+  const { tags = settings.tags, skipped } = wishes;
+  const store = !skipped && value !== undefined && (value !== null || settings.cacheNull);
+  const life = value === null ? settings.negativeTtlMs : settings.ttlMs;
+  return { value, store, tags, ttlMs: wishes.ttlMs ?? life, gone: !store && !skipped };
+}
+
+/** The loader's tags, its own from here on. */
+export function tagsOf(given: readonly string[]): readonly string[] {
+  assertTags('setTags', given);
+  return [...given];
+}
+
+export const loadsOf = ({ loader }: LoadRequest): Flight['loads'] =>
+  typeof loader === 'function' ? 'one' : 'several';
+
+/** Tells the call that a key belongs to, if it is one of several, that somebody else is at it. */
+export async function whileWaiting<T>(
+  { key, loader }: LoadRequest,
+  promise: Promise<T>,
+): Promise<T> {
+  if (typeof loader === 'function') return promise;
+  loader.waits(key);
+  try {
+    return await promise;
+  } finally {
+    loader.goesOn(key);
   }
 }

@@ -1,51 +1,38 @@
 import { untilAborted } from '../../common/async.js';
 import { CacheTimeoutError } from '../../common/errors.js';
-import type { EntryKey } from '../../keys/key-space.js';
+import { refreshKeyOf, type EntryKey } from '../../keys/key-space.js';
 import type { CallModes } from '../call-mode.js';
 import type { Opened } from '../entry.js';
 import { Flights, nextMoment, type Flight, type FlightOutcome } from '../flights.js';
-import type { LeaseWaits } from '../lease-waits.js';
+import type { LeaseWait, LeaseWaits } from '../lease-waits.js';
 import { refuseNestedLoad } from '../nested-loads.js';
 import type { CacheParts } from '../parts.js';
 import type { Stamp } from '../tier.js';
-import type { Finder, Found } from './finder.js';
+import type { Finder, Found, InGrace } from './finder.js';
 import type { Loads } from './load.js';
-import type { LoadRequest } from './loader-run.js';
+import { loadsOf, whileWaiting, type LoadRequest } from './loader-run.js';
+import {
+  isOthers,
+  isSpare,
+  ownOnly,
+  type Caller,
+  type Passenger,
+  type Served,
+} from './passenger.js';
+import { patiently } from './patience.js';
+import type { Refresher } from './refresher.js';
 
-/** What came of a load for one caller. */
-export interface Served {
-  /**
-   * 'copy': kept in this process; 'hit': read from Redis; 'loaded' and 'joined': by this caller's loader, or by another's.
-   * 'private': what was loaded is for whoever loaded it, and this caller has to load for itself.
-   */
-  readonly source: 'copy' | 'hit' | 'loaded' | 'joined' | 'private';
-  readonly value: Opened;
-}
+export type { Served } from './passenger.js';
 
 /** Looked at nothing. */
 const BYPASSED: Found = { state: 'unreachable' };
-
-const NOTHING: Opened = { take: () => undefined, freshMs: () => 0 };
-
-/** Somebody who wants a value. */
-interface Caller {
-  readonly request: LoadRequest;
-  /** The moment of the call. */
-  readonly came: number;
-  /** Monotonic ms. */
-  readonly patientUntil: number;
-}
-
-interface Passenger extends Caller {
-  readonly flight: Flight;
-  readonly role: 'leader' | 'follower';
-}
 
 interface ReaderState {
   readonly flights: Flights;
   readonly waits: LeaseWaits;
   readonly finder: Finder;
   readonly loads: Loads;
+  readonly refresher: Refresher;
   readonly modes: CallModes;
 }
 
@@ -70,22 +57,30 @@ export class Reader {
     return found.state === 'hit' ? found.value : undefined;
   }
 
-  /** The value, loaded if need be: by this caller, or by whoever is at it already, in any process. */
-  async getOrLoad(given: LoadRequest): Promise<Served> {
+  /**
+   * The value, loaded if need be: by this caller, or by whoever is at it already, in any process. `seen`: by a look for this
+   * caller, a moment ago.
+   */
+  async getOrLoad(given: LoadRequest, seen?: Found): Promise<Served> {
     const { modes } = this.state;
     const request =
       modes.mode === 'refresh' ? { ...given, settings: { ...given.settings, force: true } } : given;
     const { key, kind, settings } = request;
-    const caller = {
-      request,
-      came: nextMoment(),
-      patientUntil: this.parts.clock.monotonic() + settings.waitTimeoutMs,
-    };
+    const now = this.parts.clock.monotonic();
+    const newcomer = { request, came: nextMoment(), patientUntil: now + settings.waitTimeoutMs };
+    const contentFrom = now + this.parts.settings.softTimeoutMs;
     const wanted = { key, kind, tags: settings.tags, operation: 'getOrSet' };
-    for (;;) {
+    for (let first = seen; ; first = undefined) {
       settings.signal?.throwIfAborted();
-      const found = modes.mode === 'bypass' ? BYPASSED : await this.state.finder.find(wanted);
-      if (found.state === 'hit' && !settings.force) return found;
+      const found =
+        first ?? (modes.mode === 'bypass' ? BYPASSED : await this.state.finder.find(wanted));
+      if (found.state === 'hit' && !settings.force) {
+        this.state.refresher.read(request, found);
+        return found;
+      }
+      const spare = isSpare(found, settings) ? found : undefined;
+      if (spare && this.isGoodForNow(spare, request)) return this.stale(spare);
+      const caller = spare ? { ...newcomer, contentFrom } : newcomer;
       refuseNestedLoad(key.redisKey, key.given);
       if (modes.storesNothing) {
         const served = await this.loadAside(caller);
@@ -93,27 +88,63 @@ export class Reader {
         continue;
       }
       const joined = this.state.flights.joinable(key.redisKey);
-      const wait = found.state === 'lease' ? this.state.waits.current(key.redisKey) : undefined;
+      const wait = this.leaseOf(found, key);
       const served = joined
         ? await this.join(joined, caller)
         : wait
-          ? await this.waitFor(wait, caller)
+          ? await this.waitFor(wait.ended, caller)
           : await this.lead(found, caller);
       if (served) return served;
     }
   }
 
+  /** Of the lease that keeps this process waiting, as far as it knows of one. */
+  private leaseOf({ state }: Found, key: EntryKey): LeaseWait | undefined {
+    const { waits } = this.state;
+    if (state === 'lease') return waits.current(key.redisKey);
+    return state === 'stale' ? waits.current(refreshKeyOf(key)) : undefined;
+  }
+
+  /** A value in grace is given at once: it is refreshed in the background, or it is known that nobody is to load for now. */
+  private isGoodForNow(found: InGrace, request: LoadRequest): boolean {
+    if (request.settings.staleWhileRevalidate) {
+      this.state.refresher.start(request, found);
+      return true;
+    }
+    return this.leaseOf(found, request.key)?.backoff ?? false;
+  }
+
+  /** The value in grace, if there is one; read again, because meanwhile it may have been evicted, or replaced. */
+  private async standIn({ request, contentFrom }: Caller): Promise<Served | undefined> {
+    if (contentFrom === undefined) return undefined;
+    const { key, kind, settings } = request;
+    const { tags } = settings;
+    const found = await this.state.finder.find({ key, kind, tags, operation: 'getOrSet' });
+    if (found.state === 'hit') return found;
+    return isSpare(found, settings) ? this.stale(found) : undefined;
+  }
+
+  private stale({ value }: InGrace): Served {
+    this.parts.meter.count('staleServed');
+    return { source: 'stale', value };
+  }
+
   private async lead(found: Found, caller: Caller): Promise<Served | undefined> {
-    const { flights, loads } = this.state;
-    const { request } = caller;
+    const { flights, loads, refresher } = this.state;
+    const { request, contentFrom: until = Infinity } = caller;
     const flight = flights.lead(request.key.redisKey, (own) => {
+      own.loads = loadsOf(request);
       if (found.state === 'unreachable') return loads.loadAside(own, request);
-      if (found.state === 'hit') return loads.refresh(own, request, found.id);
+      if (found.state === 'hit' || found.state === 'stale')
+        return refresher.refresh(own, request, found);
       const reject = found.state === 'absent' ? found.reject : '';
       return loads.load(own, request, { reject, c0: found.c0 });
     });
-    const outcome = await untilAborted(flight.outcome, request.settings.signal);
-    return this.serve(outcome, { ...caller, flight, role: 'leader' });
+    const { signal } = request.settings;
+    const outcome = await patiently(flight.outcome, { clock: this.parts.clock, until, signal });
+    return outcome
+      ? this.serve(outcome, { ...caller, flight, role: 'leader' })
+      : this.outOfPatience(caller);
   }
 
   private async join(flight: Flight, caller: Caller): Promise<Served | undefined> {
@@ -137,11 +168,15 @@ export class Reader {
           ? { source, value: outcome.value }
           : undefined;
       case 'unstored':
-        return cameBefore ? { source, value: outcome.value } : undefined;
+        return cameBefore && !isOthers(outcome, passenger)
+          ? { source, value: outcome.value }
+          : undefined;
       case 'found':
         return role === 'leader' && !force ? { source: 'hit', value: outcome.value } : undefined;
       case 'held':
         return this.waitFor(outcome.changed, passenger);
+      case 'failed':
+        return (await this.standIn(passenger)) ?? ownOnly(outcome, passenger);
       default:
         return ownOnly(outcome, passenger);
     }
@@ -166,21 +201,15 @@ export class Reader {
 
   /** The result, or undefined once the caller's `waitTimeout` has passed. */
   private async patiently<T>(promise: Promise<T>, caller: Caller): Promise<T | undefined> {
+    const { request, patientUntil, contentFrom = Infinity } = caller;
+    const until = Math.min(patientUntil, contentFrom);
+    const { signal } = request.settings;
     const { clock } = this.parts;
-    let timer;
-    const late = new Promise<undefined>((resolve) => {
-      const ms = Math.max(0, caller.patientUntil - clock.monotonic());
-      timer = clock.setTimer(ms, () => resolve(undefined));
-    });
-    try {
-      const { signal } = caller.request.settings;
-      return await untilAborted(Promise.race([promise, late]), signal);
-    } finally {
-      clock.clearTimer(timer);
-    }
+    return whileWaiting(request, patiently(promise, { clock, until, signal }));
   }
 
   private async outOfPatience(caller: Caller): Promise<Served | undefined> {
+    if (caller.contentFrom !== undefined) return this.standIn(caller);
     const { key, settings } = caller.request;
     if (this.parts.settings.lease.onWaitTimeout === 'throw')
       throw new CacheTimeoutError(
@@ -192,22 +221,18 @@ export class Reader {
 
   /** A load whose result is not stored, shared by those who came before it began. */
   private async loadAside(caller: Caller): Promise<Served | undefined> {
-    const { key, settings } = caller.request;
+    const { request } = caller;
+    const { key, settings } = request;
     const joined = this.aside.joinable(key.redisKey);
-    const flight =
-      joined ??
-      this.aside.lead(key.redisKey, (own) => this.state.loads.loadAside(own, caller.request));
+    if (joined) {
+      const outcome = await whileWaiting(request, untilAborted(joined.outcome, settings.signal));
+      return this.serve(outcome, { ...caller, flight: joined, role: 'follower' });
+    }
+    const flight = this.aside.lead(key.redisKey, (own) => {
+      own.loads = loadsOf(request);
+      return this.state.loads.loadAside(own, request);
+    });
     const outcome = await untilAborted(flight.outcome, settings.signal);
-    return this.serve(outcome, { ...caller, flight, role: joined ? 'follower' : 'leader' });
+    return this.serve(outcome, { ...caller, flight, role: 'leader' });
   }
-}
-
-/** An error of a loader is everybody's; a response, and the error of a handler, are of the request that made them. */
-function ownOnly(
-  outcome: Extract<FlightOutcome, { kind: 'failed' | 'private' }>,
-  { request, role }: Passenger,
-): Served {
-  if (outcome.kind === 'failed' && (role === 'leader' || request.kind === 'value'))
-    throw outcome.error;
-  return { source: role === 'leader' ? 'loaded' : 'private', value: NOTHING };
 }

@@ -1,0 +1,160 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { atEndOfTick, deferred, SLICE, type Deferred } from '../../common/async.js';
+import type { Clock, TimerHandle } from '../../common/clock.js';
+import type { Duration } from '../../common/duration.js';
+import type { Key } from '../../keys/encode-key.js';
+import type { EntryKey, KeySpace } from '../../keys/key-space.js';
+import { lifeMs } from '../entry.options.js';
+import type { Flight } from '../flights.js';
+import {
+  loadedAs,
+  tagsOf,
+  type Loaded,
+  type LoaderRun,
+  type LoadRequest,
+  type LoadTogether,
+  type Wishes,
+} from './loader-run.js';
+
+/** What the loader of `getOrSetMany` is given. A key that it is not to load is ignored. */
+export interface BatchLoadContext {
+  /** The keys to load, as the caller gave them. */
+  readonly keys: readonly Key[];
+  /** Fires when the load has taken longer than `loaderTimeout`; its result is not waited for any more. */
+  readonly signal: AbortSignal;
+  /** How long this key's value is kept, instead of the `ttl` of the call. */
+  setTtl(key: Key, ttl: Duration): void;
+  /** The tags of this key's value, instead of those of the call. */
+  setTags(key: Key, tags: readonly string[]): void;
+  /** This key's value is returned to the callers and not stored. */
+  skip(key: Key): void;
+}
+
+/** What a loader of several keys gives: pairs of key and value, for instance a Map. */
+export type Pairs = Iterable<readonly [Key, unknown]>;
+
+export type BatchLoader = (missing: Key[], context: BatchLoadContext) => Pairs | Promise<Pairs>;
+
+/** One key that waits for the loader. */
+interface Part extends Deferred<Loaded> {
+  readonly flight: Flight;
+  readonly request: LoadRequest;
+}
+
+/**
+ * After the first load, keys whose holder has failed come back one by one, as leases expire and messages arrive. They are
+ * gathered for so long, unless nobody else is waited for.
+ */
+const GATHER_MS = 30;
+
+/**
+ * The load of one call of `getOrSetMany`. Each key goes its own way (a copy, a hit, somebody else's load, a lease), and as soon
+ * as all have found theirs, those that this call has to load are given to the loader together.
+ */
+export class BatchCall implements LoadTogether {
+  /** By Redis key: those of which it is not known yet whether this call has to load them. */
+  private readonly undecided: Set<string>;
+  private waiting = 0;
+  private parts: Part[] = [];
+  private looksAtEndOfTick = false;
+  private gathering: TimerHandle | undefined;
+  private hasLoaded = false;
+  private run!: LoaderRun;
+
+  constructor(
+    keys: Iterable<string>,
+    private readonly loader: BatchLoader,
+    private readonly options: { space: KeySpace; clock: Clock },
+  ) {
+    this.undecided = new Set(keys);
+  }
+
+  load(flight: Flight, request: LoadRequest, run: LoaderRun): Promise<Loaded> {
+    this.run = run;
+    const part = { ...deferred<Loaded>(), flight, request };
+    this.parts.push(part);
+    this.decided(request.key);
+    return part.promise;
+  }
+
+  waits(key: EntryKey): void {
+    this.waiting++;
+    this.decided(key);
+  }
+
+  goesOn(key: EntryKey): void {
+    this.waiting--;
+    this.undecided.add(key.redisKey);
+  }
+
+  /** Whatever has become of it. */
+  decided({ redisKey }: EntryKey): void {
+    this.undecided.delete(redisKey);
+    if (this.looksAtEndOfTick) return;
+    this.looksAtEndOfTick = true;
+    atEndOfTick(this.loadIfDue);
+  }
+
+  private readonly loadIfDue = (): void => {
+    this.looksAtEndOfTick = false;
+    if (this.undecided.size > 0 || this.parts.length === 0) return;
+    if (!this.hasLoaded || this.waiting === 0) return void this.loadNow();
+    this.gathering ??= this.options.clock.setTimer(GATHER_MS, () => void this.loadNow());
+  };
+
+  private async loadNow(): Promise<void> {
+    this.options.clock.clearTimer(this.gathering);
+    this.gathering = undefined;
+    const parts = this.parts;
+    this.parts = [];
+    this.hasLoaded = true;
+    try {
+      const { values, wishes } = await this.callLoader(parts);
+      for (let i = 0; i < parts.length; i += SLICE) {
+        // Each is encoded and sent at once; other work of this process has its turn meanwhile.
+        if (i > 0) await nextTurn();
+        for (const part of parts.slice(i, i + SLICE)) {
+          const { redisKey } = part.request.key;
+          const own = wishes.get(redisKey) ?? {};
+          part.resolve(loadedAs(values.get(redisKey), own, part.request.settings));
+        }
+      }
+    } catch (error) {
+      for (const part of parts) part.reject(error);
+    }
+  }
+
+  private async callLoader(parts: readonly Part[]) {
+    const missing = new Map(parts.map(({ request: { key } }) => [key.redisKey, key.given]));
+    const keys = [...missing.values()];
+    const flights = parts.map(({ flight }) => flight);
+    const { wishes, context, valuesOf } = wishBook(this.options.space);
+    const pairs = await this.run.run(flights, undefined, (signal) =>
+      this.loader([...keys], { keys, signal, ...context }),
+    );
+    return { values: valuesOf(pairs), wishes };
+  }
+}
+
+/** What a loader or a writer says of each of its keys, by Redis key. */
+export function wishBook(space: KeySpace) {
+  const idOf = (key: Key): string => space.entry(key).redisKey;
+  const wishes = new Map<string, Wishes>();
+  const wish = (key: Key, more: Wishes): void => {
+    const id = idOf(key);
+    wishes.set(id, { ...wishes.get(id), ...more });
+  };
+  return {
+    wishes,
+    context: {
+      setTtl: (key: Key, ttl: Duration) => wish(key, { ttlMs: lifeMs(ttl, 'setTtl') }),
+      setTags: (key: Key, tags: readonly string[]) => wish(key, { tags: tagsOf(tags) }),
+      skip: (key: Key) => wish(key, { skipped: true }),
+    },
+    valuesOf: (pairs: Pairs): Map<string, unknown> => {
+      const values = new Map<string, unknown>();
+      for (const [key, value] of pairs) values.set(idOf(key), value);
+      return values;
+    },
+  };
+}

@@ -1,0 +1,149 @@
+import { deferred, inSlices } from '../../common/async.js';
+import { CacheBatchError } from '../../common/errors.js';
+import type { EntryKey, KeySpace } from '../../keys/key-space.js';
+import type { CallModes } from '../call-mode.js';
+import type { Opened } from '../entry.js';
+import type { LoadSettings } from '../entry.options.js';
+import type { EvictJournal } from '../evict-journal.js';
+import type { Front } from '../front.js';
+import type { CacheParts } from '../parts.js';
+import { BatchCall, type BatchLoader } from './batch-call.js';
+import type { Finder, Found } from './finder.js';
+import type { Reader, Served } from './reader.js';
+
+interface BatchState {
+  readonly front: Front;
+  readonly journal: EvictJournal;
+  readonly finder: Finder;
+  readonly reader: Reader;
+  readonly modes: CallModes;
+}
+
+/** A look at many keys. */
+interface Look {
+  readonly tags?: readonly string[];
+  readonly operation: 'getMany' | 'getOrSetMany';
+}
+
+const UNREACHABLE: Found = { state: 'unreachable' };
+
+/** Reads many keys, and loads what is missing, in as few round trips as one key takes. */
+export class BatchReader {
+  constructor(
+    private readonly parts: CacheParts,
+    private readonly state: BatchState,
+  ) {}
+
+  /** Undefined: a miss. */
+  async getMany(keys: readonly EntryKey[]): Promise<(Opened | undefined)[]> {
+    const { modes, front } = this.state;
+    if (modes.readsNothing) return keys.map(() => undefined);
+    if (this.parts.memos.current) return Promise.all(keys.map((key) => front.get(key, 'getMany')));
+    const found = await this.findMany(keys, { operation: 'getMany' });
+    return found.map((each) => (each.state === 'hit' ? each.value : undefined));
+  }
+
+  /** By Redis key; `keys` has each once. The first error of any of them, while the others go on. */
+  async getOrLoadMany(
+    space: KeySpace,
+    keys: readonly EntryKey[],
+    { loader, settings }: { loader: BatchLoader; settings: LoadSettings },
+  ): Promise<Map<string, Served>> {
+    const served = new Map<string, Served>();
+    const seen = await this.firstLook(keys, settings);
+    const missing: { key: EntryKey; seen?: Found }[] = [];
+    for (const [i, key] of keys.entries()) {
+      const found = seen?.[i];
+      if (found?.state === 'hit') served.set(key.redisKey, found);
+      else missing.push({ key, seen: found });
+    }
+    if (missing.length === 0) return served;
+    const { reader, front } = this.state;
+    const call = new BatchCall(
+      missing.map(({ key }) => key.redisKey),
+      loader,
+      { space, clock: this.parts.clock },
+    );
+    const failed = deferred<never>();
+    const serve = async ({ key, seen }: (typeof missing)[number]): Promise<void> => {
+      try {
+        const request = { key, kind: 'value', loader: call, settings } as const;
+        const found = seen ? reader.getOrLoad(request, seen) : front.load(request);
+        served.set(key.redisKey, await found);
+      } catch (error) {
+        failed.reject(error);
+      } finally {
+        call.decided(key);
+      }
+    };
+    await Promise.race([failed.promise, inSlices(missing, serve)]);
+    return served;
+  }
+
+  /** Undefined where a look does not spare one: hits do not count, or there is no look at all. */
+  private async firstLook(
+    keys: readonly EntryKey[],
+    settings: LoadSettings,
+  ): Promise<Found[] | undefined> {
+    settings.signal?.throwIfAborted();
+    if (settings.force || this.state.modes.readsNothing || this.parts.memos.current)
+      return undefined;
+    return this.findMany(keys, { tags: settings.tags, operation: 'getOrSetMany' });
+  }
+
+  /** What there is for each key; keys whose server does not answer are `unreachable`, or (`failure: 'strict'`) it rejects. */
+  private async findMany(keys: readonly EntryKey[], look: Look): Promise<Found[]> {
+    const { journal, finder } = this.state;
+    const found: Found[] = [];
+    const asked: number[] = [];
+    for (const [i, key] of keys.entries()) {
+      if (journal.blocks(key.redisKey)) {
+        found[i] = UNREACHABLE;
+        continue;
+      }
+      const copy = finder.peek(key, 'value');
+      if (copy) found[i] = { state: 'hit', source: 'copy', ...copy };
+      else asked.push(i);
+    }
+    if (asked.length === 0) return found;
+    const answers = await this.ask(
+      asked.map((i) => keys[i]!),
+      look,
+    );
+    const failures = new Map<number, unknown>();
+    for (const [n, answer] of answers.entries()) {
+      const i = asked[n]!;
+      const key = keys[i]!;
+      if (answer.status === 'rejected') failures.set(i, answer.reason);
+      // The evict of this key may have failed while the read was under way.
+      const usable = answer.status === 'fulfilled' && !journal.blocks(key.redisKey);
+      found[i] = usable ? await answer.value : UNREACHABLE;
+    }
+    if (failures.size === 0) return found;
+    const given = keys.map((key) => key.given);
+    const error = new CacheBatchError(look.operation, given, failures);
+    if (this.parts.settings.failure === 'strict') throw error;
+    this.parts.reporter.report(look.operation, `${keys.length - failures.size} keys`, error);
+    return found;
+  }
+
+  /** All in one tick, so that they travel together. */
+  private async ask(keys: readonly EntryKey[], { tags, operation }: Look) {
+    const { store, tags: table, tier } = this.parts;
+    const notes = keys.map((key) => tier?.note(key.redisKey));
+    const [reads, glances] = await Promise.all([
+      Promise.allSettled(keys.map((key) => store.read(key.redisKey))),
+      Promise.allSettled(keys.map((key) => table.glance(key.redisKey, tags ?? []))),
+    ]);
+    return Promise.allSettled(
+      keys.map(async (key, i) => {
+        const read = reads[i]!;
+        const glance = glances[i]!;
+        if (read.status === 'rejected') throw read.reason;
+        if (glance.status === 'rejected') throw glance.reason;
+        const fetched = { bytes: read.value, versions: glance.value, note: notes[i] };
+        return this.state.finder.judge({ key, kind: 'value', tags, operation }, fetched);
+      }),
+    );
+  }
+}

@@ -1,0 +1,63 @@
+import type { Opened } from '../entry.js';
+import type { LoadSettings } from '../entry.options.js';
+import type { Flight, FlightOutcome } from '../flights.js';
+import type { Found, InGrace } from './finder.js';
+import { loadsOf, type LoadRequest } from './loader-run.js';
+
+/** What came of a load for one caller. */
+export interface Served {
+  /**
+   * 'copy': kept in this process; 'hit': read from Redis; 'loaded' and 'joined': by this caller's loader, or by another's.
+   * 'stale': past its ttl and in grace. 'private': what was loaded is for whoever loaded it, and this caller has to load for
+   * itself.
+   */
+  readonly source: 'copy' | 'hit' | 'stale' | 'loaded' | 'joined' | 'private';
+  readonly value: Opened;
+}
+
+const NOTHING: Opened = { take: () => undefined, freshMs: () => 0 };
+
+/** Somebody who wants a value. */
+export interface Caller {
+  readonly request: LoadRequest;
+  /** The moment of the call. */
+  readonly came: number;
+  /** For loads of others; monotonic ms. */
+  readonly patientUntil: number;
+  /** There is a value in grace: it takes that rather than an error, or than to wait for longer than until then. */
+  readonly contentFrom?: number | undefined;
+}
+
+export interface Passenger extends Caller {
+  readonly flight: Flight;
+  readonly role: 'leader' | 'follower';
+}
+
+/** Whether this caller takes it where it cannot have a fresh one. */
+export function isSpare(found: Found, { force, graceMs }: LoadSettings): found is InGrace {
+  return !force && found.state === 'stale' && found.staleMs < graceMs;
+}
+
+/**
+ * What a loader of several keys has left out, or why it failed, is no answer for somebody who has a loader of this key alone,
+ * nor the other way round.
+ */
+export function isOthers(
+  outcome: Extract<FlightOutcome, { kind: 'failed' | 'unstored' }>,
+  { request, flight }: Passenger,
+): boolean {
+  if (flight.loads === loadsOf(request)) return false;
+  return outcome.kind === 'failed' || outcome.value.take() === undefined;
+}
+
+/** An error of a loader is everybody's; a response, and the error of a handler, are of the request that made them. */
+export function ownOnly(
+  outcome: Extract<FlightOutcome, { kind: 'failed' | 'private' }>,
+  passenger: Passenger,
+): Served | undefined {
+  const { request, role } = passenger;
+  if (outcome.kind === 'failed' && isOthers(outcome, passenger)) return undefined;
+  if (outcome.kind === 'failed' && (role === 'leader' || request.kind === 'value'))
+    throw outcome.error;
+  return { source: role === 'leader' ? 'loaded' : 'private', value: NOTHING };
+}

@@ -1,0 +1,119 @@
+import { LRUCache } from 'lru-cache';
+import { refreshKeyOf } from '../../keys/key-space.js';
+import type { CallModes } from '../call-mode.js';
+import type { Opened } from '../entry.js';
+import type { Flight, FlightOutcome, Flights } from '../flights.js';
+import type { LeaseWaits } from '../lease-waits.js';
+import { outsideLoads } from '../nested-loads.js';
+import type { CacheParts } from '../parts.js';
+import { isDue, type RefreshAhead } from '../staleness.js';
+import type { Loads } from './load.js';
+import { loadsOf, type LoadRequest } from './loader-run.js';
+
+/** How long a key is left alone after its refresh has failed, unless `errorBackoff` says so. */
+const BACKOFF_MS = 1_000;
+/** Background refreshes at a time in this process; more than that are dropped, and a later read tries again. */
+const MOST_RUNNING = 64;
+/** Values whose hits are counted, where they are: those that were read last. */
+const MOST_COUNTED = 10_000;
+
+/** The value that a refresh is to replace, and only this one: what has come in its place is newer. */
+interface Seen {
+  readonly id: string;
+  readonly value: Opened;
+}
+
+interface RefresherState {
+  readonly flights: Flights;
+  readonly waits: LeaseWaits;
+  readonly loads: Loads;
+  readonly modes: CallModes;
+}
+
+/**
+ * Loads values anew that are still there. In the background at most one per key, in this process by its flights, in the cluster
+ * by the refresh lease; it outlives the call that began it, and its failure is reported and keeps others from trying at once.
+ */
+export class Refresher {
+  private running = 0;
+  private closed = false;
+  private readonly hits = new LRUCache<string, { id: string; count: number }>({
+    max: MOST_COUNTED,
+  });
+
+  constructor(
+    private readonly parts: CacheParts,
+    private readonly state: RefresherState,
+  ) {}
+
+  /** A value that is still fresh has been read. */
+  read(request: LoadRequest, seen: Seen): void {
+    const { refreshAhead, ttlMs } = request.settings;
+    if (!refreshAhead) return;
+    const { lifeMs = ttlMs, costMs } = seen.value;
+    const life = { lifeMs, freshMs: seen.value.freshMs(), costMs };
+    if (this.isHitOften(request, seen, refreshAhead) || isDue(life, refreshAhead))
+      this.start(request, seen);
+  }
+
+  /** In the background, unless somebody is at it already or has just failed. Loader, options and the like are this caller's. */
+  start(request: LoadRequest, seen: Seen): void {
+    const { flights, waits, modes } = this.state;
+    const { meter } = this.parts;
+    const { redisKey } = request.key;
+    if (this.closed || modes.storesNothing) return;
+    if (flights.joinable(redisKey) || waits.current(refreshKeyOf(request.key)))
+      return meter.count('refreshesSkipped');
+    if (this.running >= MOST_RUNNING) return meter.count('refreshesDropped');
+    meter.count('refreshesTriggered');
+    this.running++;
+    const flight = this.outside(() =>
+      flights.lead(redisKey, (own) => this.refresh(own, request, { ...seen, by: 'background' })),
+    );
+    void flight.outcome.then(() => void this.running--);
+  }
+
+  /** Also for callers who wait for it. Where there is a value to stand in, a failure is reported instead of theirs. */
+  async refresh(
+    flight: Flight,
+    request: LoadRequest,
+    { by = 'caller', ...seen }: Seen & { by?: 'caller' | 'background' },
+  ): Promise<FlightOutcome> {
+    const { settings, reporter, meter } = this.parts;
+    const { force, graceMs } = request.settings;
+    flight.loads = loadsOf(request);
+    const standsIn = by === 'background' || (!force && graceMs > 0);
+    const backoffMs = settings.errorBackoffMs || (standsIn ? BACKOFF_MS : 0);
+    const outcome = await this.state.loads
+      .refresh(flight, request, { ...seen, backoffMs })
+      .catch((error: unknown): FlightOutcome => ({ kind: 'failed', error }));
+    if (outcome.kind !== 'failed' || !standsIn) return outcome;
+    if (by === 'background') meter.count('refreshesFailed');
+    reporter.report('refresh', 'the value that was there', outcome.error);
+    return outcome;
+  }
+
+  /** Begins no more of them; those that run are flights like any other. */
+  close(): void {
+    this.closed = true;
+  }
+
+  private isHitOften({ key }: LoadRequest, { id }: Seen, { hits }: RefreshAhead): boolean {
+    if (hits === undefined) return false;
+    let counted = this.hits.get(key.redisKey);
+    if (counted?.id !== id) this.hits.set(key.redisKey, (counted = { id, count: 0 }));
+    counted.count++;
+    if (counted.count < hits) return false;
+    counted.count = 0;
+    return true;
+  }
+
+  /**
+   * Apart from what the cache itself knows of the caller: its mode, its memo, the loads that it is part of. What the application
+   * keeps in contexts of its own stays, because loaders may need it: a tenant, a trace.
+   */
+  private outside<T>(fn: () => T): T {
+    const { modes } = this.state;
+    return modes.outside(() => this.parts.memos.outside(() => outsideLoads(fn)));
+  }
+}
