@@ -1,100 +1,184 @@
 import { types } from 'node:util';
 import { CacheSerializationError, isCacheError } from '../common/errors.js';
+import { compress, decompress, type CompressionSettings } from './compression.js';
+import { Encryption, ENCRYPTION_BYTES, type EncryptionSettings } from './encryption.js';
 import { writeBody, type EntryHeader, type StoredRecord } from './envelope.js';
 import { JsonSerializer } from './json.serializer.js';
+import { MsgpackSerializer } from './msgpack.serializer.js';
 import type { Serializer } from './serializer.js';
 
+/** A serializer of this package, or one of the application's own. */
+export type SerializerChoice = 'json' | 'msgpack' | Serializer;
+
 export interface CodecOptions {
-  serializer: 'json' | Serializer;
-  /** Larger payloads are neither written nor read. */
-  maxValueBytes: number;
+  readonly serializer: SerializerChoice;
+  /** Larger payloads are neither written nor read; that is before compression and encryption. */
+  readonly maxValueBytes: number;
+  readonly compression?: false | CompressionSettings;
+  readonly encryption?: EncryptionSettings;
 }
 
 /** What the caller of the codec knows about an entry. */
-export type EntryFacts = Omit<EntryHeader, 'isNull' | 'serializer' | 'kind'>;
+export type EntryFacts = Omit<
+  EntryHeader,
+  'isNull' | 'serializer' | 'serializerName' | 'kind' | 'compressed' | 'keyId'
+>;
+
+/** An entry with the payload that its serializer made, neither compressed nor encrypted. */
+export interface PlainEntry {
+  readonly header: EntryHeader;
+  readonly payload: Buffer;
+}
+
+type ValueRecord = Extract<StoredRecord, { type: 'value' }>;
 
 const NOTHING = Buffer.alloc(0);
 
-/** Between values and records. Every failure, either way, is a `CacheSerializationError` without any of the value in it. */
+/** Every process reads what these have written, whatever serializer it writes with. */
+const BUILT_IN = { json: new JsonSerializer(), msgpack: new MsgpackSerializer() };
+
+/**
+ * Between values and records, in two steps: `encode` and `decode` between a value and its payload, `seal` and `open`
+ * between that and the bytes of the record. Every failure, either way, is a `CacheSerializationError` without any of the
+ * value in it.
+ */
 export class Codec {
-  private readonly kind: 'json' | 'custom';
-  private readonly serializer: Serializer;
-  private readonly maxValueBytes: number;
+  private readonly encryption: Encryption | undefined;
 
-  constructor({ serializer, maxValueBytes }: CodecOptions) {
-    this.kind = serializer === 'json' ? 'json' : 'custom';
-    this.serializer = serializer === 'json' ? new JsonSerializer() : serializer;
-    this.maxValueBytes = maxValueBytes;
+  constructor(private readonly options: CodecOptions) {
+    this.encryption = options.encryption && new Encryption(options.encryption);
   }
 
-  /** The body of the record of a value; `undefined` has none. */
-  encode(value: unknown, facts: EntryFacts & { kind?: 'value' }): Buffer {
-    const header = { ...facts, kind: 'value', serializer: this.kind } as const;
-    if (value === null) return writeBody({ ...header, isNull: true }, NOTHING);
-    const payload = this.serialize(value);
-    this.assertFits(payload);
-    return writeBody({ ...header, isNull: false }, payload);
+  /** The entry of a value, by the cache's serializer or one given with the call; `undefined` has none. */
+  encode(value: unknown, facts: EntryFacts, given?: SerializerChoice): PlainEntry {
+    const own = { ...facts, kind: 'value' } as const;
+    if (value === null)
+      return { header: { ...own, isNull: true, ...this.mark(undefined) }, payload: NOTHING };
+    const payload = serialize(value, given ?? this.options.serializer);
+    this.assertFits(payload.length);
+    return { header: { ...own, isNull: false, ...this.mark(given) }, payload };
   }
 
-  /** The body of the record of bytes that no serializer is asked about. */
-  encodeBytes(bytes: Buffer, facts: EntryFacts & { kind: 'http' }): Buffer {
-    this.assertFits(bytes);
-    return writeBody({ ...facts, isNull: false, serializer: 'none' }, bytes);
+  /** The entry of bytes that no serializer is asked about. */
+  encodeBytes(payload: Buffer, facts: EntryFacts & { kind: 'http' }): PlainEntry {
+    this.assertFits(payload.length);
+    return { header: { ...facts, isNull: false, serializer: 'none' }, payload };
   }
 
-  /** The value of a record, a new one each time. Stored HTTP responses have none: their bytes are the payload. */
-  decode({ header, payload }: Extract<StoredRecord, { type: 'value' }>): unknown {
+  /** The body of the record, to be stored at that key of Redis and readable nowhere else if it is encrypted. */
+  async seal(plain: PlainEntry, redisKey: string): Promise<Buffer> {
+    const { compression } = this.options;
+    let { header, payload } = plain;
+    if (compression) {
+      const packed = await compress(payload, compression);
+      payload = packed.payload;
+      if (packed.compressed) header = { ...header, compressed: packed.compressed };
+    }
+    if (this.encryption) {
+      header = { ...header, keyId: this.encryption.keyId };
+      payload = this.encryption.encrypt(payload, { redisKey, header: writeBody(header, NOTHING) });
+    }
+    return writeBody(header, payload);
+  }
+
+  /** The entry in a record that was found at that key of Redis; at once, unless there is much to decompress. */
+  open({ header, payload }: ValueRecord, redisKey: string): PlainEntry | Promise<PlainEntry> {
+    const { compressed } = header;
+    this.assertFits(compressed?.from ?? payload.length - (header.keyId ? ENCRYPTION_BYTES : 0));
+    const clear = this.decrypt({ header, payload }, redisKey);
+    if (!compressed) return { header, payload: clear };
+    const plain = (bytes: Buffer): PlainEntry => ({ header, payload: bytes });
+    const fail = (error: unknown): never => {
+      throw unreadable(`decompression threw ${nameOf(error)}`);
+    };
+    try {
+      const bytes = decompress(clear, compressed);
+      return types.isPromise(bytes) ? bytes.then(plain, fail) : plain(bytes);
+    } catch (error) {
+      return fail(error);
+    }
+  }
+
+  /** The value of an entry, a new one each time. Stored HTTP responses have none: their bytes are the payload. */
+  decode({ header, payload }: PlainEntry, given?: SerializerChoice): unknown {
     if (header.kind === 'http')
       throw new CacheSerializationError('The entry is a stored HTTP response, not a value');
     if (header.kind === 'counter') return readCounter(payload);
-    if (header.isNull) return null;
-    if (header.serializer !== this.kind)
-      throw new CacheSerializationError(
-        `The entry was written by the serializer '${header.serializer}', and this cache has '${this.kind}'; it will be replaced`,
-      );
-    this.assertFits(payload);
-    return this.deserialize(payload);
+    return header.isNull ? null : deserialize(payload, this.readerOf(header, given));
   }
 
-  private serialize(value: unknown): Buffer {
-    if (value === undefined)
-      throw new CacheSerializationError('undefined cannot be stored; return null for "nothing"');
-    let payload: unknown;
-    try {
-      payload = this.serializer.serialize(value);
-    } catch (cause) {
-      if (isCacheError(cause)) throw cause;
-      throw new CacheSerializationError(
-        `The value cannot be serialised: ${nameOf(cause)} was thrown; see the cause`,
-        { cause },
-      );
+  private decrypt({ header, payload }: PlainEntry, redisKey: string): Buffer {
+    const { encryption } = this;
+    const { keyId } = header;
+    if (keyId === undefined) {
+      if (encryption?.unencrypted !== 'miss') return payload;
+      throw unreadable('it is not encrypted, and the option encryption is set');
     }
-    if (Buffer.isBuffer(payload)) return payload;
-    throw new CacheSerializationError(
-      `The serializer must return a Buffer, and returned a value of type ${typeof payload}`,
+    if (!encryption) throw unreadable('it is encrypted, and the option encryption is not set');
+    return encryption.decrypt(payload, keyId, { redisKey, header: writeBody(header, NOTHING) });
+  }
+
+  /** What the header says of the serializer. */
+  private mark(given: SerializerChoice | undefined) {
+    const serializer = given ?? this.options.serializer;
+    if (typeof serializer === 'string') return { serializer };
+    const { name } = serializer;
+    const scope = serializer === this.options.serializer ? 'custom' : 'call';
+    return { serializer: scope, ...(name !== undefined && { serializerName: name }) } as const;
+  }
+
+  private readerOf(header: EntryHeader, given: SerializerChoice | undefined): Serializer {
+    const { serializer: by, serializerName } = header;
+    if (by === 'json' || by === 'msgpack') return BUILT_IN[by];
+    const reader = { none: undefined, custom: this.options.serializer, call: given }[by];
+    if (typeof reader === 'object' && reader.name === serializerName) return reader;
+    throw unreadable(
+      by === 'call'
+        ? 'it was written by a serializer given with the call, and this call has no such one'
+        : 'it was written by a serializer that this cache does not have',
     );
   }
 
-  private deserialize(payload: Buffer): unknown {
-    let value: unknown;
-    try {
-      value = this.serializer.deserialize(payload);
-    } catch (error) {
-      // Not as a cause: parsers quote their input, and that is the payload.
+  private assertFits(bytes: number): void {
+    const { maxValueBytes } = this.options;
+    if (bytes > maxValueBytes)
       throw new CacheSerializationError(
-        `The stored value cannot be read: the serializer threw ${nameOf(error)}; it will be replaced`,
+        `The value has ${bytes} bytes, more than the ${maxValueBytes} of the option maxValueBytes`,
       );
-    }
-    if (value !== undefined) return value;
-    throw new CacheSerializationError('The serializer read undefined, which is never stored');
   }
+}
 
-  private assertFits(payload: Buffer): void {
-    if (payload.length > this.maxValueBytes)
-      throw new CacheSerializationError(
-        `The value has ${payload.length} bytes, more than the ${this.maxValueBytes} of the option maxValueBytes`,
-      );
+function serialize(value: unknown, choice: SerializerChoice): Buffer {
+  if (value === undefined)
+    throw new CacheSerializationError('undefined cannot be stored; return null for "nothing"');
+  let payload: unknown;
+  try {
+    if (typeof choice === 'string') return BUILT_IN[choice].serialize(value);
+    payload = choice.serialize(value);
+  } catch (cause) {
+    if (isCacheError(cause)) throw cause;
+    throw new CacheSerializationError(
+      `The value cannot be serialised: ${nameOf(cause)} was thrown; see the cause`,
+      { cause },
+    );
   }
+  // A copy: the serializer may use its memory again while this is being compressed.
+  if (Buffer.isBuffer(payload)) return Buffer.from(payload);
+  throw new CacheSerializationError(
+    `The serializer must return a Buffer, and returned a value of type ${typeof payload}`,
+  );
+}
+
+function deserialize(payload: Buffer, serializer: Serializer): unknown {
+  let value: unknown;
+  try {
+    value = serializer.deserialize(payload);
+  } catch (error) {
+    // Not as a cause: parsers quote their input, and that is the payload.
+    throw unreadable(`the serializer threw ${nameOf(error)}`);
+  }
+  if (value !== undefined) return value;
+  throw unreadable('the serializer read undefined, which is never stored');
 }
 
 /** Scripts keep it as the decimal text of an integer. */
@@ -104,6 +188,9 @@ function readCounter(payload: Buffer): number {
   if (Number.isSafeInteger(count)) return count;
   throw new CacheSerializationError('The entry is a counter, and does not hold an integer');
 }
+
+const unreadable = (why: string): CacheSerializationError =>
+  new CacheSerializationError(`The stored value cannot be read: ${why}; it will be replaced`);
 
 function nameOf(error: unknown): string {
   return types.isNativeError(error) ? error.name : `a value of type ${typeof error}`;

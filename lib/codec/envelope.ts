@@ -1,4 +1,16 @@
 import { crc32 } from 'node:zlib';
+import type { Compressed } from './compression.js';
+import {
+  COMPRESSED,
+  lengthed,
+  LENGTH_BYTES,
+  NUMBER,
+  readLengthed,
+  SET,
+  TEXT,
+  TEXTS,
+  type Form,
+} from './field-forms.js';
 
 /**
  * The bytes of an entry, version 1. Offsets within the whole record, numbers big-endian:
@@ -23,8 +35,11 @@ export interface EntryHeader {
   kind: 'value' | 'http' | 'counter';
   /** The value is null; the payload is empty. */
   isNull: boolean;
-  /** Who made the payload of the value; `none`: it is bytes as they are. */
-  serializer: 'json' | 'custom' | 'none';
+  /**
+   * Who made the payload of the value: `custom` is the module's own, `call` one given with the call; `none`: it is bytes as
+   * they are.
+   */
+  serializer: 'json' | 'custom' | 'none' | 'msgpack' | 'call';
   /** How long after `softAt` the value may still stand in; at most 2^32 - 1. */
   graceMs: number;
   /** The tag clock before the load began: evicts of tags with a later version hit this entry. */
@@ -43,6 +58,10 @@ export interface EntryHeader {
   lifeMs?: number;
   /** Reads make it fresh for `lifeMs` again. */
   sliding?: true;
+  /** How the payload is compressed, before it is encrypted. */
+  compressed?: Compressed;
+  /** The `name` of a serializer of the application's own. */
+  serializerName?: string;
 }
 
 export type StoredRecord =
@@ -61,9 +80,6 @@ const C0_AT = 36;
 const TOPOLOGY_AT = 44;
 const FIELDS_AT = 48;
 const CRC_BYTES = 4;
-const LENGTH_BYTES = 4;
-/** Stands for a length that takes more than a byte. */
-const LONG = 255;
 
 const FMT = 1;
 const MAX_UINT32 = 0xffffffff;
@@ -71,58 +87,8 @@ const MAX_UINT32 = 0xffffffff;
 /** Flags: bits 0-1 kind, bit 2 null, bits 3-5 serializer, from bit 6 on the optional fields. */
 const KINDS = ['value', 'http', 'counter'] as const;
 const NULL_FLAG = 0b100;
-const SERIALIZERS = ['json', 'custom', 'none'] as const;
+const SERIALIZERS = ['json', 'custom', 'none', 'msgpack', 'call'] as const;
 const SERIALIZER_SHIFT = 3;
-
-interface Form<T> {
-  pack(value: T): Buffer;
-  /** Undefined: malformed. */
-  unpack(bytes: Buffer): T | undefined;
-}
-
-const TEXT: Form<string> = {
-  pack: (text) => Buffer.from(text),
-  unpack: (bytes) => bytes.toString(),
-};
-
-const NUMBER: Form<number> = {
-  pack: (number) => {
-    const bytes = Buffer.allocUnsafe(8);
-    bytes.writeDoubleBE(number);
-    return bytes;
-  },
-  unpack: (bytes) => (bytes.length === 8 ? bytes.readDoubleBE() : undefined),
-};
-
-/** Each with its length in one byte, or, from 255 bytes on, in four behind a byte of that value. */
-const TEXTS: Form<readonly string[]> = {
-  pack: (texts) =>
-    Buffer.concat(
-      texts.flatMap((text) => {
-        const bytes = TEXT.pack(text);
-        return bytes.length < LONG
-          ? [Buffer.of(bytes.length), bytes]
-          : [Buffer.of(LONG), ...lengthed(bytes)];
-      }),
-    ),
-  unpack: (bytes) => {
-    const texts: string[] = [];
-    for (let at = 0; at < bytes.length;) {
-      const isLong = bytes[at] === LONG;
-      const begin = at + 1 + (isLong ? LENGTH_BYTES : 0);
-      const text = isLong ? readLengthed(bytes, at + 1) : bytes.subarray(begin, begin + bytes[at]!);
-      if (!text || (!isLong && text.length < bytes[at]!)) return undefined;
-      texts.push(text.toString());
-      at = begin + text.length;
-    }
-    return texts;
-  },
-};
-
-const SET: Form<true> = {
-  pack: () => Buffer.alloc(0),
-  unpack: (bytes) => bytes.length === 0 || undefined,
-};
 
 /** The optional fields: the next one gets the next bit, and comes last. */
 const FIELDS = [
@@ -133,9 +99,11 @@ const FIELDS = [
   { flag: 1 << 10, name: 'keyId', form: TEXT },
   { flag: 1 << 11, name: 'lifeMs', form: NUMBER },
   { flag: 1 << 12, name: 'sliding', form: SET },
+  { flag: 1 << 13, name: 'compressed', form: COMPRESSED },
+  { flag: 1 << 14, name: 'serializerName', form: TEXT },
 ] as const satisfies readonly { flag: number; name: keyof EntryHeader; form: unknown }[];
 
-const KNOWN_FLAGS = (1 << 13) - 1;
+const KNOWN_FLAGS = (1 << 15) - 1;
 
 export type RecordType = 'V' | 'L' | 'B';
 
@@ -230,17 +198,4 @@ export function writeBody(header: EntryHeader, payload: Buffer): Buffer {
 /** Over what no script rewrites. zlib.crc32 is in Node since 20.15 and 22.2. */
 function checksum(record: Buffer, end: number): number {
   return crc32(record.subarray(GRACE_AT, end), crc32(record.subarray(FMT_AT, SOFT_AT)));
-}
-
-function lengthed(bytes: Buffer): [Buffer, Buffer] {
-  const length = Buffer.allocUnsafe(LENGTH_BYTES);
-  length.writeUInt32BE(bytes.length);
-  return [length, bytes];
-}
-
-function readLengthed(bytes: Buffer, at: number): Buffer | undefined {
-  if (at + LENGTH_BYTES > bytes.length) return undefined;
-  const begin = at + LENGTH_BYTES;
-  const end = begin + bytes.readUInt32BE(at);
-  return end <= bytes.length ? bytes.subarray(begin, end) : undefined;
 }

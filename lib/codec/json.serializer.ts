@@ -1,26 +1,27 @@
-import { types } from 'node:util';
 import { parse } from 'secure-json-parse';
-import { CacheSerializationError } from '../common/errors.js';
-import { MARK, readTag, writeTag } from './json-tags.js';
+import { Packer } from './packer.js';
 import type { Serializer } from './serializer.js';
+import { SPECIAL_TYPES, type Reading } from './special-types.js';
 
 /** In front of JSON that holds tags; no JSON text begins with it. */
 const TAGGED = '~';
 
-/** Deeper values are refused: walking them, here or at a reader, could overflow the stack. */
-const MAX_DEPTH = 1000;
+/**
+ * What JSON has no words for is an array: `["$Date", 0]`, `["$Map", [key, value], …]`. An array of the user that begins with
+ * a string in `$` gets a lone `"$"` in front, so that it is never taken for one of these; objects and strings never are.
+ */
+const MARK = '$';
 
 /**
  * JSON that also keeps Date, Map, Set, BigInt, Buffer, typed arrays, ArrayBuffer, RegExp, undefined, NaN and Infinity,
- * anywhere in the value. -0 is 0, a hole in an array is undefined, and an instance of a class becomes what its `toJSON` or
- * its own enumerable properties give. Functions, symbols, promises and cycles are refused: JSON would lose them in silence.
+ * anywhere in the value. -0 is 0, a hole in an array is undefined; see {@link Packer} for the rest.
  *
  * A value without any of these is written and read by the engine's own JSON, with nothing in between but one walk that finds that out.
  */
 export class JsonSerializer implements Serializer {
   serialize(value: unknown): Buffer {
-    const packer = new Packer();
-    const text = JSON.stringify(packer.pack(value));
+    const packer = new JsonPacker();
+    const text = JSON.stringify(packer.part(value));
     return Buffer.from(packer.tagged ? TAGGED + text : text);
   }
 
@@ -30,80 +31,24 @@ export class JsonSerializer implements Serializer {
   }
 }
 
-/** One walk over a value: gives back the value itself where plain JSON can say it, and otherwise a copy with tags. */
-class Packer {
+class JsonPacker extends Packer {
   tagged = false;
-  /** The objects around the current one; at most {@link MAX_DEPTH}. */
-  private readonly around: object[] = [];
 
-  readonly pack = (value: unknown): unknown => {
-    switch (typeof value) {
-      case 'string':
-      case 'boolean':
-        return value;
-      case 'number':
-        return Number.isFinite(value) ? value : this.tag(['$Number', String(value)]);
-      case 'object':
-        return value === null ? null : this.packObject(value);
-      case 'undefined':
-        return this.tag(['$undefined']);
-      case 'bigint':
-        return this.tag(['$BigInt', String(value)]);
-      default:
-        throw refusal(`a ${typeof value}`);
-    }
-  };
-
-  private packObject(value: object): unknown {
-    if (this.around.length === MAX_DEPTH) throw refusal(`more than ${MAX_DEPTH} levels`);
-    if (this.around.includes(value)) throw refusal('a cycle');
-    this.around.push(value);
-    const packed = this.packContent(value);
-    this.around.pop();
-    return packed;
-  }
-
-  private packContent(value: object): unknown {
-    if (Array.isArray(value)) return this.packArray(value);
-    const prototype: unknown = Object.getPrototypeOf(value);
-    if (prototype !== Object.prototype && prototype !== null) {
-      const tagged = writeTag(value, this.pack);
-      if (tagged) return this.tag(tagged);
-      if (types.isBoxedPrimitive(value)) return this.pack(value.valueOf());
-      if (isOpaque(value)) throw refusal('a promise, or something else that cannot be copied');
-    }
-    if ('toJSON' in value && typeof value.toJSON === 'function') {
-      const json: unknown = value.toJSON('');
-      return this.pack(json === value ? { ...value } : json);
-    }
-    return this.packProperties(value as Record<string, unknown>);
-  }
-
-  private packArray(items: unknown[]): unknown[] {
-    let copy: unknown[] | undefined;
-    for (let i = 0; i < items.length; i++) {
-      const packed = this.pack(items[i]);
-      if (packed !== items[i]) (copy ??= [...items])[i] = packed;
-    }
-    const [first] = items;
-    if (typeof first === 'string' && first.startsWith(MARK))
-      return this.tag([MARK, ...(copy ?? items)]);
-    return copy ?? items;
-  }
-
-  private packProperties(source: Record<string, unknown>): object {
-    let copy: Record<string, unknown> | undefined;
-    for (const name of Object.keys(source)) {
-      const value = source[name];
-      const packed = this.pack(value);
-      if (packed !== value) (copy ??= { ...source })[name] = packed;
-    }
-    return copy ?? source;
-  }
-
-  private tag(written: unknown[]): unknown[] {
+  protected override special(name: string, parts: unknown[]): unknown[] {
     this.tagged = true;
-    return written;
+    return [MARK + name, ...parts];
+  }
+
+  override bytes(bytes: Buffer): string {
+    return bytes.toString('base64');
+  }
+
+  protected override number(number: number): unknown {
+    return Number.isFinite(number) ? number : this.special('Number', [String(number)]);
+  }
+
+  protected override array(items: unknown[]): unknown[] {
+    return isMarked(items) ? this.special('', items) : items;
   }
 }
 
@@ -120,8 +65,7 @@ function parseSafely(text: string): unknown {
 function revive(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) {
-    const first: unknown = value[0];
-    if (typeof first === 'string' && first.startsWith(MARK)) return readTag(value, revive);
+    if (isMarked(value)) return reviveTag(value);
     for (let i = 0; i < value.length; i++) value[i] = revive(value[i]);
     return value;
   }
@@ -130,11 +74,14 @@ function revive(value: unknown): unknown {
   return properties;
 }
 
-/** Objects whose content nobody can read: JSON would make `{}` of them. */
-const isOpaque = (value: object): boolean =>
-  types.isPromise(value) || types.isWeakMap(value) || types.isWeakSet(value);
+const READING: Reading = { part: revive, bytes: (base64) => Buffer.from(base64, 'base64') };
 
-const refusal = (what: string): CacheSerializationError =>
-  new CacheSerializationError(
-    `The value holds ${what}; return plain data, or give it a toJSON method`,
-  );
+function reviveTag([tag, ...parts]: [string, ...unknown[]]): unknown {
+  if (tag === MARK) return parts.map(revive);
+  const type = SPECIAL_TYPES.get(tag.slice(MARK.length));
+  if (!type) throw new TypeError('The value holds a tag that is not known');
+  return type.read(parts, READING);
+}
+
+const isMarked = (items: unknown[]): items is [string, ...unknown[]] =>
+  typeof items[0] === 'string' && items[0].startsWith(MARK);

@@ -1,28 +1,19 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import { Codec, type CodecOptions } from '../../../lib/codec/codec.js';
+import { Codec, type CodecOptions, type SerializerChoice } from '../../../lib/codec/codec.js';
 import { readRecord, writeBody, type EntryHeader } from '../../../lib/codec/envelope.js';
 import type { Serializer } from '../../../lib/codec/serializer.js';
 import { CacheSerializationError } from '../../../lib/common/errors.js';
+import { codecOf, FACTS, HEAD, KEY, recordOf, sealed, type ValueRecord } from './records.js';
 
-const FACTS = { graceMs: 0, c0: 0, topologyId: 0 };
+const plain: Serializer = {
+  serialize: (value) => Buffer.from(String(value)),
+  deserialize: (bytes) => bytes.toString(),
+};
 
-const codecOf = (options: Partial<CodecOptions> = {}): Codec =>
-  new Codec({ serializer: 'json', maxValueBytes: 1024, ...options });
+const custom = (part: Partial<Serializer>): Codec => codecOf({ serializer: { ...plain, ...part } });
 
-const custom = (part: Partial<Serializer>): Codec =>
-  codecOf({
-    serializer: {
-      serialize: (value) => Buffer.from(String(value)),
-      deserialize: (bytes) => bytes.toString(),
-      ...part,
-    },
-  });
-
-function recordOf(body: Buffer): Extract<ReturnType<typeof readRecord>, { type: 'value' }> {
-  const record = readRecord(Buffer.concat([Buffer.from(`V${'0'.repeat(20)}`), body]));
-  if (record.type !== 'value') throw new Error('not a value');
-  return record;
-}
+const read = async (codec: Codec, record: ValueRecord, given?: SerializerChoice, key = KEY) =>
+  codec.decode(await codec.open(record, key), given);
 
 /** What the call throws; fails if it throws nothing. */
 function thrownBy(call: () => unknown): any {
@@ -35,45 +26,92 @@ function thrownBy(call: () => unknown): any {
 }
 
 describe('Codec.encode and decode', () => {
-  it('B1 values that are false, and null → themselves, not a miss', () => {
-    const codec = codecOf();
-    for (const value of [null, false, 0, '', NaN, [], {}])
-      expect(codec.decode(recordOf(codec.encode(value, FACTS)))).toStrictEqual(value);
+  it('B1 values that are false, and null → themselves, not a miss', async () => {
+    for (const serializer of ['json', 'msgpack'] as const) {
+      const codec = codecOf({ serializer });
+      for (const value of [null, false, 0, '', NaN, [], {}])
+        expect(await read(codec, await sealed(codec, value))).toStrictEqual(value);
+    }
   });
 
-  it('null → a flag and no payload, and no serializer is asked', () => {
+  it('null → a flag and no payload, no serializer is asked, and everybody reads it', async () => {
     const serialize = jest.fn<Serializer['serialize']>();
-    const codec = custom({ serialize });
-    const record = recordOf(codec.encode(null, FACTS));
-    expect(record.header.isNull).toBe(true);
-    expect(record.payload).toHaveLength(0);
-    expect(codecOf().decode(record)).toBeNull();
+    const given = { ...plain, serialize };
+    for (const record of [
+      await sealed(custom({ serialize }), null),
+      await sealed(codecOf(), null, given),
+    ]) {
+      expect(record.header.isNull).toBe(true);
+      expect(record.payload).toHaveLength(0);
+      expect(await read(codecOf(), record)).toBeNull();
+    }
     expect(serialize).not.toHaveBeenCalled();
   });
 
   it('facts of the entry → in its header', () => {
     const facts = { graceMs: 5, c0: 6, topologyId: 7, tags: ['a'], digestOf: '"k"', version: '1' };
-    const { header } = recordOf(codecOf().encode(1, facts));
+    const { header } = codecOf().encode(1, facts);
     expect(header).toEqual({ ...facts, kind: 'value', isNull: false, serializer: 'json' });
   });
 
   it('decode — twice → two values', () => {
     const codec = codecOf();
-    const record = recordOf(codec.encode({ a: [1] }, FACTS));
-    expect(codec.decode(record)).not.toBe(codec.decode(record));
+    const entry = codec.encode({ a: [1] }, FACTS);
+    expect(codec.decode(entry)).not.toBe(codec.decode(entry));
   });
 
-  it('S1 own serializer → its bytes, and its value', () => {
+  it('S1 own serializer → its bytes, and its value', async () => {
     const codec = custom({});
-    const record = recordOf(codec.encode('é', FACTS));
+    const record = await sealed(codec, 'é');
     expect(record.header.serializer).toBe('custom');
     expect(record.payload.toString()).toBe('é');
-    expect(codec.decode(record)).toBe('é');
+    expect(await read(codec, record)).toBe('é');
   });
 
-  it('encodeBytes → the bytes as they are, and no value', () => {
+  it('S1 entries of json and msgpack → read by every codec, whatever it writes', async () => {
+    for (const serializer of ['json', 'msgpack'] as const) {
+      const record = await sealed(codecOf({ serializer }), { at: new Date(0) });
+      expect(record.header.serializer).toBe(serializer);
+      for (const codec of [codecOf(), codecOf({ serializer: 'msgpack' }), custom({})])
+        expect(await read(codec, record)).toStrictEqual({ at: new Date(0) });
+    }
+  });
+
+  it('S1 a serializer given with the call → read with it, and not without', async () => {
+    const record = await sealed(codecOf(), 'é', plain);
+    expect(record.header.serializer).toBe('call');
+    expect(await read(codecOf(), record, plain)).toBe('é');
+    for (const codec of [codecOf(), custom({})])
+      await expect(read(codec, record)).rejects.toThrow('given with the call');
+    await expect(read(codecOf(), record, { ...plain, name: 'other' })).rejects.toThrow('no such');
+  });
+
+  it('S1 the serializer of the cache given with the call → as without', async () => {
+    const record = await sealed(codecOf({ serializer: plain }), 'x', plain);
+    expect(record.header.serializer).toBe('custom');
+    expect((await sealed(codecOf(), 'x', 'json')).header.serializer).toBe('json');
+  });
+
+  it('S1 name of a serializer → in the entry, and only its like reads it', async () => {
+    const record = await sealed(custom({ name: 'v2' }), 'x');
+    expect(record.header.serializerName).toBe('v2');
+    expect(await read(custom({ name: 'v2' }), record)).toBe('x');
+    for (const codec of [custom({}), custom({ name: 'v1' }), codecOf()])
+      await expect(read(codec, record)).rejects.toThrow('does not have');
+  });
+
+  it('S1 a serializer that uses its memory again → what it wrote the first time', async () => {
+    const memory = Buffer.alloc(1);
+    const codec = custom({ serialize: (value) => (memory.write(String(value)), memory) });
+    const first = codec.encode('a', FACTS);
+    codec.encode('b', FACTS);
+    expect(first.payload.toString()).toBe('a');
+  });
+
+  it('encodeBytes → the bytes as they are, and no value', async () => {
     const bytes = Buffer.from([0, 255, 123]);
-    const record = recordOf(codecOf().encodeBytes(bytes, { ...FACTS, kind: 'http' }));
+    const entry = codecOf().encodeBytes(bytes, { ...FACTS, kind: 'http' });
+    const record = recordOf(await codecOf().seal(entry, KEY));
     expect(record.header).toMatchObject({ kind: 'http', serializer: 'none', isNull: false });
     expect(record.payload).toEqual(bytes);
     expect(() => codecOf().decode(record)).toThrow(CacheSerializationError);
@@ -111,7 +149,7 @@ describe('Codec.encode — what cannot be stored', () => {
 
   it('row 17 payload of maxValueBytes → stored; one more → refused with both sizes', () => {
     const codec = codecOf({ maxValueBytes: 100 });
-    expect(recordOf(codec.encode('x'.repeat(98), FACTS)).payload).toHaveLength(100);
+    expect(codec.encode('x'.repeat(98), FACTS).payload).toHaveLength(100);
     expect(() => codec.encode('x'.repeat(99), FACTS)).toThrow(
       'The value has 101 bytes, more than the 100 of the option maxValueBytes',
     );
@@ -148,7 +186,7 @@ describe('Codec.encode — what cannot be stored', () => {
 });
 
 describe('Codec.decode — what cannot be read', () => {
-  const stored = (payload: string, header: Partial<EntryHeader> = {}) =>
+  const made = (payload: string, header: Partial<EntryHeader> = {}) =>
     recordOf(
       writeBody(
         { ...FACTS, kind: 'value', isNull: false, serializer: 'json', ...header },
@@ -163,15 +201,14 @@ describe('Codec.decode — what cannot be read', () => {
     ['"hunter2"', { serializer: 'none' as const }],
     ['hunter2', { kind: 'counter' as const }],
   ])('S5 %s %j → CacheSerializationError without the payload', (payload, header) => {
-    const error = thrownBy(() => codecOf().decode(stored(payload, header)));
+    const error = thrownBy(() => codecOf().decode(made(payload, header)));
     expect(error).toBeInstanceOf(CacheSerializationError);
     expect(error.message).not.toContain('hunter2');
     expect(error.cause).toBeUndefined();
   });
 
-  it('S5 own serializer reads what JSON wrote, throws, or gives undefined → CacheSerializationError', () => {
-    expect(() => custom({}).decode(stored('1'))).toThrow("written by the serializer 'json'");
-    const ours = stored('1', { serializer: 'custom' });
+  it('S5 own serializer throws, or gives undefined → CacheSerializationError', () => {
+    const ours = made('1', { serializer: 'custom' });
     expect(() => custom({ deserialize: () => undefined }).decode(ours)).toThrow(
       CacheSerializationError,
     );
@@ -186,7 +223,7 @@ describe('Codec.decode — what cannot be read', () => {
   it('row 27 payload over the limit → refused before it is parsed', () => {
     const deserialize = jest.fn<Serializer['deserialize']>();
     const codec = custom({ deserialize });
-    expect(() => codec.decode(stored('x'.repeat(1025), { serializer: 'custom' }))).toThrow(
+    expect(() => codec.open(made('x'.repeat(1025), { serializer: 'custom' }), KEY)).toThrow(
       'more than the 1024',
     );
     expect(deserialize).not.toHaveBeenCalled();
@@ -197,7 +234,7 @@ describe('Codec.decode — what cannot be read', () => {
     ['-42', -42],
     ['9007199254740991', Number.MAX_SAFE_INTEGER],
   ])('counter %s → %d', (payload, count) => {
-    const counter = stored(payload, { kind: 'counter', serializer: 'none' });
+    const counter = made(payload, { kind: 'counter', serializer: 'none' });
     expect(codecOf().decode(counter)).toBe(count);
     expect(custom({}).decode(counter)).toBe(count);
   });
@@ -205,19 +242,17 @@ describe('Codec.decode — what cannot be read', () => {
   it.each(['', '-', '1.5', '1e3', ' 1', '9007199254740992', '1'.repeat(400)])(
     'counter %p → CacheSerializationError',
     (payload) => {
-      expect(() => codecOf().decode(stored(payload, { kind: 'counter' }))).toThrow(
+      expect(() => codecOf().decode(made(payload, { kind: 'counter' }))).toThrow(
         CacheSerializationError,
       );
     },
   );
 
-  it('row 16 4 000 damaged records → a miss or the very value, and nothing but CacheSerializationError', () => {
+  it('row 16 4 000 damaged records → a miss or the very value, and nothing but CacheSerializationError', async () => {
     const codec = codecOf();
     const value = { id: 7, at: new Date(0), tags: new Set(['a']), text: 'äöü' };
-    const original = Buffer.concat([
-      Buffer.from(`V${'0'.repeat(20)}`),
-      codec.encode(value, { ...FACTS, tags: ['x'], version: '1' }),
-    ]);
+    const entry = codec.encode(value, { ...FACTS, tags: ['x'], version: '1' });
+    const original = Buffer.concat([HEAD, await codec.seal(entry, KEY)]);
     let read = 0;
     for (let run = 0; run < 4000; run++) {
       const bytes = Buffer.from(original.subarray(0, run % 3 ? undefined : run % original.length));

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import { crc32 } from 'node:zlib';
+import { ALGORITHMS } from '../../../lib/codec/compression.js';
 import { readRecord, writeBody, type EntryHeader } from '../../../lib/codec/envelope.js';
 
 const ID = '0123456789abcdefghij';
@@ -70,6 +71,18 @@ const GOLDEN: [string, EntryHeader, string, string][] = [
      00000002 7632 00000008 4029000000000000 00000006 01 61 00 02 c3bc
      00000005 226b657922 00000002 6b31 78 729f8ff9`,
   ],
+  [
+    'MessagePack, compressed',
+    { ...PLAIN, serializer: 'msgpack', compressed: { algorithm: 'brotli', from: 2048 } },
+    'x',
+    '012018 0000000000000000 00000000 0000000000000000 00000000 00000005 0100000800 78 0bb396c9',
+  ],
+  [
+    'by a serializer given with the call',
+    { ...PLAIN, serializer: 'call', serializerName: 'proto' },
+    'x',
+    '014020 0000000000000000 00000000 0000000000000000 00000000 00000005 70726f746f 78 efcb359e',
+  ],
 ];
 
 describe('writeBody and readRecord', () => {
@@ -111,7 +124,7 @@ describe('writeBody and readRecord', () => {
       {
         kind: fc.constantFrom('value' as const, 'http' as const, 'counter' as const),
         isNull: fc.boolean(),
-        serializer: fc.constantFrom('json' as const, 'custom' as const, 'none' as const),
+        serializer: fc.constantFrom('json', 'custom', 'none', 'msgpack', 'call'),
         graceMs: fc.nat(),
         c0: fc.double({ noNaN: true }),
         topologyId: fc.nat(),
@@ -124,6 +137,8 @@ describe('writeBody and readRecord', () => {
         keyId: fc.string(),
         lifeMs: fc.double({ noNaN: true }),
         sliding: fc.constant(true as const),
+        compressed: fc.record({ algorithm: fc.constantFrom(...ALGORITHMS), from: fc.nat() }),
+        serializerName: fc.string(),
       },
       { requiredKeys: ['kind', 'isNull', 'serializer', 'graceMs', 'c0', 'topologyId'] },
     );
@@ -171,7 +186,7 @@ describe('readRecord', () => {
     ['another fmt', (record) => (record.fill(2, 21, 22), resealed(record))],
     ['a flag of a later version', (record) => (record.fill(0x80, 22, 23), resealed(record))],
     ['an unknown kind', (record) => (record.fill(0b11, 23, 24), resealed(record))],
-    ['an unknown serializer', (record) => (record.fill(0b11000, 23, 24), resealed(record))],
+    ['an unknown serializer', (record) => (record.fill(0b111000, 23, 24), resealed(record))],
     ['a field longer than the record', (record) => (record.fill(0x40, 23, 24), resealed(record))],
     ['softAt NaN', (record) => record.fill(0xff, 24, 32)],
     ['a negative softAt', (record) => record.fill(0xbf, 24, 32)],
@@ -184,6 +199,8 @@ describe('readRecord', () => {
     ['sliding of a byte', 1 << 12, 1],
     ['a tag longer than the field', 1 << 8, 4],
     ['half a length of a tag', 1 << 8, 3],
+    ['compressed of an unknown algorithm', 1 << 13, 5],
+    ['compressed of 4 bytes', 1 << 13, 4],
   ])('S5 %s → foreign', (_, flag, length) => {
     const field = Buffer.alloc(4 + length, 0xff);
     field.writeUInt32BE(length);
