@@ -6,6 +6,8 @@ import { deferred } from '../../../lib/common/async.js';
 import { systemClock } from '../../../lib/common/clock.js';
 import { hashSlot } from '../../../lib/keys/hash-slot.js';
 import { ClusterTopology } from '../../../lib/redis/cluster.topology.js';
+import { runScript } from '../../../lib/redis/script-runner.js';
+import { defineScript } from '../../../lib/redis/script.js';
 import type { ClusterTopologyOptions } from '../../../lib/redis/topology.options.js';
 import { TestCluster } from '../../support/cluster.js';
 import { freePort } from '../../support/ports.js';
@@ -185,6 +187,26 @@ describe('ClusterTopology', () => {
       expect(length).toBe(3);
       // Nothing is kept open to the replicas, which are never asked.
       expect(client.nodes('slave').map((node) => node.status)).toEqual(['wait', 'wait', 'wait']);
+    });
+
+    it('scripts used for the first time, many at once → a text for each master, and no second try', async () => {
+      const echo = defineScript({
+        name: 'echo',
+        args: [],
+        replies: ['key'],
+        lua: 'return { KEY, key }',
+      });
+      const { topology, client } = open({ nodes: masters });
+      await topology.connect();
+      const heads = cluster.nodes.filter(({ address }) => masters.includes(address));
+      for (const { admin } of heads) await admin.config('RESETSTAT');
+      const keys = Array.from({ length: 300 }, (_, i) => `k${i}`);
+      const answers = await Promise.all(keys.map((key) => runScript(client, echo, key, {})));
+      expect(answers.map(({ details }) => String(details[0]))).toEqual(keys);
+      for (const { admin } of heads) {
+        expect(await admin.info('commandstats')).toContain('cmdstat_eval:calls=1,');
+        expect(await admin.info('errorstats')).not.toContain('NOSCRIPT');
+      }
     });
 
     it('close — connected → no handle is left, and a second close is the same', async () => {

@@ -4,6 +4,7 @@ import { runScript } from '../../../lib/redis/script-runner.js';
 import { defineScript } from '../../../lib/redis/script.js';
 import type { TestServer } from '../../support/server.js';
 import { startServer } from '../../support/start-server.js';
+import { waitFor } from '../../support/wait-for.js';
 
 const echo = defineScript({
   name: 'echo',
@@ -14,6 +15,7 @@ if first == '' then return NOTHING end
 return { BOTH, key, first, second, #second }
 `,
 });
+const both = (first: number) => ({ first, second: 'x' });
 const EVERY_BYTE = Buffer.from([...Array(256).keys()]);
 
 describe('runScript', () => {
@@ -50,7 +52,32 @@ describe('runScript', () => {
     expect(answer).toEqual({ reply: 'nothing', details: [] });
   });
 
+  it('the first calls on a connection → one by the text, and the others need no second try', async () => {
+    const other = new Redis(server.url);
+    await client.config('RESETSTAT');
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => runScript(other, echo, `k${i}`, both(i))),
+    );
+    expect(answers.map(({ details }) => String(details[0]))).toEqual(
+      Array.from({ length: 20 }, (_, i) => `k${i}`),
+    );
+    expect([await calls('eval'), await calls('evalsha')]).toEqual([1, 19]);
+    expect(await client.info('errorstats')).not.toContain('NOSCRIPT');
+    other.disconnect();
+  });
+
+  it('a call that was never sent → the next one brings the text', async () => {
+    const other = new Redis(server.url, { enableOfflineQueue: false, retryStrategy: null });
+    await expect(runScript(other, echo, 'k', both(1))).rejects.toThrow('writeable');
+    await waitFor(() => other.status === 'ready');
+    await client.config('RESETSTAT');
+    await runScript(other, echo, 'k', both(1));
+    expect([await calls('eval'), await calls('evalsha')]).toEqual([1, 0]);
+    other.disconnect();
+  });
+
   it('R8 the server has forgotten the script → its text is sent once, then the hash again', async () => {
+    await runScript(client, echo, 'k', both(1));
     await client.script('FLUSH');
     const before = await calls('eval');
     for (let i = 0; i < 3; i++) await runScript(client, echo, 'k', { first: 'x', second: '' });
