@@ -5,10 +5,7 @@ import { Encryption, ENCRYPTION_BYTES, type EncryptionSettings } from './encrypt
 import { writeBody, type EntryHeader, type StoredRecord } from './envelope.js';
 import { JsonSerializer } from './json.serializer.js';
 import { MsgpackSerializer } from './msgpack.serializer.js';
-import type { Serializer } from './serializer.js';
-
-/** A serializer of this package, or one of the application's own. */
-export type SerializerChoice = 'json' | 'msgpack' | Serializer;
+import type { Serializer, SerializerChoice } from './serializer.js';
 
 export interface CodecOptions {
   readonly serializer: SerializerChoice;
@@ -144,6 +141,7 @@ export class Codec {
     if (bytes > maxValueBytes)
       throw new CacheSerializationError(
         `The value has ${bytes} bytes, more than the ${maxValueBytes} of the option maxValueBytes`,
+        { tooLarge: true },
       );
   }
 }

@@ -1,5 +1,5 @@
 const LONGEST = 60;
-const SECRET_NAME = /pass|secret|token|auth|cred|key$/i;
+const SECRET_NAME = /pass|secret|token|auth|cred|^encrypt|keys?$/i;
 
 /**
  * What was given, short enough for an error and without a secret: objects are named but not opened, and a string

@@ -2,6 +2,7 @@ import type { OptionProblem } from '../common/errors.js';
 import { describeValue } from './describe-value.js';
 import { isObject } from './option-rules.js';
 import { L1Options } from './nested.options.js';
+import { CompressionOptions, EncryptionOptions } from './payload.options.js';
 import { RedisCacheOptions } from './redis-cache.options.js';
 import {
   ClusterTopologyOptions,
@@ -16,6 +17,12 @@ const TOPOLOGIES: ReadonlyMap<unknown, new () => object> = new Map<unknown, new 
   ['single', SingleTopologyOptions],
   ['sharded', ShardedTopologyOptions],
   ['cluster', ClusterTopologyOptions],
+]);
+
+/** Nested options that there are only where they are given. */
+const OFF_BY_DEFAULT: ReadonlyMap<string, new () => object> = new Map<string, new () => object>([
+  ['compression', CompressionOptions],
+  ['encryption', EncryptionOptions],
 ]);
 
 /** Fields that belong to the registration and are easily put among the options. */
@@ -50,10 +57,13 @@ function fill(
     if (!Object.hasOwn(fields, name))
       problems.push({
         path: at,
-        given: describeValue(value, name),
+        given: describeValue(value, at),
         accepted: nothingBut(Object.keys(fields), name, path),
       });
-    else if (value !== undefined) fields[name] = filled(fields[name], value, at, problems);
+    else if (value !== undefined) {
+      const Off = value === false ? undefined : OFF_BY_DEFAULT.get(at);
+      fields[name] = filled(Off ? new Off() : fields[name], value, at, problems);
+    }
   }
 }
 
@@ -107,7 +117,7 @@ function nested(defaults: object, given: unknown, path: string, problems: Option
       ? { path: `${path}.type`, given: describeValue(given.type), accepted: types }
       : {
           path,
-          given: describeValue(given),
+          given: describeValue(given, path),
           accepted: target
             ? `an object of ${Object.keys(target).join(', ')}`
             : `an object whose type is ${types}`,

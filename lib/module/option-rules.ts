@@ -2,6 +2,7 @@ import { ValidateBy } from 'class-validator';
 import type { Cluster } from 'ioredis';
 
 import { aRefreshAhead } from '../cache/staleness.js';
+import { isSerializerChoice, SERIALIZER_ACCEPTED } from '../codec/serializer.js';
 import { DURATION_ACCEPTED, durationProblem, type DurationRule } from '../common/duration.js';
 
 /**
@@ -84,11 +85,14 @@ export function IsRefreshAhead(): PropertyDecorator {
 }
 
 export function IsSerializer(): PropertyDecorator {
+  return accept(SERIALIZER_ACCEPTED, isSerializerChoice, 'isSerializer');
+}
+
+export function IsEncryptionKeys(): PropertyDecorator {
   return accept(
-    "'json', or an object with serialize(value): Buffer and deserialize(bytes): unknown",
-    (value) =>
-      value === 'json' || (hasMethod(value, 'serialize') && hasMethod(value, 'deserialize')),
-    'isSerializer',
+    'an array of { id, secret }, of which the first one writes',
+    (value) => Array.isArray(value) && value.length > 0,
+    'isEncryptionKeys',
   );
 }
 

@@ -1,6 +1,6 @@
 import { ValidateIf, ValidateNested } from 'class-validator';
 
-import type { Serializer } from '../codec/serializer.js';
+import type { SerializerChoice } from '../codec/serializer.js';
 import type { RefreshAhead } from '../cache/staleness.js';
 import type { Duration } from '../common/duration.js';
 import type { CacheErrorEvent } from '../observe/reporter.js';
@@ -15,6 +15,7 @@ import {
   IsRefreshAhead,
   IsSerializer,
 } from './option-rules.js';
+import { CompressionOptions, EncryptionOptions } from './payload.options.js';
 import { MemoryTopologyOptions, type TopologyOptions } from './topology.options.js';
 
 /*
@@ -165,14 +166,31 @@ export class RedisCacheOptions {
   onError?: (event: CacheErrorEvent) => void;
 
   /**
-   * How values become bytes. Processes that share a namespace need the same one.
+   * How values become bytes. What `json` and `msgpack` have written every process reads; both keep Date, Map, Set, BigInt,
+   * Buffer, typed arrays and undefined. One of your own has to be given to every process that reads its entries.
    * @default 'json'
    */
   @IsSerializer()
-  serializer?: 'json' | Serializer = 'json';
+  serializer?: SerializerChoice = 'json';
 
   /**
-   * Largest serialised value in bytes, 1 to 512 MiB; a larger one is returned, but not stored.
+   * Stores larger values compressed.
+   * @default false
+   */
+  @ValidateIf(({ compression }: RedisCacheOptions) => compression !== false)
+  @ValidateNested()
+  compression?: false | CompressionOptions = false;
+
+  /**
+   * Stores values encrypted and bound to their keys.
+   * @default false
+   */
+  @ValidateIf(({ encryption }: RedisCacheOptions) => encryption !== false)
+  @ValidateNested()
+  encryption?: false | EncryptionOptions = false;
+
+  /**
+   * Largest serialised value in bytes before compression, 1 to 512 MiB; a larger one is returned, but not stored.
    * @default 1048576 (1 MiB)
    */
   @IsNumberFrom({ min: 1, max: 512 * 1024 * 1024, whole: true })

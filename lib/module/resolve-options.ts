@@ -1,7 +1,9 @@
 import { validateSync, type ValidationError } from 'class-validator';
 
+import { keyOfSecret, type EncryptionSettings } from '../codec/encryption.js';
 import { parseDuration, type Duration } from '../common/duration.js';
 import { CacheOptionsError, type OptionProblem } from '../common/errors.js';
+import { checkEncryption } from './check-encryption.js';
 import { checkTopology } from './check-topology.js';
 import { describeValue } from './describe-value.js';
 import { fillOptions } from './fill-options.js';
@@ -11,6 +13,7 @@ import type {
   LeaseOptions,
   TimeoutOptions,
 } from './nested.options.js';
+import type { CompressionOptions, EncryptionOptions } from './payload.options.js';
 import type { RedisCacheOptions } from './redis-cache.options.js';
 import type { ResolvedCacheOptions } from './resolved-options.js';
 
@@ -32,6 +35,7 @@ export function resolveOptions(given: unknown, where: string): ResolvedCacheOpti
   });
   collect(errors, '', problems);
   checkTopology(options.topology!, problems);
+  if (options.encryption) checkEncryption(options.encryption, problems);
   if (problems.length > 0) throw new CacheOptionsError(where, problems);
   return resolved(options as FilledOptions);
 }
@@ -56,12 +60,16 @@ function within(path: string, property: string): string {
 
 /** Options whose fields with a default are there. */
 type FilledOptions = Required<
-  Omit<RedisCacheOptions, 'lease' | 'timeouts' | 'invalidation' | OptionsWithoutDefault>
+  Omit<
+    RedisCacheOptions,
+    'lease' | 'timeouts' | 'invalidation' | 'compression' | OptionsWithoutDefault
+  >
 > &
   Pick<RedisCacheOptions, OptionsWithoutDefault> & {
     lease: Required<Omit<LeaseOptions, 'waitTimeout'>> & Pick<LeaseOptions, 'waitTimeout'>;
     timeouts: Required<TimeoutOptions>;
     invalidation: Required<InvalidationOptions>;
+    compression: false | Required<CompressionOptions>;
   };
 type OptionsWithoutDefault =
   'negativeTtl' | 'grace' | 'softTimeout' | 'errorBackoff' | 'evictFailure' | 'onError';
@@ -103,6 +111,8 @@ function resolved(options: FilledOptions): ResolvedCacheOptions {
     }),
     ...(options.onError && { onError: options.onError }),
     serializer: options.serializer,
+    compression: options.compression && Object.freeze({ ...options.compression }),
+    ...(options.encryption && { encryption: encryption(options.encryption) }),
     maxValueBytes: options.maxValueBytes,
   });
 }
@@ -114,6 +124,11 @@ function copies({
 }: L1Options): Exclude<ResolvedCacheOptions['l1'], false> {
   const ttlMs = ttl === undefined ? Infinity : ms(ttl);
   return { maxEntries: maxEntries!, ttlMs, ...(maxBytes !== undefined && { maxBytes }) };
+}
+
+function encryption({ keys, unencrypted }: EncryptionOptions): EncryptionSettings {
+  const made = keys!.map(({ id, secret }) => ({ id, key: keyOfSecret(secret)! }));
+  return Object.freeze({ keys: Object.freeze(made), unencrypted: unencrypted! });
 }
 
 /** Which options may be Infinity has been checked by then. */

@@ -1,5 +1,5 @@
 import type { CacheSettings } from '../cache/settings.js';
-import type { Serializer } from '../codec/serializer.js';
+import type { CodecOptions } from '../codec/codec.js';
 import type { CacheErrorEvent } from '../observe/reporter.js';
 import type { TopologyOptions } from '../redis/topology.options.js';
 
@@ -7,7 +7,7 @@ import type { TopologyOptions } from '../redis/topology.options.js';
  * The options of one cache after they have been checked: every default filled in, every duration in ms, frozen.
  * What users write is `RedisCacheOptions`; `resolveOptions` makes one out of the other.
  */
-export interface ResolvedCacheOptions extends CacheSettings {
+export interface ResolvedCacheOptions extends CacheSettings, CodecOptions {
   readonly topology: Readonly<TopologyOptions>;
   /** False: no copies in this process. */
   readonly l1:
@@ -19,6 +19,4 @@ export interface ResolvedCacheOptions extends CacheSettings {
     readonly writeMs: number;
   };
   readonly onError?: (event: CacheErrorEvent) => void;
-  readonly serializer: 'json' | Serializer;
-  readonly maxValueBytes: number;
 }

@@ -1,5 +1,7 @@
 import { types } from 'node:util';
-import type { PlainEntry, SerializerChoice } from '../../codec/codec.js';
+import type { PlainEntry } from '../../codec/codec.js';
+import type { SerializerChoice } from '../../codec/serializer.js';
+import type { CacheSerializationError } from '../../common/errors.js';
 import type { EntryKey } from '../../keys/key-space.js';
 import { isolate } from '../../l1/isolation.js';
 import type { StoredBody } from '../../store/entry-store.js';
@@ -50,6 +52,7 @@ export class EntryFormats {
       const value = this.opened(plain, { softAt, serializer: writable.serializer });
       return { body, value, stamp: { c0, tags } };
     } catch (error) {
+      this.noteUnstorable(error);
       this.parts.reporter.report('getOrSet', 'the loaded value, not stored', error);
       return undefined;
     }
@@ -60,8 +63,18 @@ export class EntryFormats {
     target: { key: EntryKey; kind: EntryKind },
     writable: Writable,
   ): Promise<Omit<StoredBody, 'newId'>> {
-    const { plain, ...lives } = this.plain(target, writable);
-    return { ...lives, body: await this.parts.codec.seal(plain, target.key.redisKey) };
+    try {
+      const { plain, ...lives } = this.plain(target, writable);
+      return { ...lives, body: await this.parts.codec.seal(plain, target.key.redisKey) };
+    } catch (error) {
+      this.noteUnstorable(error);
+      throw error;
+    }
+  }
+
+  private noteUnstorable(error: unknown): void {
+    const { tooLarge } = error as Partial<CacheSerializationError>;
+    this.parts.meter.count(tooLarge ? 'tooLarge' : 'unserialisable');
   }
 
   private plain(
@@ -97,8 +110,10 @@ export class EntryFormats {
   ): Opened | undefined | Promise<Opened | undefined> {
     const opened = (plain: PlainEntry): Opened =>
       this.opened(plain, { softAt: record.softAt, serializer });
-    const failed = (error: unknown): undefined =>
-      void this.parts.reporter.report('get', undefined, error);
+    const failed = (error: unknown): undefined => {
+      this.parts.meter.count('undecodable');
+      this.parts.reporter.report('get', undefined, error);
+    };
     try {
       const plain = this.parts.codec.open(record, key.redisKey);
       return types.isPromise(plain) ? plain.then(opened).catch(failed) : opened(plain);

@@ -1,7 +1,7 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import { Codec, type CodecOptions, type SerializerChoice } from '../../../lib/codec/codec.js';
+import { Codec, type CodecOptions } from '../../../lib/codec/codec.js';
 import { readRecord, writeBody, type EntryHeader } from '../../../lib/codec/envelope.js';
-import type { Serializer } from '../../../lib/codec/serializer.js';
+import type { Serializer, SerializerChoice } from '../../../lib/codec/serializer.js';
 import { CacheSerializationError } from '../../../lib/common/errors.js';
 import { codecOf, FACTS, HEAD, KEY, recordOf, sealed, type ValueRecord } from './records.js';
 

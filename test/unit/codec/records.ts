@@ -1,5 +1,6 @@
-import { Codec, type CodecOptions, type SerializerChoice } from '../../../lib/codec/codec.js';
+import { Codec, type CodecOptions } from '../../../lib/codec/codec.js';
 import { readRecord } from '../../../lib/codec/envelope.js';
+import type { SerializerChoice } from '../../../lib/codec/serializer.js';
 
 export type ValueRecord = Extract<ReturnType<typeof readRecord>, { type: 'value' }>;
 

@@ -53,6 +53,7 @@ describe('resolveOptions — defaults', () => {
       failure: 'open',
       evictFailure: { calls: 'throw', decorators: 'queue' },
       serializer: 'json',
+      compression: false,
       maxValueBytes: 1_048_576,
     });
   });
@@ -235,9 +236,28 @@ const rows: Record<string, Row> = {
   },
   onError: { accepts: [() => undefined], rejects: ['log', {}, null], text: 'a function' },
   serializer: {
-    accepts: ['json', serializer],
-    rejects: ['msgpack', {}, { serialize: () => Buffer.alloc(0) }, null, () => null],
-    text: "'json', or an object",
+    accepts: ['json', 'msgpack', serializer, { ...serializer, name: 'v1' }],
+    rejects: [
+      'yaml',
+      {},
+      { serialize: () => Buffer.alloc(0) },
+      { ...serializer, name: '' },
+      { ...serializer, name: 'x'.repeat(65) },
+      { ...serializer, name: 5 },
+      null,
+      () => null,
+    ],
+    text: "'json' or 'msgpack', or an object",
+  },
+  'compression.threshold': {
+    accepts: [1, 1024, 2 ** 30],
+    rejects: [0, -1, 1.5, NaN, Infinity, '1kb', null],
+    text: 'a whole number from 1',
+  },
+  'compression.algorithm': {
+    accepts: ['gzip', 'brotli', 'deflate'],
+    rejects: ['zstd', 'GZIP', true, null],
+    text: "'gzip' or 'brotli' or 'deflate'",
   },
   maxValueBytes: {
     accepts: [1, 1_048_576, 536_870_912],
@@ -311,7 +331,9 @@ it('C9 resolveOptions — l1: false → no copies; anything else that is no obje
 });
 
 it('T12 resolveOptions — every option of the class → has a row above', () => {
-  const { topology: _, lease, timeouts, l1, invalidation, ...plain } = new RedisCacheOptions();
+  const { topology: _, compression, encryption, ...options } = new RedisCacheOptions();
+  expect([compression, encryption]).toEqual([false, false]); // see payload-options.spec.ts
+  const { lease, timeouts, l1, invalidation, ...plain } = options;
   const paths = [
     ...Object.keys(plain),
     ...Object.keys(lease!).map((name) => `lease.${name}`),
@@ -321,7 +343,7 @@ it('T12 resolveOptions — every option of the class → has a row above', () =>
   ];
   expect(
     Object.keys(rows)
-      .filter((path) => !path.startsWith('topology.'))
+      .filter((path) => !/^(topology|compression)\./.test(path))
       .sort(),
   ).toEqual(paths.sort());
 });
