@@ -88,7 +88,7 @@ export class CacheEngine {
     this.batches = new BatchReader(parts, { front, reader, finder, journal, modes });
     this.tags = new TagEvictor(parts, journal);
     this.listing = new KeyListing(parts, finder, formats);
-    this.inspection = new Inspection(parts, { finder, journal });
+    this.inspection = new Inspection(parts, { finder, journal, modes });
   }
 
   get options(): CacheSettings {

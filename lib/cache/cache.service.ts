@@ -50,7 +50,7 @@ export class CacheService extends CacheBatches {
   }
 
   async has(key: Key): Promise<boolean> {
-    return (await this.#engine.reader.get(this.#space.entry(key), 'has')) !== undefined;
+    return this.#engine.inspection.has(this.#space.entry(key));
   }
 
   /**

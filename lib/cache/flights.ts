@@ -15,8 +15,8 @@ export type FlightOutcome =
   /** Not for sharing at all (a response with a cookie): for the caller that led; the others load for themselves. */
   | { kind: 'private' }
   | { kind: 'failed'; error: unknown }
-  /** Somebody else holds the lease, or nobody is to load for now: all wait, then read again. */
-  | { kind: 'held'; changed: Promise<void> };
+  /** Somebody else holds the lease, or nobody is to load for now: all wait, then read again; at once where nobody does any more. */
+  | { kind: 'held'; changed: Promise<void> | undefined };
 
 let moments = 0;
 

@@ -1,5 +1,6 @@
 import { readRecord, type EntryHeader } from '../codec/envelope.js';
 import type { EntryKey } from '../keys/key-space.js';
+import type { CallModes } from './call-mode.js';
 import { look, type ValueRecord } from './entry.js';
 import type { EvictJournal } from './evict-journal.js';
 import type { CacheParts } from './parts.js';
@@ -35,8 +36,14 @@ const WITHOUT_VALUE = { lease: 'loading', barrier: 'writing', foreign: 'foreign'
 export class Inspection {
   constructor(
     private readonly parts: CacheParts,
-    private readonly state: { finder: Finder; journal: EvictJournal },
+    private readonly state: { finder: Finder; journal: EvictJournal; modes: CallModes },
   ) {}
+
+  async has(key: EntryKey): Promise<boolean> {
+    if (this.state.modes.readsNothing) return false;
+    const found = await this.state.finder.find({ key, kind: 'value', operation: 'has' });
+    return found.state === 'hit';
+  }
 
   /** What is left of an entry's life in ms, Infinity if it does not expire, undefined if there is none. */
   async ttl(key: EntryKey): Promise<number | undefined> {

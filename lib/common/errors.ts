@@ -79,8 +79,12 @@ export class CacheKeyError extends CacheError {
 }
 
 export class CacheSerializationError extends CacheError {
-  constructor(message: string, details?: CacheErrorDetails) {
+  /** True: the value is larger than `maxValueBytes`. */
+  readonly tooLarge: boolean;
+
+  constructor(message: string, details?: CacheErrorDetails & { tooLarge?: boolean }) {
     super('ERR_CACHE_SERIALIZATION', message, details);
+    this.tooLarge = details?.tooLarge ?? false;
   }
 }
 

@@ -10,6 +10,7 @@ import type { CacheParts } from '../parts.js';
 import { BatchCall, type BatchLoader } from './batch-call.js';
 import type { Finder, Found } from './finder.js';
 import type { Reader, Served } from './reader.js';
+import { tally } from './tally.js';
 
 interface BatchState {
   readonly front: Front;
@@ -37,10 +38,15 @@ export class BatchReader {
   /** Undefined: a miss. */
   async getMany(keys: readonly EntryKey[]): Promise<(Opened | undefined)[]> {
     const { modes, front } = this.state;
-    if (modes.readsNothing) return keys.map(() => undefined);
+    if (modes.readsNothing) {
+      this.parts.meter.count('bypassed', keys.length);
+      return keys.map(() => undefined);
+    }
     if (this.parts.memos.current) return Promise.all(keys.map((key) => front.get(key, 'getMany')));
-    const found = await this.findMany(keys, { operation: 'getMany' });
-    return found.map((each) => (each.state === 'hit' ? each.value : undefined));
+    const { meter } = this.parts;
+    const look = { operation: 'getMany', began: meter.began() } as const;
+    const found = await this.findMany(keys, look);
+    return found.map((each, i) => tally(meter, keys[i]!, each, look));
   }
 
   /** By Redis key; `keys` has each once. The first error of any of them, while the others go on. */
@@ -54,8 +60,10 @@ export class BatchReader {
     const missing: { key: EntryKey; seen?: Found }[] = [];
     for (const [i, key] of keys.entries()) {
       const found = seen?.[i];
-      if (found?.state === 'hit') served.set(key.redisKey, found);
-      else missing.push({ key, seen: found });
+      if (found?.state === 'hit') {
+        tally(this.parts.meter, key, found, { operation: 'getOrSetMany' });
+        served.set(key.redisKey, found);
+      } else missing.push({ key, seen: found });
     }
     if (missing.length === 0) return served;
     const { reader, front } = this.state;

@@ -33,7 +33,7 @@ interface Lease {
 }
 
 /** What there is has changed: nothing to wait for. */
-const READ_AGAIN: FlightOutcome = { kind: 'held', changed: Promise.resolve() };
+const READ_AGAIN: FlightOutcome = { kind: 'held', changed: undefined };
 
 /** One load, from ACQUIRE to FILL. It never reads again by itself: the reader does, when the outcome says so. */
 export class Loads {
@@ -158,7 +158,7 @@ export class Loads {
         flights.seal(flight);
         if (await this.fill(request, lease, encoded))
           return { kind: 'stored', value: encoded.value, stamp: encoded.stamp };
-      }
+      } else if (encoded) this.parts.meter.count('lostLeases');
       if (loaded.gone && lease.expectId !== lease.token)
         await takeAway(this.parts, request.key, lease.expectId);
       await this.release(lease, 0);
@@ -180,6 +180,7 @@ export class Loads {
       const filled = await this.parts.store.fill(key.redisKey, { expectId, newId: id, ...body });
       const copy = { kind, id, value, stamp, note, bytes: body.body.length };
       if (filled) keep(this.parts, key, copy);
+      else this.parts.meter.count('lostLeases');
       return filled;
     } catch (error) {
       this.parts.reporter.report('getOrSet', 'the loaded value, perhaps not stored', error);
@@ -219,6 +220,7 @@ export class Loads {
   ): Promise<FlightOutcome> {
     if (this.parts.settings.failure === 'strict') return { kind: 'failed', error };
     this.parts.reporter.report('getOrSet', 'the loaded value', error);
+    this.parts.meter.count('degraded');
     try {
       return await this.loadAside(flight, request);
     } finally {

@@ -76,7 +76,8 @@ export class LoaderRun {
     const { key, loader, settings } = request;
     if (typeof loader !== 'function') return loader.load(flight, request, this);
     const wishes: { -readonly [Name in keyof Wishes]: Wishes[Name] } = {};
-    const value = await this.run([flight], key.given, (signal) =>
+    const operation = request.kind === 'http' ? 'http' : 'getOrSet';
+    const value = await this.run([flight], { key: key.given, operation }, (signal) =>
       loader({
         key: key.given,
         signal,
@@ -94,10 +95,12 @@ export class LoaderRun {
   /** Runs one loader for these flights, when it is its turn. `key`: in errors, where it is for one key. */
   async run<T>(
     flights: readonly Flight[],
-    key: unknown,
+    { key, operation }: { key?: unknown; operation: string },
     load: (signal: AbortSignal) => T | Promise<T>,
   ): Promise<T> {
-    const now = (): Promise<T> => this.runNow(flights, key, load);
+    const subject = { given: key, redisKey: flights[0]!.key };
+    const now = (): Promise<T> =>
+      this.parts.meter.load(operation, subject, () => this.runNow(flights, key, load));
     return this.limit ? this.limit(now) : now();
   }
 

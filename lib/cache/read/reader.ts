@@ -21,6 +21,7 @@ import {
 } from './passenger.js';
 import { patiently } from './patience.js';
 import type { Refresher } from './refresher.js';
+import { tally, tallier } from './tally.js';
 
 export type { Served } from './passenger.js';
 
@@ -51,10 +52,11 @@ export class Reader {
 
   /** Undefined: a miss. */
   async get(key: EntryKey, operation: string): Promise<Opened | undefined> {
-    const { mode } = this.state.modes;
-    if (mode === 'bypass' || mode === 'refresh') return undefined;
+    const { meter } = this.parts;
+    if (this.state.modes.readsNothing) return void meter.count('bypassed');
+    const began = meter.began();
     const found = await this.state.finder.find({ key, kind: 'value', operation });
-    return found.state === 'hit' ? found.value : undefined;
+    return tally(meter, key, found, { operation, began });
   }
 
   /**
@@ -70,10 +72,12 @@ export class Reader {
     const newcomer = { request, came: nextMoment(), patientUntil: now + settings.waitTimeoutMs };
     const contentFrom = now + this.parts.settings.softTimeoutMs;
     const wanted = { key, kind, tags: settings.tags, operation: 'getOrSet' };
+    const count = tallier(this.parts.meter, request);
     for (let first = seen; ; first = undefined) {
       settings.signal?.throwIfAborted();
       const found =
         first ?? (modes.mode === 'bypass' ? BYPASSED : await this.state.finder.find(wanted));
+      count(found === BYPASSED ? undefined : found);
       if (found.state === 'hit' && !settings.force) {
         this.state.refresher.read(request, found);
         return found;
@@ -148,7 +152,7 @@ export class Reader {
   }
 
   private async join(flight: Flight, caller: Caller): Promise<Served | undefined> {
-    const outcome = await this.patiently(flight.outcome, caller);
+    const outcome = await this.patiently(flight.outcome, caller, 'process');
     return outcome
       ? this.serve(outcome, { ...caller, flight, role: 'follower' })
       : this.outOfPatience(caller);
@@ -174,7 +178,7 @@ export class Reader {
       case 'found':
         return role === 'leader' && !force ? { source: 'hit', value: outcome.value } : undefined;
       case 'held':
-        return this.waitFor(outcome.changed, passenger);
+        return outcome.changed && this.waitFor(outcome.changed, passenger);
       case 'failed':
         return (await this.standIn(passenger)) ?? ownOnly(outcome, passenger);
       default:
@@ -195,17 +199,23 @@ export class Reader {
     const woken = await this.patiently(
       changed.then(() => true),
       caller,
+      'cluster',
     );
     return woken ? undefined : this.outOfPatience(caller);
   }
 
   /** The result, or undefined once the caller's `waitTimeout` has passed. */
-  private async patiently<T>(promise: Promise<T>, caller: Caller): Promise<T | undefined> {
-    const { request, patientUntil, contentFrom = Infinity } = caller;
+  private patiently<T>(
+    promise: Promise<T>,
+    { request, patientUntil, contentFrom = Infinity }: Caller,
+    source: 'process' | 'cluster',
+  ): Promise<T | undefined> {
     const until = Math.min(patientUntil, contentFrom);
     const { signal } = request.settings;
-    const { clock } = this.parts;
-    return whileWaiting(request, patiently(promise, { clock, until, signal }));
+    const { clock, meter } = this.parts;
+    return meter.wait(source, request.key, () =>
+      whileWaiting(request, patiently(promise, { clock, until, signal })),
+    );
   }
 
   private async outOfPatience(caller: Caller): Promise<Served | undefined> {
@@ -225,7 +235,9 @@ export class Reader {
     const { key, settings } = request;
     const joined = this.aside.joinable(key.redisKey);
     if (joined) {
-      const outcome = await whileWaiting(request, untilAborted(joined.outcome, settings.signal));
+      const outcome = await this.parts.meter.wait('process', key, () =>
+        whileWaiting(request, untilAborted(joined.outcome, settings.signal)),
+      );
       return this.serve(outcome, { ...caller, flight: joined, role: 'follower' });
     }
     const flight = this.aside.lead(key.redisKey, (own) => {
