@@ -1,6 +1,7 @@
 import { CacheError, CacheEvictError } from '../common/errors.js';
 import { compileGlob } from '../keys/glob.js';
 import { KeySpace, type EntryKey } from '../keys/key-space.js';
+import type { NodeInfo } from '../redis/node-survey.js';
 import type { Meter } from '../observe/meter.js';
 import { statsOf, type CacheStats } from '../observe/stats.js';
 import { CallModes } from './call-mode.js';
@@ -8,6 +9,7 @@ import type { LoadSettings } from './entry.options.js';
 import { EvictJournal } from './evict-journal.js';
 import { Flights } from './flights.js';
 import { Front } from './front.js';
+import { InPlace } from './in-place.js';
 import { Inspection } from './inspection.js';
 import { KeyListing } from './key-listing.js';
 import { LeaseWaits } from './lease-waits.js';
@@ -58,6 +60,8 @@ export class CacheEngine {
   readonly batches: BatchReader;
   readonly through: WriteThrough;
   readonly inspection: Inspection;
+  readonly formats: EntryFormats;
+  readonly inPlace: InPlace;
   private readonly tags: TagEvictor;
   private readonly listing: KeyListing;
   private readonly finder: Finder;
@@ -69,8 +73,8 @@ export class CacheEngine {
   private readonly refresher: Refresher;
   private closed = false;
 
-  constructor(private readonly parts: CacheParts) {
-    const formats = new EntryFormats(parts);
+  constructor(readonly parts: CacheParts) {
+    const formats = (this.formats = new EntryFormats(parts));
     const { flights, modes } = this;
     const waits = (this.waits = new LeaseWaits(parts.clock));
     const journal = (this.journal = new EvictJournal(parts, (path) => this.tags.clearNow(path)));
@@ -89,6 +93,7 @@ export class CacheEngine {
     this.tags = new TagEvictor(parts, journal);
     this.listing = new KeyListing(parts, finder, formats);
     this.inspection = new Inspection(parts, { finder, journal, modes });
+    this.inPlace = new InPlace(parts, { finder, journal, formats, evictor, modes });
   }
 
   get options(): CacheSettings {
@@ -106,6 +111,10 @@ export class CacheEngine {
 
   get memos(): RequestMemos {
     return this.parts.memos;
+  }
+
+  nodes(): Promise<NodeInfo[]> {
+    return this.parts.nodes();
   }
 
   load(request: LoadRequest): Promise<Served> {

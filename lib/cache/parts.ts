@@ -6,17 +6,21 @@ import type { IdSource } from '../common/ids.js';
 import type { Invalidation } from '../common/invalidation.js';
 import type { Meter } from '../observe/meter.js';
 import type { Reporter } from '../observe/reporter.js';
+import type { NodeInfo } from '../redis/node-survey.js';
 import type { EntryStore } from '../store/entry-store.js';
+import type { RawStore } from '../store/raw-store.js';
 import type { TagTable } from '../tags/tag-table.js';
 import type { Layout } from './entry.js';
 import type { RequestMemos } from './request-memo.js';
 import type { CacheSettings } from './settings.js';
 import type { TagMirror } from './tag-mirror.js';
 import type { Tier } from './tier.js';
+import type { WriteQueues } from './write/write-queues.js';
 
 /** The ports that every piece of the cache is given; `assemble` fills them in. */
 export interface CacheParts {
   readonly store: EntryStore;
+  readonly rawStore: RawStore;
   readonly tags: TagTable;
   readonly mirror: TagMirror;
   readonly codec: Codec;
@@ -34,6 +38,9 @@ export interface CacheParts {
   /** Hears of every change that this process has made, once it took effect. */
   readonly feed: { own(change: OwnChange): void };
   readonly memos: RequestMemos;
+  readonly queues: WriteQueues;
   /** What the server's clock is ahead of ours, in ms, as far as it is known. */
   readonly serverOffsetMs: () => number;
+  /** Every server, asked now; never rejects. */
+  readonly nodes: () => Promise<NodeInfo[]>;
 }

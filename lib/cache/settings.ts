@@ -23,6 +23,7 @@ export interface CacheSettings {
   readonly loaderConcurrency: number;
   readonly errorBackoffMs: number;
   readonly shutdownTimeoutMs: number;
+  readonly maxValueBytes: number;
   readonly isolation: Isolation;
   readonly failure: 'open' | 'strict';
   readonly evictFailure: {

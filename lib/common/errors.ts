@@ -20,10 +20,20 @@ export type CacheErrorCode =
   | 'ERR_CACHE_EVICT'
   /** A loader asked for the very key that it is loading. */
   | 'ERR_CACHE_NESTED_LOAD'
+  /** Something that is to be counted holds no integer; it is unchanged. */
+  | 'ERR_CACHE_NOT_A_NUMBER'
+  /** A sum would be beyond the integers that a number holds exactly; the counter is unchanged. */
+  | 'ERR_CACHE_OVERFLOW'
+  /** A write of this key (`withWrite`, `writeThrough`) is in progress; nothing was counted. */
+  | 'ERR_CACHE_BARRED'
   /** A lock was held by others for longer than the caller wanted to wait. */
   | 'ERR_CACHE_LOCK_TIMEOUT'
   /** A lock that was held is not any more, and was not given back. */
   | 'ERR_CACHE_LOCK_LOST'
+  /** A batch of queued writes has failed; it is tried again. */
+  | 'ERR_CACHE_WRITE_BEHIND'
+  /** A queue of writes has no room for another key. */
+  | 'ERR_CACHE_QUEUE_FULL'
   /** The cache has been closed. */
   | 'ERR_CACHE_CLOSED';
 
@@ -91,6 +101,33 @@ export class CacheSerializationError extends CacheError {
 export class CacheConnectionError extends CacheError {
   constructor(message: string, details?: CacheErrorDetails) {
     super('ERR_CACHE_CONNECTION', message, details);
+  }
+}
+
+/** One key of a call for several that has failed. */
+export interface FailedKey {
+  /** As the caller gave it. */
+  readonly key: unknown;
+  readonly cause: unknown;
+}
+
+/** Of a call for several keys, some have failed; the others have been carried out. */
+export class CacheBatchError extends CacheConnectionError {
+  /** In the order given. */
+  readonly failed: readonly FailedKey[];
+  /** The keys that have not failed, in the order given. */
+  readonly succeeded: readonly unknown[];
+
+  /** `causes`: by the index of the key. */
+  constructor(operation: string, keys: readonly unknown[], causes: ReadonlyMap<number, unknown>) {
+    const failed = keys.flatMap((key, i) => (causes.has(i) ? [{ key, cause: causes.get(i) }] : []));
+    const { cause } = failed[0] ?? {};
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    super(`${operation} failed for ${failed.length} of ${keys.length} keys; the first: ${reason}`, {
+      cause,
+    });
+    this.failed = failed;
+    this.succeeded = keys.filter((_, i) => !causes.has(i));
   }
 }
 

@@ -63,6 +63,9 @@ export const refreshKeyOf = (key: EntryKey): string => key.redisKey.replace(':',
 /** Where the lock of that name lies; it has nothing to do with an entry of the same name. */
 export const lockKeyOf = (key: EntryKey): string => key.redisKey.replace(':', ':l');
 
+/** Where the raw string of that key lies, for whoever else reads it. */
+export const rawKeyOf = (key: EntryKey): string => key.redisKey.replace(':', ':s');
+
 function assertName(name: unknown): void {
   if (typeof name === 'string' && NAME.test(name)) return;
   const given =

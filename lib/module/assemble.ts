@@ -7,6 +7,7 @@ import { CacheService } from '../cache/cache.service.js';
 import { RequestMemos } from '../cache/request-memo.js';
 import { TagMirror } from '../cache/tag-mirror.js';
 import type { Tier } from '../cache/tier.js';
+import { WriteQueues } from '../cache/write/write-queues.js';
 import { Codec } from '../codec/codec.js';
 import { systemClock, type Clock } from '../common/clock.js';
 import { IdSource } from '../common/ids.js';
@@ -30,7 +31,9 @@ export interface AssembledCache {
   readonly buses: readonly Bus[];
   /** Opens the connections; resolves also when Redis cannot be reached. */
   connect(): Promise<void>;
-  /** Waits for running loads (`shutdownTimeout`), gives locks back, closes own connections. Calling it again gives the same promise. */
+  /** Writes what waits in queues, within `shutdownTimeout`. */
+  flush(): Promise<void>;
+  /** Waits for queued writes and running loads (`shutdownTimeout`), gives locks back, closes own connections. Calling it again gives the same promise. */
   close(): Promise<void>;
 }
 
@@ -62,13 +65,16 @@ export function assemble(
   const mirror = new TagMirror({ oneTable: type === 'memory' || type === 'single' });
   const { namespace, timeouts } = options;
   const feed = new InvalidationFeed({ namespace, reporter, clock, startMs: timeouts.connectMs });
-  const sinks = copySinks({ tier, mirror, feed, meter });
+  const { shutdownTimeoutMs } = options;
+  const queues = new WriteQueues({ clock, reporter, shutdownTimeoutMs });
+  const sinks = copySinks({ tier, mirror, feed, queues, meter });
   const backend: Backend = createBackend(options, { clock, ids, wakeups, reporter, meter, sinks });
   const codec = new Codec(options);
   const memos = new RequestMemos();
-  const { store, tags, announce, layout } = backend;
+  const { store, rawStore, tags, announce, layout } = backend;
   const engine = new CacheEngine({
     store,
+    rawStore,
     tags,
     mirror,
     announce,
@@ -85,14 +91,18 @@ export function assemble(
       own: (change) => {
         memos.changed(change);
         feed.own(change);
+        queues.own(change);
       },
     },
     memos,
+    queues,
     serverOffsetMs: () => backend.buses[0]?.serverOffsetMs ?? 0,
+    nodes: () => backend.nodes(),
   });
   const lockParts = { store: backend.lockStore, clock, ids, wakeups, reporter };
   const locks = new LockProvider(lockParts, engine.keySpace());
   const close = async (): Promise<void> => {
+    await queues.close();
     feed.close();
     await engine.drain();
     await locks.close();
@@ -106,6 +116,7 @@ export function assemble(
     listener: new InvalidationListener(feed),
     buses: backend.buses,
     connect: () => backend.connect(),
+    flush: () => queues.flush(),
     close: () => (closing ??= close()),
   };
 }

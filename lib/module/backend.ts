@@ -9,12 +9,15 @@ import type { Invalidation } from '../common/invalidation.js';
 import type { LockStore } from '../locks/lock-store.js';
 import type { Meter } from '../observe/meter.js';
 import type { Reporter } from '../observe/reporter.js';
+import type { NodeInfo } from '../redis/node-survey.js';
 import type { EntryStore } from '../store/entry-store.js';
+import type { RawStore } from '../store/raw-store.js';
 import type { TagTable } from '../tags/tag-table.js';
 
 /** Everything that depends on where entries live. */
 export interface Backend {
   readonly store: EntryStore;
+  readonly rawStore: RawStore;
   readonly tags: TagTable;
   readonly lockStore: LockStore;
   readonly layout: Layout;
@@ -24,6 +27,8 @@ export interface Backend {
   readonly buses: readonly Bus[];
   /** Tells other processes of something that no entry's command tells of. */
   announce(invalidation: Invalidation): Promise<void>;
+  /** Every server, asked now; never rejects. */
+  nodes(): Promise<NodeInfo[]>;
   connect(): Promise<void>;
   close(): Promise<void>;
 }

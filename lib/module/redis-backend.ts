@@ -8,10 +8,13 @@ import type { Layout } from '../cache/entry.js';
 import { RedisLockStore } from '../locks/redis-lock-store.js';
 import { BatchedReads } from '../redis/batched-reads.js';
 import { createTopology } from '../redis/create-topology.js';
+import { guardNodes } from '../redis/node-guard.js';
+import { surveyNodes } from '../redis/node-survey.js';
 import type { Shard, Topology } from '../redis/topology.js';
 import type { ServerTopologyOptions } from '../redis/topology.options.js';
-import { CallGuard } from '../resilience/call-guard.js';
+import type { CallGuard } from '../resilience/call-guard.js';
 import { RedisEntryStore } from '../store/redis-entry-store.js';
+import { RedisRawStore } from '../store/redis-raw-store.js';
 import { RedisTagTable } from '../tags/redis-tag-table.js';
 import type { Backend, BackendParts } from './backend.js';
 import type { ResolvedCacheOptions } from './resolved-options.js';
@@ -35,7 +38,12 @@ export function createRedisBackend(
       'client',
       'the given Redis client repeats commands after a reconnect: set its autoResendUnfulfilledCommands to false, or an evict that falls into a reconnect may not be final',
     );
-  const { guard, unwatch } = createGuard(redis, options, parts);
+  const { guard, unwatch } = guardNodes(redis, {
+    readMs: timeouts.readMs,
+    writeMs: timeouts.writeMs,
+    clock,
+    onStateChange: ({ node, state, message }) => reporter.warn(`${state} ${node}`, message),
+  });
   const reads = new BatchedReads(guard);
   const wakePrefix = `${namespace}:w:`;
   const voice = new Voice(`${namespace}:i`, { redis, guard, clock, instance, reporter, meter });
@@ -48,12 +56,14 @@ export function createRedisBackend(
   });
   return {
     store: new RedisEntryStore(redis, { instance, wakePrefix, guard, reads, announcer: publisher }),
+    rawStore: new RedisRawStore(redis, { guard }),
     lockStore: new RedisLockStore(redis, { wakePrefix, guard }),
     tags: new RedisTagTable(redis, { guard, reads }),
     layout: layoutOf(redis),
     shardIndexOf: shardIndexIn(redis),
     buses,
     announce: (invalidation) => voice.announce(invalidation),
+    nodes: () => surveyNodes({ redis, guard, clock }),
     // Nobody waits for the listeners: without them waiters are woken by timers, and no copies are kept.
     connect: () => {
       for (const listener of listeners) listener.start();
@@ -67,27 +77,6 @@ export function createRedisBackend(
       await redis.close();
     },
   };
-}
-
-/** The guard of all servers; it hears when a connection is back. */
-function createGuard(
-  redis: Topology,
-  { timeouts }: ResolvedCacheOptions,
-  { clock, reporter }: BackendParts,
-): { guard: CallGuard; unwatch: () => void } {
-  const guard = new CallGuard({
-    readMs: timeouts.readMs,
-    writeMs: timeouts.writeMs,
-    clock,
-    ping: pingTo(redis),
-    onStateChange: ({ node, state, message }) => reporter.warn(`${state} ${node}`, message),
-  });
-  const ends = redis.connections().map(({ name, client }) => {
-    const connected = (): void => guard.connected(name);
-    client.on('ready', connected);
-    return () => client.off('ready', connected);
-  });
-  return { guard, unwatch: () => ends.forEach((end) => end()) };
 }
 
 interface ListenerParts extends BackendParts {
@@ -166,24 +155,4 @@ function shardIndexIn(redis: Topology): (key: string) => number {
 
 function repeatsCommands({ client }: Shard): boolean {
   return (client as Redis).options.autoResendUnfulfilledCommands !== false;
-}
-
-/**
- * PING over a server's connection. Not while there is none, where a client of the application might keep it for later, and
- * not while an earlier one is unanswered: a frozen server would collect them.
- */
-function pingTo(redis: Topology): (node: string) => Promise<unknown> {
-  const unanswered = new WeakSet<object>();
-  return async (node) => {
-    const client = redis.connections().find(({ name }) => name === node)?.client;
-    if (!client) throw new Error('it is no master of the cluster any more');
-    // Nodes of a cluster connect at their first command, and nothing else is sent to them by then.
-    const isThere = client.status === 'ready' || client.status === 'wait';
-    if (!isThere) throw new Error(`the connection is ${client.status}`);
-    // A new connection knows nothing of what the last one had not answered.
-    const connection = (client as Redis).stream ?? client;
-    if (unanswered.has(connection)) throw new Error('the last PING has not been answered either');
-    unanswered.add(connection);
-    return client.ping().finally(() => unanswered.delete(connection));
-  };
 }

@@ -78,6 +78,13 @@ export function factsOf(record: Buffer, payload: Buffer): Buffer {
   return Buffer.concat([record.subarray(HEAD_BYTES, SOFT_AT), record.subarray(GRACE_MS, end)]);
 }
 
+/** The same of a body that has no payload yet. */
+export const bodyFacts = (body: Buffer): Buffer =>
+  Buffer.concat([
+    body.subarray(0, FLAGS_BYTES),
+    body.subarray(GRACE_MS - HEAD_BYTES, body.length - CRC_BYTES),
+  ]);
+
 const FLAGS_BYTES = SOFT_AT - HEAD_BYTES;
 
 export function isLike(record: Buffer, facts: Buffer): boolean {

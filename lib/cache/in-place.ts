@@ -1,0 +1,36 @@
+import type { CallModes } from './call-mode.js';
+import { Counters } from './counters.js';
+import type { EvictJournal } from './evict-journal.js';
+import { LiveLook } from './live-look.js';
+import type { CacheParts } from './parts.js';
+import type { RawParts } from './raw-strings.js';
+import type { EntryFormats } from './read/entry-formats.js';
+import type { Finder } from './read/finder.js';
+import type { Evictor } from './write/evictor.js';
+import { Taker } from './write/taker.js';
+import { Toucher } from './write/toucher.js';
+
+interface InPlaceState {
+  readonly finder: Finder;
+  readonly journal: EvictJournal;
+  readonly formats: EntryFormats;
+  readonly evictor: Evictor;
+  readonly modes: CallModes;
+}
+
+/** Everything that changes what is stored where it is, put together. */
+export class InPlace {
+  readonly counters: Counters;
+  readonly toucher: Toucher;
+  readonly taker: Taker;
+  readonly raw: RawParts;
+
+  constructor(parts: CacheParts, { finder, journal, formats, evictor, modes }: InPlaceState) {
+    const live = new LiveLook(parts, { finder, journal });
+    const { rawStore: store, settings, reporter } = parts;
+    this.counters = new Counters(parts, { live, formats, evictor });
+    this.toucher = new Toucher(parts, { live, modes });
+    this.taker = new Taker(parts, { live, formats, evictor, modes });
+    this.raw = { store, settings, reporter, modes };
+  }
+}

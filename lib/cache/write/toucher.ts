@@ -1,0 +1,63 @@
+import { CacheBatchError } from '../../common/errors.js';
+import type { EntryKey } from '../../keys/key-space.js';
+import type { CallModes } from '../call-mode.js';
+import type { EntryKind } from '../entry.js';
+import type { LiveLook } from '../live-look.js';
+import type { CacheParts } from '../parts.js';
+
+/** A life that is given anew concerns stored responses as well. */
+const EVERY_KIND: readonly EntryKind[] = ['value', 'http'];
+
+/** Gives entries another life, in place. */
+export class Toucher {
+  constructor(
+    private readonly parts: CacheParts,
+    private readonly state: { live: LiveLook; modes: CallModes },
+  ) {}
+
+  /** False: there is nothing live, or (`failure: 'open'`) Redis cannot be reached. */
+  async touch(key: EntryKey, ttlMs: number): Promise<boolean> {
+    if (this.state.modes.storesNothing) return false;
+    try {
+      return await this.touchNow(key, ttlMs);
+    } catch (error) {
+      if (this.parts.settings.failure === 'strict') throw error;
+      this.parts.reporter.report('touch', false, error);
+      return false;
+    }
+  }
+
+  /** How many were there. All looks travel together, and then all changes, to each server in one go. */
+  async touchMany(keys: readonly EntryKey[], ttlMs: number): Promise<number> {
+    if (this.state.modes.storesNothing) return 0;
+    const results = await Promise.allSettled(keys.map((key) => this.touchNow(key, ttlMs)));
+    const failures = new Map<number, unknown>();
+    let touched = 0;
+    for (const [i, result] of results.entries())
+      if (result.status === 'rejected') failures.set(i, result.reason);
+      else if (result.value) touched++;
+    if (failures.size === 0) return touched;
+    const given = keys.map((key) => key.given);
+    const error = new CacheBatchError('touchMany', given, failures);
+    if (this.parts.settings.failure === 'strict') throw error;
+    this.parts.reporter.report('touchMany', touched, error);
+    return touched;
+  }
+
+  private touchNow(key: EntryKey, ttlMs: number): Promise<boolean> {
+    const { store, tier, feed } = this.parts;
+    const softMs = ttlMs === Infinity ? 0 : ttlMs;
+    return this.state.live.change(key, EVERY_KIND, async (look) => {
+      if (look.state === 'none') return false;
+      tier?.drop(key.redisKey);
+      try {
+        const reply = await store.touch(key.redisKey, { facts: look.facts, softMs });
+        return reply === 'unlike' ? reply : reply === 'touched';
+      } finally {
+        // Again: a read that was on its way may have seen the longer life of before.
+        tier?.drop(key.redisKey);
+        feed.own({ reason: 'set', keys: [key] });
+      }
+    });
+  }
+}
