@@ -96,6 +96,21 @@ export class CallGuard {
     this.nodes.get(node)?.breaker?.ask();
   }
 
+  /** Servers that have gone are not asked any more whether they answer; one that comes back begins anew. */
+  forgetOthers(than: ReadonlySet<string>): void {
+    for (const [name, { breaker }] of this.nodes) {
+      if (than.has(name)) continue;
+      this.nodes.delete(name);
+      breaker?.stop();
+      if (breaker && breaker.state !== 'closed')
+        this.options.onStateChange?.({
+          node: name,
+          state: 'closed',
+          message: `${name} is none of the servers any more, and is not waited for`,
+        });
+    }
+  }
+
   /** Sends no more PINGs. */
   close(): void {
     for (const { breaker } of this.nodes.values()) breaker?.stop();
@@ -105,25 +120,26 @@ export class CallGuard {
     const { ping, clock, maxInFlight = 1_000 } = this.options;
     // One is left for the PING.
     const slots = new CallSlots({ node: name, most: maxInFlight - 1, clock });
-    const breaker = ping && this.createBreaker(name, () => ping(name));
-    const node: Node = { name, slots, breaker, overdue: this.overdue };
+    const node: Node = { name, slots, breaker: undefined, overdue: this.overdue };
+    if (ping) node.breaker = this.createBreaker(node, ping);
     this.nodes.set(name, node);
     return node;
   }
 
-  private createBreaker(node: string, ping: () => Promise<unknown>): CircuitBreaker {
+  private createBreaker(node: Node, ping: NonNullable<CallGuardOptions['ping']>): CircuitBreaker {
     const { clock, onStateChange } = this.options;
-    const command = { kind: 'read', operation: 'ping', call: ping, ...this.kinds.read } as const;
+    const call = (): Promise<unknown> => ping(node.name);
+    const command = { kind: 'read', operation: 'ping', call, ...this.kinds.read } as const;
     const breaker = new CircuitBreaker({
-      node,
+      node: node.name,
       clock,
       probe: () =>
         new Promise((resolve, reject) =>
-          new GuardedCall(this.nodes.get(node)!, command, { resolve, reject }).start(),
+          new GuardedCall(node, command, { resolve, reject }).start(),
         ),
       onChange: (change) => {
         if (change.state === 'open')
-          this.nodes.get(node)!.slots.refuseAll((operation) => breaker.refusal(operation));
+          node.slots.refuseAll((operation) => breaker.refusal(operation));
         onStateChange?.(change);
       },
     });

@@ -8,7 +8,8 @@ import { isReply, lateAnswer, toCacheError } from './redis-failure.js';
 export interface Node {
   readonly name: string;
   readonly slots: CallSlots;
-  readonly breaker: CircuitBreaker | undefined;
+  /** Undefined: it is called whether it answers or not. */
+  breaker: CircuitBreaker | undefined;
   /** For calls that nobody waits for any more, and whose commands have not settled. */
   readonly overdue: Deadlines;
 }

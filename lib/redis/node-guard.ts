@@ -1,0 +1,75 @@
+import type { Cluster, Redis } from 'ioredis';
+import { CallGuard, type CallGuardOptions } from '../resilience/call-guard.js';
+import { nameOfNode, ownersIn } from './cluster-nodes.js';
+import type { RedisClient, Topology } from './topology.js';
+
+/** The guard of all servers of a topology; it hears when a connection is back, and when a master is none any more. */
+export function guardNodes(
+  redis: Topology,
+  options: Omit<CallGuardOptions, 'ping'>,
+): { guard: CallGuard; unwatch: () => void } {
+  const guard = new CallGuard({ ...options, ping: pingTo(redis) });
+  const [{ client } = { client: undefined }] = redis.shards();
+  const ends = redis.connections().map((shard) => hearReady(shard, guard));
+  if (client?.isCluster) ends.push(followCluster(client as Cluster, redis, guard));
+  return { guard, unwatch: () => ends.forEach((end) => end()) };
+}
+
+function hearReady(
+  { name, client }: { name: string; client: RedisClient },
+  guard: CallGuard,
+): () => void {
+  const connected = (): void => guard.connected(name);
+  client.on('ready', connected);
+  return () => client.off('ready', connected);
+}
+
+/** The connections to masters come and go with them. */
+function followCluster(cluster: Cluster, redis: Topology, guard: CallGuard): () => void {
+  const heard = new Map<Redis, () => void>();
+  const add = (node: Redis): void =>
+    void heard.set(node, hearReady({ name: nameOfNode(node), client: node }, guard));
+  const remove = (node: Redis): void => {
+    heard.get(node)?.();
+    heard.delete(node);
+  };
+  const forget = (): void => {
+    const names = new Set([...redis.connections().map(({ name }) => name), ...ownersIn(cluster)]);
+    guard.forgetOthers(names);
+  };
+  cluster.on('+node', add).on('-node', remove).on('refresh', forget);
+  return () => {
+    cluster.off('+node', add).off('-node', remove).off('refresh', forget);
+    for (const end of heard.values()) end();
+  };
+}
+
+/**
+ * PING over each connection to a server that is open: all have to be answered. Not over one that is not, where a client
+ * of the application might keep it for later, and not while an earlier one is unanswered: a frozen server would collect them.
+ */
+function pingTo(redis: Topology): (node: string) => Promise<unknown> {
+  const unanswered = new WeakSet<object>();
+  const ping = async (client: RedisClient): Promise<void> => {
+    // A new connection knows nothing of what the last one had not answered.
+    const connection = (client as Redis).stream ?? client;
+    if (unanswered.has(connection)) throw new Error('the last PING has not been answered either');
+    unanswered.add(connection);
+    await client.ping().finally(() => unanswered.delete(connection));
+  };
+  return async (node) => {
+    const clients = redis
+      .connections()
+      .flatMap(({ name, client }) => (name === node ? client : []));
+    const [first] = clients;
+    if (!first) throw new Error('it is no master of the cluster any more');
+    const open = clients.filter(takesCommands);
+    if (open.length === 0) throw new Error(`the connection is ${first.status}`);
+    await Promise.all(open.map(ping));
+  };
+}
+
+/** Nodes of a cluster connect at their first command, which a PING may well be. */
+export function takesCommands({ status }: RedisClient): boolean {
+  return status === 'ready' || status === 'wait';
+}
