@@ -1,3 +1,5 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
 /** A promise that is settled from outside. */
 export interface Deferred<T> {
   readonly promise: Promise<T>;
@@ -33,4 +35,25 @@ export async function untilAborted<T>(
   } finally {
     signal.removeEventListener('abort', onAbort);
   }
+}
+
+/** Runs `step` before the event loop turns, after all promise jobs that are due: a tick callback set from one of them runs when none is left. */
+export function atEndOfTick(step: () => void): void {
+  queueMicrotask(() => process.nextTick(step));
+}
+
+/** Of a long list, so many are worked on before the event loop turns. */
+export const SLICE = 128;
+
+/** `step` for each, the event loop turning now and then; settles for every one, in the order given. */
+export async function inSlices<T, R>(
+  items: readonly T[],
+  step: (item: T) => Promise<R>,
+): Promise<PromiseSettledResult<R>[]> {
+  const running: Promise<PromiseSettledResult<R>[]>[] = [];
+  for (let i = 0; i < items.length; i += SLICE) {
+    if (i > 0) await nextTurn();
+    running.push(Promise.allSettled(items.slice(i, i + SLICE).map(step)));
+  }
+  return (await Promise.all(running)).flat();
 }

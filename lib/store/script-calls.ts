@@ -4,6 +4,7 @@ import {
   type Announcer,
   type InvalidationReason,
 } from '../common/invalidation.js';
+import { BatchedCalls } from '../redis/batched-calls.js';
 import { runScript, type ScriptAnswer } from '../redis/script-runner.js';
 import type { Script, ScriptValue } from '../redis/script.js';
 import type { Shard, Topology } from '../redis/topology.js';
@@ -25,12 +26,26 @@ export interface Outdated {
   elsewhere?: 'kept';
 }
 
+/** What a bulk of keys does all at once. Evicts and barriers are sent at once, whatever else is under way. */
+const BATCHED: ReadonlySet<string> = new Set([
+  'acquire',
+  'fill',
+  'renew',
+  'release',
+  'touch',
+  'write',
+]);
+
 /** Sends the scripts of entries to their servers. */
 export class ScriptCalls {
+  private readonly batched: BatchedCalls;
+
   constructor(
     private readonly topology: Topology,
     private readonly options: ScriptCallOptions,
-  ) {}
+  ) {
+    this.batched = new BatchedCalls(options.guard);
+  }
 
   run<Arg extends string, Reply extends string>(
     kind: CallKind,
@@ -38,9 +53,9 @@ export class ScriptCalls {
     key: string,
     values: Record<Arg, ScriptValue>,
   ): Promise<ScriptAnswer<Reply>> {
-    const { client, name } = this.topology.shardOf(key);
-    const call = (): Promise<ScriptAnswer<Reply>> => runScript(client, script, key, values);
-    return this.options.guard.run(kind, script.name, call, name);
+    const shard = this.topology.shardOf(key);
+    const call = (): Promise<ScriptAnswer<Reply>> => runScript(shard.client, script, key, values);
+    return this.guarded(kind, script.name, shard, call);
   }
 
   /** Runs a script that changes an entry, and has it tell other processes which copies are outdated. */
@@ -80,7 +95,7 @@ export class ScriptCalls {
     operation: string,
     send: (shard: Shard, told: Announcement) => Promise<T>,
   ): Promise<T> {
-    const { announcer, guard } = this.options;
+    const { announcer } = this.options;
     let told = SILENCE;
     const call = (): Promise<T> => {
       // Not before it is sent: calls in line overtake each other, and some are never sent.
@@ -88,10 +103,21 @@ export class ScriptCalls {
       return send(shard, told);
     };
     try {
-      return await guard.run('write', operation, call, shard.name);
+      return await this.guarded('write', operation, shard, call);
     } catch (error) {
       if (told !== SILENCE) announcer?.disown(told);
       throw error;
     }
+  }
+
+  private guarded<T>(
+    kind: CallKind,
+    operation: string,
+    shard: Shard,
+    call: () => Promise<T>,
+  ): Promise<T> {
+    return BATCHED.has(operation)
+      ? this.batched.run(operation, shard, call)
+      : this.options.guard.run(kind, operation, call, shard.name);
   }
 }

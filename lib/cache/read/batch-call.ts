@@ -54,6 +54,8 @@ const GATHER_MS = 30;
 export class BatchCall implements LoadTogether {
   /** By Redis key: those of which it is not known yet whether this call has to load them. */
   private readonly undecided: Set<string>;
+  /** The place of each key in the list as it was given. */
+  private readonly ranks: ReadonlyMap<string, number>;
   private waiting = 0;
   private parts: Part[] = [];
   private looksAtEndOfTick = false;
@@ -62,11 +64,12 @@ export class BatchCall implements LoadTogether {
   private run!: LoaderRun;
 
   constructor(
-    keys: Iterable<string>,
+    keys: readonly string[],
     private readonly loader: BatchLoader,
     private readonly options: { space: KeySpace; clock: Clock },
   ) {
     this.undecided = new Set(keys);
+    this.ranks = new Map(keys.map((key, i) => [key, i]));
   }
 
   load(flight: Flight, request: LoadRequest, run: LoaderRun): Promise<Loaded> {
@@ -105,7 +108,8 @@ export class BatchCall implements LoadTogether {
   private async loadNow(): Promise<void> {
     this.options.clock.clearTimer(this.gathering);
     this.gathering = undefined;
-    const parts = this.parts;
+    const rankOf = ({ request: { key } }: Part): number => this.ranks.get(key.redisKey)!;
+    const parts = this.parts.sort((a, b) => rankOf(a) - rankOf(b));
     this.parts = [];
     this.hasLoaded = true;
     try {

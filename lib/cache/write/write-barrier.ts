@@ -1,32 +1,18 @@
 import { CacheEvictError } from '../../common/errors.js';
 import type { TimerHandle } from '../../common/clock.js';
-import type { Duration } from '../../common/duration.js';
 import type { EntryKey } from '../../keys/key-space.js';
 import type { StoredBody } from '../../store/entry-store.js';
-import { assertTags } from '../../tags/tag-names.js';
-import type { CallModes } from '../call-mode.js';
-import { lifeMs, type WriteSettings } from '../entry.options.js';
 import type { CacheParts } from '../parts.js';
-import type { Encoded, EntryFormats } from '../read/entry-formats.js';
 import type { Evictor } from './evictor.js';
 
 /** A barrier outlives a process that dies while it writes by this; a longer transaction renews it. */
 const BARRIER_MS = 30_000;
 
-/** What a writer leaves at a key: a value to be stored if it was the only writer, or nothing. */
-type Left = Omit<StoredBody, 'newId'> | undefined;
+/** What a writer leaves at a key, to be stored if it was the only one. */
+export type Left = Omit<StoredBody, 'newId'>;
 
-/** What the writer of `writeThrough` is given. */
-export interface WriteContext {
-  /** The key as the caller gave it. */
-  readonly key: unknown;
-  /** How long the value is kept, instead of the `ttl` of the call. */
-  setTtl(ttl: Duration): void;
-  /** The tags of this value, instead of those of the call. */
-  setTags(tags: readonly string[]): void;
-  /** The value is returned and not stored. */
-  skip(): void;
-}
+/** By Redis key; the others are left absent. */
+type Leaves = ReadonlyMap<string, Left>;
 
 /**
  * Holds readers off while something is written elsewhere. While the barrier stands nothing is cached under its keys, and
@@ -37,53 +23,19 @@ export interface WriteContext {
 export class WriteBarrier {
   constructor(
     private readonly parts: CacheParts,
-    private readonly state: { evictor: Evictor; formats: EntryFormats; modes: CallModes },
+    private readonly state: { readonly evictor: Evictor },
   ) {}
 
   /** Runs a transaction behind a barrier on every key; its keys are absent afterwards. */
   withWrite<T>(keys: readonly EntryKey[], transaction: () => Promise<T>): Promise<T> {
-    return this.around(keys, transaction, () => undefined);
+    return this.around(keys, transaction, () => new Map());
   }
 
-  /** Runs a writer behind a barrier and stores what it returns, unless somebody else wrote or evicted meanwhile. */
-  async writeThrough(
-    key: EntryKey,
-    writer: (context: WriteContext) => unknown,
-    settings: WriteSettings,
-  ): Promise<unknown> {
-    let { ttlMs, tags } = settings;
-    let skipped = this.state.modes.storesNothing;
-    const context: WriteContext = {
-      key: key.given,
-      setTtl: (ttl) => void (ttlMs = lifeMs(ttl, 'setTtl')),
-      setTags: (given) => {
-        assertTags('setTags', given);
-        tags = [...given];
-      },
-      skip: () => void (skipped = true),
-    };
-    // Before the writer runs, so that an evict of a tag meanwhile is not lost. Without Redis nothing is stored anyway.
-    const c0 = await this.parts.tags.clock(key.redisKey).catch(() => 0);
-    let encoded: Encoded | undefined;
-    const written = await this.around(
-      [key],
-      async () => writer(context),
-      (value) => {
-        const store = !skipped && value !== undefined;
-        encoded = store
-          ? this.state.formats.encode({ key, kind: 'value' }, { value, ttlMs, tags, c0 })
-          : undefined;
-        return encoded?.body;
-      },
-    );
-    return encoded ? encoded.value.take() : written;
-  }
-
-  /** A write that fails leaves its keys absent, never the old value, and its error is passed on. */
-  private async around<T>(
+  /** A write that fails leaves its keys absent, never the old value, and its error is passed on. `leave`: must not throw. */
+  async around<T>(
     keys: readonly EntryKey[],
     write: () => Promise<T>,
-    leave: (result: T) => Left,
+    leave: (result: T) => Promise<Leaves> | Leaves,
   ): Promise<T> {
     const writer = this.parts.ids.next();
     const begun = await this.begin(keys, writer);
@@ -98,7 +50,7 @@ export class WriteBarrier {
       renewal.stop();
     }
     try {
-      await this.end(keys, writer, { at: begun, body: leave(result) });
+      await this.end(keys, writer, { at: new Set(begun), leaves: await leave(result) });
     } catch (error) {
       const { failed, cause } = error as CacheEvictError;
       if (this.parts.settings.evictFailure.calls === 'throw')
@@ -134,20 +86,21 @@ export class WriteBarrier {
   private async end(
     keys: readonly EntryKey[],
     writer: string,
-    left: { at: readonly EntryKey[]; body: Left } | undefined,
+    left: { at: ReadonlySet<EntryKey>; leaves: Leaves } | undefined,
   ): Promise<void> {
-    const { store, ids, feed } = this.parts;
+    const { store, ids, feed, meter } = this.parts;
     const { evictor } = this.state;
     const ended: Record<'set' | 'evict', EntryKey[]> = { set: [], evict: [] };
     const unended: EntryKey[] = [];
     await Promise.all(
       keys.map(async (key) => {
         // A BEGIN that was given up may be carried out only now, in time for END and too late for an evict in between.
-        const body = left?.at.includes(key) ? left.body : undefined;
+        const body = left?.at.has(key) ? left.leaves.get(key.redisKey) : undefined;
         const value = body && { newId: ids.next(), ...body };
         try {
           const stored = await store.barrierEnd(key.redisKey, { writer, value });
           ended[stored ? 'set' : 'evict'].push(key);
+          if (value) meter.set(key, 'writeThrough', stored);
         } catch {
           unended.push(key);
         }

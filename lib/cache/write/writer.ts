@@ -1,3 +1,5 @@
+import { inSlices } from '../../common/async.js';
+import { CacheBatchError } from '../../common/errors.js';
 import type { EntryKey } from '../../keys/key-space.js';
 import type { StoredBody } from '../../store/entry-store.js';
 import { pathOf } from '../../tags/table-key.js';
@@ -6,6 +8,16 @@ import type { WriteSettings } from '../entry.options.js';
 import type { CacheParts } from '../parts.js';
 import type { EntryFormats } from '../read/entry-formats.js';
 import type { Finder } from '../read/finder.js';
+
+/** One of several to be stored. */
+interface Value {
+  readonly key: EntryKey;
+  readonly value: unknown;
+  readonly settings: WriteSettings;
+}
+
+/** Ready to be sent; false: refused. */
+type Write = () => Promise<boolean>;
 
 /** Stores values whatever is being loaded: a running load cannot overwrite them. */
 export class Writer {
@@ -21,22 +33,27 @@ export class Writer {
   }
 
   /** All are encoded before the first is sent, so that a value that cannot be stored leaves nothing half done. */
-  async setMany(
-    values: readonly { key: EntryKey; value: unknown }[],
-    settings: WriteSettings,
-  ): Promise<void> {
-    const writes = await Promise.all(
-      values.map(({ key, value }) => this.prepare(key, value, settings)),
+  async setMany(values: readonly Value[]): Promise<void> {
+    const prepared = await inSlices(values, (value) =>
+      this.prepare(value.key, value.value, value.settings),
     );
-    await Promise.all(writes.map((write) => this.orFalse(write)));
+    const unfit = prepared.find((result) => result.status === 'rejected');
+    if (unfit) throw unfit.reason;
+    const writes = prepared.map((result) => (result as PromiseFulfilledResult<Write>).value);
+    const results = await inSlices(writes, (write) => write());
+    const failures = new Map<number, unknown>();
+    for (const [i, result] of results.entries())
+      if (result.status === 'rejected') failures.set(i, result.reason);
+    if (failures.size === 0) return;
+    const given = values.map(({ key }) => key.given);
+    const error = new CacheBatchError('setMany', given, failures);
+    if (this.parts.settings.failure === 'strict') throw error;
+    this.parts.meter.count('degraded', failures.size);
+    this.parts.reporter.report('setMany', undefined, error);
   }
 
   /** The write, ready to be sent; rejects where the value cannot be stored, with or without Redis. */
-  private async prepare(
-    key: EntryKey,
-    value: unknown,
-    settings: WriteSettings,
-  ): Promise<() => Promise<boolean>> {
+  private async prepare(key: EntryKey, value: unknown, settings: WriteSettings): Promise<Write> {
     let c0 = 0;
     let unreachable: Error | undefined;
     try {
@@ -45,11 +62,13 @@ export class Writer {
       unreachable = error as Error;
     }
     const writable = { value, ttlMs: settings.ttlMs, tags: settings.tags, c0 };
-    const body = this.state.formats.write({ key, kind: 'value' }, writable);
+    const body = await this.state.formats.write({ key, kind: 'value' }, writable);
     return async () => {
-      if (this.state.modes.storesNothing) return false;
-      if (unreachable) throw unreachable;
-      return this.write(key, body, settings.only);
+      const { storesNothing } = this.state.modes;
+      if (unreachable && !storesNothing) throw unreachable;
+      const stored = !storesNothing && (await this.write(key, body, settings.only));
+      this.parts.meter.set(key, 'set', stored);
+      return stored;
     };
   }
 
@@ -81,6 +100,7 @@ export class Writer {
       return await write();
     } catch (error) {
       if (this.parts.settings.failure === 'strict') throw error;
+      this.parts.meter.count('degraded');
       this.parts.reporter.report('set', false, error);
       return false;
     }

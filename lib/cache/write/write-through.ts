@@ -1,0 +1,131 @@
+import type { Duration } from '../../common/duration.js';
+import type { Key } from '../../keys/encode-key.js';
+import type { EntryKey, KeySpace } from '../../keys/key-space.js';
+import type { CallModes } from '../call-mode.js';
+import { lifeMs, type WriteSettings } from '../entry.options.js';
+import type { CacheParts } from '../parts.js';
+import { wishBook, type Pairs } from '../read/batch-call.js';
+import type { EntryFormats } from '../read/entry-formats.js';
+import { tagsOf, type Wishes } from '../read/loader-run.js';
+import type { Left, WriteBarrier } from './write-barrier.js';
+
+/** What the writer of `writeThrough` is given. */
+export interface WriteContext {
+  /** The key as the caller gave it. */
+  readonly key: unknown;
+  /** How long the value is kept, instead of the `ttl` of the call. */
+  setTtl(ttl: Duration): void;
+  /** The tags of this value, instead of those of the call. */
+  setTags(tags: readonly string[]): void;
+  /** The value is returned and not stored. */
+  skip(): void;
+}
+
+/** What the writer of `writeThroughMany` is given. A key that it is not to write is ignored. */
+export interface BatchWriteContext {
+  /** As the caller gave them. */
+  readonly keys: readonly Key[];
+  /** How long this key's value is kept, instead of the `ttl` of the call. */
+  setTtl(key: Key, ttl: Duration): void;
+  /** The tags of this key's value, instead of those of the call. */
+  setTags(key: Key, tags: readonly string[]): void;
+  /** This key's value is returned and not stored. */
+  skip(key: Key): void;
+}
+
+export type BatchWriter = (context: BatchWriteContext) => Pairs | Promise<Pairs>;
+
+/** A write of some keys: `T` is what the writer gives. */
+interface Write<T> {
+  readonly settings: WriteSettings;
+  run(): Promise<T>;
+  valueOf(written: T, key: EntryKey): unknown;
+  wishesOf(key: EntryKey): Wishes;
+}
+
+/** Runs writers behind a barrier and stores what they return, unless somebody else wrote or evicted meanwhile. */
+export class WriteThrough {
+  constructor(
+    private readonly parts: CacheParts,
+    private readonly state: {
+      readonly barrier: WriteBarrier;
+      readonly formats: EntryFormats;
+      readonly modes: CallModes;
+    },
+  ) {}
+
+  /** The value, as a read gives it. */
+  async one(
+    key: EntryKey,
+    writer: (context: WriteContext) => unknown,
+    settings: WriteSettings,
+  ): Promise<unknown> {
+    const wishes: { -readonly [Name in keyof Wishes]: Wishes[Name] } = {};
+    const context: WriteContext = {
+      key: key.given,
+      setTtl: (ttl) => void (wishes.ttlMs = lifeMs(ttl, 'setTtl')),
+      setTags: (tags) => void (wishes.tags = tagsOf(tags)),
+      skip: () => void (wishes.skipped = true),
+    };
+    const values = await this.through([key], {
+      settings,
+      run: async () => writer(context),
+      valueOf: (written) => written,
+      wishesOf: () => wishes,
+    });
+    return values.get(key.redisKey);
+  }
+
+  /**
+   * The values by Redis key, as reads give them; `keys` has each once. Barriers do not wait for each other, so neither do two
+   * writers of the same keys: they are put up in one order all the same, so that one of the two is the first at every key.
+   */
+  many(
+    space: KeySpace,
+    keys: readonly EntryKey[],
+    { writer, settings }: { writer: BatchWriter; settings: WriteSettings },
+  ): Promise<Map<string, unknown>> {
+    const sorted = [...keys].sort((a, b) => (a.redisKey < b.redisKey ? -1 : 1));
+    const book = wishBook(space);
+    const context = { keys: keys.map((key) => key.given), ...book.context };
+    return this.through(sorted, {
+      settings,
+      run: async () => {
+        const values = book.valuesOf(await writer(context));
+        // Keyed as the caller knows them: an error carries it.
+        return new Map(keys.map((key) => [key.given, values.get(key.redisKey)]));
+      },
+      valueOf: (written, key) => written.get(key.given),
+      wishesOf: (key) => book.wishes.get(key.redisKey) ?? {},
+    });
+  }
+
+  private async through<T>(
+    keys: readonly EntryKey[],
+    { settings, run, valueOf, wishesOf }: Write<T>,
+  ): Promise<Map<string, unknown>> {
+    const { modes, formats, barrier } = this.state;
+    const { storesNothing } = modes;
+    // Before the writer runs, so that an evict of a tag meanwhile is not lost. Without Redis nothing is stored anyway.
+    const c0s = await Promise.all(
+      keys.map((key) => this.parts.tags.clock(key.redisKey).catch(() => 0)),
+    );
+    const values = new Map<string, unknown>();
+    await barrier.around(keys, run, async (written) => {
+      const left = new Map<string, Left>();
+      for (const [i, key] of keys.entries()) {
+        const value = valueOf(written, key);
+        values.set(key.redisKey, value);
+        const { skipped, ...wishes } = wishesOf(key);
+        if (storesNothing || skipped || value === undefined) continue;
+        const writable = { ...settings, ...wishes, value, c0: c0s[i]! };
+        const encoded = await formats.encode({ key, kind: 'value' }, writable);
+        if (!encoded) continue;
+        left.set(key.redisKey, encoded.body);
+        values.set(key.redisKey, encoded.value.take());
+      }
+      return left;
+    });
+    return values;
+  }
+}
