@@ -1,24 +1,25 @@
 import type { InvalidationFeed } from '../bus/invalidation-feed.js';
 import type { TagMirror } from '../cache/tag-mirror.js';
 import type { Tier } from '../cache/tier.js';
+import type { WriteQueues } from '../cache/write/write-queues.js';
 import type { Meter } from '../observe/meter.js';
 import type { BackendParts } from './backend.js';
+
+/** Who hears of it. */
+interface Listeners {
+  readonly tier: Tier | undefined;
+  readonly mirror: TagMirror;
+  readonly feed: InvalidationFeed;
+  readonly queues: WriteQueues;
+  readonly meter: Meter;
+}
 
 /**
  * What is heard, shard by shard: it outdates copies of this process and what it knows of tags, then the application is
  * told. The application hears that messages are lost when those of one shard are, and that they arrive when all do.
  */
-export function copySinks({
-  tier,
-  mirror,
-  feed,
-  meter,
-}: {
-  tier: Tier | undefined;
-  mirror: TagMirror;
-  feed: InvalidationFeed;
-  meter: Meter;
-}): BackendParts['sinks'] {
+export function copySinks(listeners: Listeners): BackendParts['sinks'] {
+  const { tier, mirror, feed, queues, meter } = listeners;
   const shut = new Set<number>();
   const isOpen = (): boolean => shut.size === 0;
   return (shard) => {
@@ -30,6 +31,7 @@ export function copySinks({
         if (!isOpen()) return;
         mirror.trust(true);
         feed.open();
+        queues.distrust();
       },
       shut: () => {
         tier?.shut(shard);
@@ -44,6 +46,7 @@ export function copySinks({
         tier?.clear(shard);
         meter.count('invalidationGaps');
         feed.distrust();
+        queues.distrust();
       },
       apply: (invalidation) => {
         meter.count('invalidationsReceived');
@@ -51,6 +54,7 @@ export function copySinks({
         // Each shard tells of tags, and one of them first.
         else if (!mirror.apply(invalidation)) return;
         feed.apply(invalidation);
+        queues.apply(invalidation);
       },
       changed: (keys) => {
         // Each load changes its key twice, whoever does it; news is what has outdated a copy that was still good.
@@ -61,6 +65,7 @@ export function copySinks({
       flushed: () => {
         tier?.clear(shard);
         feed.flushed();
+        queues.distrust();
       },
     };
   };

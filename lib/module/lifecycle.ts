@@ -1,4 +1,8 @@
-import type { OnApplicationShutdown, OnModuleInit } from '@nestjs/common';
+import type {
+  BeforeApplicationShutdown,
+  OnApplicationShutdown,
+  OnModuleInit,
+} from '@nestjs/common';
 
 import { systemClock, type Clock, type TimerHandle } from '../common/clock.js';
 import type { AssembledCache } from './assemble.js';
@@ -14,11 +18,13 @@ import type { AssembledCache } from './assemble.js';
  * `beforeApplicationShutdown`, and they still use the cache. In that hook the order of modules is reversed, so the
  * cache is there for whoever uses it in their own.
  */
-export class CacheLifecycle implements OnModuleInit, OnApplicationShutdown {
+export class CacheLifecycle
+  implements OnModuleInit, BeforeApplicationShutdown, OnApplicationShutdown
+{
   private closing?: Promise<void>;
 
   constructor(
-    private readonly cache: Pick<AssembledCache, 'connect' | 'close'>,
+    private readonly cache: Pick<AssembledCache, 'connect' | 'flush' | 'close'>,
     private readonly connectMs: number,
     private readonly clock: Clock = systemClock,
   ) {}
@@ -34,6 +40,11 @@ export class CacheLifecycle implements OnModuleInit, OnApplicationShutdown {
     } finally {
       this.clock.clearTimer(timer);
     }
+  }
+
+  /** Queued writes go to a source that others close in `onApplicationShutdown`, perhaps before this cache. */
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.cache.flush();
   }
 
   /** Drains and closes once, however often the application is closed. */

@@ -26,7 +26,11 @@ function setUp(): {
   const connecting = new Gate();
   const closing = new Gate();
   const clock = handClock();
-  const cache = { connect: () => connecting.pass(), close: () => closing.pass() };
+  const cache = {
+    connect: () => connecting.pass(),
+    flush: async () => undefined,
+    close: () => closing.pass(),
+  };
   return { connecting, closing, clock, lifecycle: new CacheLifecycle(cache, 2_000, clock) };
 }
 

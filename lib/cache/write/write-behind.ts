@@ -1,0 +1,218 @@
+import { AsyncResource } from 'node:async_hooks';
+import { inSlices } from '../../common/async.js';
+import { CacheError, CacheOptionsError } from '../../common/errors.js';
+import type { Key } from '../../keys/encode-key.js';
+import type { EntryKey, KeySpace } from '../../keys/key-space.js';
+import type { CacheEngine } from '../cache-engine.js';
+import { engineOf, spaceOf, type CacheService } from '../cache.service.js';
+import type { Opened } from '../entry.js';
+import type { SetOptions } from '../entry.options.js';
+import { Turns } from './turns.js';
+import {
+  writeBehindSettings,
+  type WriteBehindOptions,
+  type WriteBehindSettings,
+} from './write-behind.options.js';
+import { WritePump, type Slot } from './write-pump.js';
+import { closedError, type Gone } from './write-queues.js';
+
+/**
+ * Writes later what is cached at once: `put` stores a value in the cache and queues it for the source. The queue lives in this
+ * process; a process that is killed loses what `backlog` tells of, and those values stay cached for the rest of their ttl. When
+ * the module shuts down the queue is written within `shutdownTimeout`.
+ *
+ * While a value waits, the source has an older one, and an evict would let readers bring that back. So they ask `pending` first;
+ * and whenever an evict is heard of that may concern the key, whoever did it, the value is stored again, and a load that runs
+ * meanwhile stores nothing.
+ */
+export class WriteBehind<K = Key, V = unknown> {
+  private readonly settings: WriteBehindSettings<K, V>;
+  private readonly engine: CacheEngine;
+  private readonly space: KeySpace;
+  private readonly pump: WritePump<K, V>;
+  private readonly leave: () => void;
+  /** For each key, so that what is cached and what is queued last is the same value. */
+  private readonly turns = new Turns();
+  private closed = false;
+  /** Keys that are on their way into the queue. */
+  private arriving = 0;
+
+  /** Throws `CacheOptionsError` for wrong options, `CacheError` (`ERR_CACHE_CLOSED`) when the cache is closed. */
+  constructor(
+    private readonly cache: CacheService,
+    options: WriteBehindOptions<K, V>,
+  ) {
+    const engine = engineOf(cache);
+    if (!engine)
+      throw new CacheOptionsError('WriteBehind', [
+        { path: 'cache', given: 'something else', accepted: 'a CacheService' },
+      ]);
+    this.engine = engine;
+    this.space = spaceOf(cache);
+    this.settings = writeBehindSettings(options);
+    this.pump = new WritePump(this.settings, engine.parts.clock, {
+      written: async (slots) => {
+        if (this.settings.afterWrite === 'evict') await this.evict(slots);
+      },
+      failed: (size, error) => this.reportFailed(size, error),
+      dropped: (slots, error) => this.dropped(slots, error),
+    });
+    this.leave = engine.parts.queues.add({
+      flush: () => this.flush(),
+      close: () => this.close(),
+      abandon: () => this.pump.stop(closedError('a queued write was given up')),
+      // In the mode in which this is made, not in that of whoever happens to evict something.
+      restore: AsyncResource.bind((gone: Gone) => this.restore(gone)),
+    });
+  }
+
+  /**
+   * Resolves when the value is cached and queued. Rejects, and queues nothing, where the queue is full (`ERR_CACHE_QUEUE_FULL`) or
+   * closed (`ERR_CACHE_CLOSED`), and where `CacheService.set` rejects. Where that stores nothing, for want of Redis or in the mode
+   * `bypass`, the value is queued all the same.
+   */
+  async put(key: K, value: V, options?: Omit<SetOptions, 'if'>): Promise<void> {
+    const entry = this.entryOf(key);
+    const isNew = await this.arrive(entry);
+    try {
+      await this.turns.take(entry.redisKey, async () => {
+        await this.cache.set(entry.given, value, options);
+        const kept = await this.snapshot(entry, value, options?.serializer);
+        this.pump.put({ given: key, entry, value: kept, options });
+      });
+    } finally {
+      if (isNew) this.arriving--;
+    }
+  }
+
+  /** The value that waits for this key, or is being written; undefined: none. Newer than what the source has. */
+  pending(key: K): V | undefined {
+    return this.pump.slots.get(this.entryOf(key).redisKey)?.value.take() as V | undefined;
+  }
+
+  /** What would be lost if the process were killed now: the values of so many keys, the oldest of which waits for so long. */
+  backlog(): { readonly size: number; readonly oldestMs: number } {
+    const { slots } = this.pump;
+    const now = this.engine.parts.clock.monotonic();
+    let oldestMs = 0;
+    for (const { since } of slots.values()) oldestMs = Math.max(oldestMs, now - since);
+    return { size: slots.size, oldestMs };
+  }
+
+  /** Writes at once; resolves when what waits now, of all keys or of these, is written or dropped. */
+  async flush(...keys: readonly K[]): Promise<void> {
+    const { slots } = this.pump;
+    // The cache's timers keep no process alive; this one does, as long as somebody waits.
+    const alive = setInterval(() => undefined, 60_000);
+    try {
+      await this.turns.over();
+      const chosen = keys.map((key) => slots.get(this.entryOf(key).redisKey));
+      const some = chosen.filter((slot) => slot !== undefined);
+      await this.pump.flush(keys.length > 0 ? some : [...slots.values()]);
+    } finally {
+      clearInterval(alive);
+    }
+  }
+
+  /** Takes nothing more, and resolves when what waits is written or dropped. The module does this when it shuts down. */
+  async close(): Promise<void> {
+    this.closed = true;
+    this.pump.wake();
+    await this.flush();
+    this.leave();
+  }
+
+  /** Waits for room, or refuses. A key that waits already needs none: false. */
+  private async arrive({ redisKey }: EntryKey): Promise<boolean> {
+    const { maxQueue, onFull } = this.settings;
+    const { slots } = this.pump;
+    for (;;) {
+      if (this.closed) throw closedError('nothing can be queued');
+      if (slots.has(redisKey)) return false;
+      if (slots.size + this.arriving < maxQueue) break;
+      if (onFull === 'reject')
+        throw new CacheError(
+          'ERR_CACHE_QUEUE_FULL',
+          `The queue is full: ${maxQueue} keys wait to be written; write less, or give it a larger maxQueue`,
+        );
+      await this.pump.progress();
+    }
+    this.arriving++;
+    return true;
+  }
+
+  private entryOf(key: K): EntryKey {
+    return this.space.entry(this.settings.key(key));
+  }
+
+  /** The value as a hit gives it, whatever becomes of the object that was put. */
+  private async snapshot(
+    key: EntryKey,
+    value: V,
+    serializer: SetOptions['serializer'],
+  ): Promise<Opened> {
+    const writable = { value, ttlMs: Infinity, c0: 0, serializer };
+    const encoded = await this.engine.formats.encode({ key, kind: 'value' }, writable);
+    // It has been stored already, so it can be encoded.
+    return encoded!.value;
+  }
+
+  /** Stores again what waits and may have been evicted. */
+  private restore(gone: Gone): void {
+    const { slots } = this.pump;
+    const some =
+      gone !== 'anything' && 'keys' in gone
+        ? gone.keys.map((redisKey) => slots.get(redisKey)).filter((slot) => slot !== undefined)
+        : [...slots.values()].filter(({ options }) => this.mayHaveLost(gone, options?.tags));
+    void inSlices(some, (slot) => this.storeAgain(slot));
+  }
+
+  private mayHaveLost(gone: Exclude<Gone, { keys: unknown }>, tags?: readonly string[]): boolean {
+    if (gone === 'anything') return true;
+    if (gone.path !== this.space.path) return false;
+    return !gone.tags || gone.tags.some((tag) => tags?.includes(tag));
+  }
+
+  private async storeAgain(slot: Slot<K>): Promise<void> {
+    const { given, redisKey } = slot.entry;
+    const store = async (): Promise<void> => {
+      if (this.pump.slots.get(redisKey) !== slot) return;
+      await this.cache.set(given, slot.value.take(), slot.options);
+    };
+    await this.turns.take(redisKey, store).catch((error) => this.report('restore', error));
+  }
+
+  /** Unless a newer value has come meanwhile. */
+  private async evict(slots: readonly Slot<K>[]): Promise<void> {
+    await Promise.all(
+      slots.map(({ entry }) =>
+        this.turns.take(entry.redisKey, async () => {
+          if (this.pump.slots.has(entry.redisKey)) return;
+          // What does not get through is sent again by the cache, and told of.
+          await this.engine.evict([entry], 'queue');
+        }),
+      ),
+    );
+  }
+
+  private async dropped(slots: readonly Slot<K>[], error: unknown): Promise<void> {
+    // Nobody else has them, so what is cached is not true any more.
+    await this.evict(slots);
+    try {
+      const writes = slots.map(({ given, value }) => ({ key: given, value: value.take() as V }));
+      this.settings.onDropped(writes, error);
+    } catch (thrown) {
+      this.report('onDropped', thrown);
+    }
+  }
+
+  /** Without the text of the source's error, which may hold values. */
+  private reportFailed(size: number, cause: unknown): void {
+    const what = `A batch of ${size} queued writes has failed; it is tried again, and what fails alone after that is dropped`;
+    this.report('write', new CacheError('ERR_CACHE_WRITE_BEHIND', what, { cause }));
+  }
+
+  private report(what: string, error: unknown): void {
+    this.engine.parts.reporter.report(`WriteBehind.${what}`, undefined, error);
+  }
+}

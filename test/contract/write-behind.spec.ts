@@ -1,0 +1,378 @@
+import { beforeEach, describe, expect, it, jest } from '@jest/globals';
+import type { CacheService } from '../../lib/cache/cache.service.js';
+import { WriteBehind } from '../../lib/cache/write/write-behind.js';
+import type {
+  QueuedWrite,
+  WriteBehindOptions,
+} from '../../lib/cache/write/write-behind.options.js';
+import { openCache, VARIANTS, type TestCache } from '../support/caches.js';
+import { Gate } from '../support/gate.js';
+import { waitFor } from '../support/wait-for.js';
+
+type Batch = readonly QueuedWrite<string, unknown>[];
+type Options = WriteBehindOptions<string, unknown>;
+
+/** A source that remembers what it got, in batches. */
+class Source {
+  readonly batches: Record<string, unknown>[] = [];
+  readonly rows = new Map<string, unknown>();
+  running = 0;
+  most = 0;
+  /** Called with each batch before it is written. */
+  before: (batch: Batch) => unknown = () => undefined;
+
+  readonly write = async (batch: Batch): Promise<void> => {
+    this.most = Math.max(this.most, ++this.running);
+    this.batches.push(Object.fromEntries(batch.map(({ key, value }) => [key, value])));
+    try {
+      await this.before(batch);
+    } finally {
+      this.running--;
+    }
+    for (const { key, value } of batch) this.rows.set(key, value);
+  };
+}
+
+describe.each(VARIANTS)('writes behind on %s', (_, topology, variant) => {
+  let cache: TestCache;
+  let service: CacheService;
+  let source: Source;
+
+  beforeEach(async () => {
+    cache = await openCache(topology, variant);
+    service = cache.service;
+    source = new Source();
+  });
+
+  const queueOf = (options: Partial<Options> = {}): WriteBehind<string, unknown> =>
+    new WriteBehind<string, unknown>(service, {
+      write: source.write,
+      flushInterval: '1h',
+      backoff: 1,
+      ...options,
+    });
+
+  it('W6 put — nothing written yet → visible at once, and counted as backlog', async () => {
+    const queue = queueOf();
+    await queue.put('k', { n: 1 });
+    expect(await service.get('k')).toEqual({ n: 1 });
+    expect(queue.pending('k')).toEqual({ n: 1 });
+    expect(queue.pending('other')).toBeUndefined();
+    expect(queue.backlog()).toEqual({ size: 1, oldestMs: expect.any(Number) });
+    expect(source.batches).toEqual([]);
+    await queue.close();
+    expect(source.batches).toEqual([{ k: { n: 1 } }]);
+    expect(queue.backlog()).toEqual({ size: 0, oldestMs: 0 });
+    expect(queue.pending('k')).toBeUndefined();
+  });
+
+  it('W6 several values of a key → the latest is written, in the place of the first', async () => {
+    const queue = queueOf();
+    for (const [key, value] of Object.entries({ k: 1, l: 1 })) await queue.put(key, value);
+    await Promise.all([2, 3, 4].map((value) => queue.put('k', value)));
+    expect(await service.get('k')).toBe(4);
+    await queue.flush();
+    expect(source.batches.map((batch) => Object.entries(batch))).toEqual([
+      [
+        ['k', 4],
+        ['l', 1],
+      ],
+    ]);
+  });
+
+  it('W6 a full batch → written at once; what is left waits for the interval', async () => {
+    const queue = queueOf({ batchSize: 2 });
+    for (const key of ['a', 'b', 'c']) await queue.put(key, key);
+    await waitFor(() => source.rows.size === 2);
+    expect(source.batches).toEqual([{ a: 'a', b: 'b' }]);
+    await queue.flush();
+    expect(source.batches).toEqual([{ a: 'a', b: 'b' }, { c: 'c' }]);
+  });
+
+  it('W6 flushInterval over → written', async () => {
+    const queue = queueOf({ flushInterval: 20 });
+    await queue.put('k', 1);
+    await waitFor(() => source.rows.get('k') === 1);
+    await queue.close();
+  });
+
+  it('W6 a newer value while an older one is written → afterwards, never at once, and stays cached', async () => {
+    const gate = new Gate();
+    source.before = () => gate.pass();
+    const queue = queueOf();
+    await queue.put('k', 'old');
+    const flushed = queue.flush();
+    await gate.arrived();
+    await queue.put('k', 'new');
+    expect(queue.pending('k')).toBe('new');
+    source.before = async () => expect(await service.get('k')).toBe('new');
+    gate.open();
+    await flushed;
+    expect(queue.pending('k')).toBe('new');
+    await queue.flush();
+    expect(source.batches).toEqual([{ k: 'old' }, { k: 'new' }]);
+    expect(source.most).toBe(1);
+  });
+
+  it('W6 written → evicted, so that the next read loads what the source made of it', async () => {
+    const queue = queueOf();
+    await queue.put('k', 1);
+    await queue.flush();
+    expect(await service.has('k')).toBe(false);
+    const kept = queueOf({ afterWrite: 'keep' });
+    await kept.put('k', 2);
+    await kept.flush();
+    expect(await service.get('k')).toBe(2);
+  });
+
+  it('W6 a batch that fails → tried again as a whole, with newer values, then written', async () => {
+    let failures = 2;
+    const queue = queueOf();
+    source.before = async () => {
+      if (failures-- <= 0) return;
+      await queue.put('k', `after failure ${2 - failures}`);
+      throw new Error('down');
+    };
+    await queue.put('k', 'first');
+    await queue.put('l', 1);
+    await queue.flush();
+    expect(source.batches).toEqual([
+      { k: 'first', l: 1 },
+      { k: 'after failure 1', l: 1 },
+      { k: 'after failure 2', l: 1 },
+    ]);
+    const reported = cache.errors.map(({ operation, error }) => [operation, error]);
+    expect(reported).toEqual([
+      ['WriteBehind.write', expect.objectContaining({ code: 'ERR_CACHE_WRITE_BEHIND' })],
+      ['WriteBehind.write', expect.objectContaining({ cause: new Error('down') })],
+    ]);
+    expect(cache.log.join()).not.toContain('down');
+  });
+
+  it('W6 one bad value → the others are written, it alone is dropped and evicted', async () => {
+    const error = new Error('not that one');
+    source.before = (batch) => {
+      if (batch.some(({ key }) => key === 'bad')) throw error;
+    };
+    const onDropped = jest.fn();
+    const queue = queueOf({ retries: 1, onDropped });
+    for (const key of ['a', 'bad', 'c']) await queue.put(key, key);
+    await queue.flush();
+    expect(source.batches.map((batch) => Object.keys(batch).join())).toEqual([
+      'a,bad,c',
+      'a,bad,c',
+      'a',
+      'bad',
+      'c',
+    ]);
+    expect([...source.rows.keys()]).toEqual(['a', 'c']);
+    expect(onDropped.mock.calls).toEqual([[[{ key: 'bad', value: 'bad' }], error]]);
+    expect(await service.has('bad')).toBe(false);
+  });
+
+  it('W6 a full queue → rejects; keys that wait already have their place', async () => {
+    const queue = queueOf({ maxQueue: 2 });
+    await queue.put('a', 1);
+    await queue.put('b', 1);
+    const refused = { code: 'ERR_CACHE_QUEUE_FULL' };
+    await expect(queue.put('c', 1)).rejects.toMatchObject(refused);
+    expect(await service.has('c')).toBe(false);
+    await queue.put('a', 2);
+    await queue.flush();
+    const puts = await Promise.allSettled(['c', 'd', 'e'].map((key) => queue.put(key, 1)));
+    expect(puts.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected']);
+    await queue.close();
+  });
+
+  it("W6 a full queue, onFull: 'wait' → waits for room, also for the queue's end", async () => {
+    const queue = queueOf({ maxQueue: 1, onFull: 'wait' });
+    await queue.put('a', 1);
+    const second = queue.put('b', 2);
+    await queue.flush();
+    await second;
+    expect(queue.pending('b')).toBe(2);
+    const third = queue.put('c', 3);
+    const closed = queue.close();
+    await expect(third).rejects.toMatchObject({ code: 'ERR_CACHE_CLOSED' });
+    await closed;
+    expect([...source.rows]).toEqual([
+      ['a', 1],
+      ['b', 2],
+    ]);
+  });
+
+  it.each([
+    ['evict', (): unknown => service.evict('k')],
+    ['evictTags', (): unknown => service.evictTags('cats')],
+    ['clear', (): unknown => service.clear()],
+  ])(
+    'W6 %s while a value waits → back in the cache, and no load stores the old one',
+    async (...how) => {
+      const [, evict] = how;
+      const queue = queueOf();
+      await queue.put('k', 'new', { tags: ['cats'] });
+      await evict();
+      expect(queue.pending('k')).toBe('new');
+      await service.getOrSet('k', () => 'old');
+      await waitFor(async () => (await service.get('k')) === 'new');
+      await queue.close();
+    },
+  );
+
+  it('W6 the object that was put changes → what was put is written, and read', async () => {
+    const queue = queueOf();
+    const value = { tags: ['a'] };
+    await queue.put('k', value);
+    value.tags.push('b');
+    expect(queue.pending('k')).toEqual({ tags: ['a'] });
+    await queue.flush();
+    expect(source.batches).toEqual([{ k: { tags: ['a'] } }]);
+  });
+
+  it('W6 put — what cannot be stored, or nothing but a bad key → rejects, nothing is queued', async () => {
+    const queue = queueOf();
+    const unfit = { code: 'ERR_CACHE_SERIALIZATION' };
+    await expect(queue.put('k', undefined)).rejects.toMatchObject(unfit);
+    await expect(queue.put('', 1)).rejects.toMatchObject({ code: 'ERR_CACHE_KEY' });
+    await expect(queue.put('k', 1, { ttl: 0 })).rejects.toMatchObject({
+      code: 'ERR_CACHE_OPTIONS',
+    });
+    expect(queue.backlog().size).toBe(0);
+  });
+
+  it('W6 put in mode bypass, evicts in it → queued; the evict does not keep it from coming back', async () => {
+    const queue = queueOf();
+    await service.run('bypass', () => queue.put('k', 1));
+    expect(await service.has('k')).toBe(false);
+    expect(queue.pending('k')).toBe(1);
+    await service.run('bypass', () => service.evict('k'));
+    await waitFor(() => service.has('k'));
+    await queue.close();
+    expect(source.rows.get('k')).toBe(1);
+  });
+
+  it('W6 shutdown → what waits is written first, and nothing more is taken', async () => {
+    const queue = queueOf();
+    await queue.put('k', 1);
+    await cache.close();
+    expect(source.rows.get('k')).toBe(1);
+    const closed = { code: 'ERR_CACHE_CLOSED' };
+    await expect(queue.put('k', 2)).rejects.toMatchObject(closed);
+    expect(() => queueOf()).toThrow(expect.objectContaining(closed));
+  });
+
+  it('W6 flush of one key → does not wait for those that fail', async () => {
+    source.before = (batch) => {
+      if (batch.some(({ key }) => key === 'bad')) throw new Error('no');
+    };
+    const queue = queueOf({ batchSize: 1, retries: 1000, backoff: 1 });
+    await queue.put('k', 1);
+    await queue.put('bad', 1);
+    await queue.flush('k', 'unknown');
+    expect(source.rows.has('k')).toBe(true);
+    source.before = () => undefined;
+    await queue.close();
+    expect(source.rows.has('bad')).toBe(true);
+  });
+});
+
+describe('writes behind', () => {
+  it('W6 shutdown with a source that hangs → ends in time, says what is lost, and evicts it', async () => {
+    const cache = await openCache('single', { shutdownTimeout: 100 });
+    const reader = await openCache('single', { namespace: cache.namespace });
+    const onDropped = jest.fn();
+    const queue = new WriteBehind<string, number>(cache.service, {
+      write: () => new Promise(() => undefined),
+      onDropped,
+    });
+    await queue.put('k', 1);
+    await queue.put('l', 2);
+    expect(await reader.service.has('k')).toBe(true);
+    await cache.close();
+    expect(onDropped.mock.calls).toEqual([
+      [
+        [
+          { key: 'k', value: 1 },
+          { key: 'l', value: 2 },
+        ],
+        expect.objectContaining({ code: 'ERR_CACHE_CLOSED' }),
+      ],
+    ]);
+    expect(cache.log.join()).toContain('closed with 2 queued writes that were not written');
+    expect(await reader.service.has('k')).toBe(false);
+  });
+
+  it('W6 another process evicts → the value comes back, and its load stores nothing', async () => {
+    const cache = await openCache('single');
+    const other = await openCache('single', { namespace: cache.namespace });
+    const source = new Source();
+    const queue = new WriteBehind<string, unknown>(cache.service.namespace('cats'), {
+      write: source.write,
+      flushInterval: '1h',
+    });
+    await queue.put('k', 'new');
+    const cats = other.service.namespace('cats');
+    const gate = new Gate();
+    await cats.evict('k');
+    const loading = cats.getOrSet('k', async () => (await gate.pass(), 'old'), { force: true });
+    await gate.arrived();
+    await waitFor(async () => (await cats.get('k')) === 'new');
+    gate.open();
+    await loading;
+    expect(await cats.get('k')).toBe('new');
+    await queue.close();
+    expect(source.rows.get('k')).toBe('new');
+  });
+
+  it('W6 without Redis → queued and written all the same', async () => {
+    const url = 'redis://127.0.0.1:1';
+    const cache = await openCache({ type: 'single', url });
+    const source = new Source();
+    const queue = new WriteBehind<string, unknown>(cache.service, {
+      write: source.write,
+      afterWrite: 'keep', // an evict would wait for Redis
+    });
+    await queue.put('k', 1);
+    expect(queue.pending('k')).toBe(1);
+    await queue.flush();
+    expect(source.rows.get('k')).toBe(1);
+    const strict = await openCache({ type: 'single', url }, { failure: 'strict' });
+    const refusing = new WriteBehind<string, unknown>(strict.service, { write: source.write });
+    await expect(refusing.put('k', 2)).rejects.toMatchObject({ code: 'ERR_CACHE_CONNECTION' });
+    expect(refusing.backlog().size).toBe(0);
+  });
+
+  it('W6 keys of another type → cached where `key` says, given to write as they are', async () => {
+    const { service } = await openCache('memory');
+    const batches: unknown[] = [];
+    const queue = new WriteBehind<number, { name: string }>(service, {
+      key: (id) => ['cat', id],
+      write: (batch) => void batches.push(batch),
+      afterWrite: 'keep',
+    });
+    await queue.put(7, { name: 'Tom' });
+    await queue.close();
+    expect(batches).toEqual([[{ key: 7, value: { name: 'Tom' } }]]);
+    expect(await service.get(['cat', 7])).toEqual({ name: 'Tom' });
+  });
+
+  it('W6 wrong options → all of them in one CacheOptionsError', async () => {
+    const { service } = await openCache('memory');
+    const wrong = { batchSize: 0, flushInterval: 0, maxQueue: 1.5, onFull: 'drop', retries: -1 };
+    const more = { backoff: '1h', afterWrite: 'x', onDropped: 1, write: 1, key: 1, nonsense: 1 };
+    const make = (options: unknown): unknown => new WriteBehind(service, options as never);
+    const problems = { code: 'ERR_CACHE_OPTIONS', problems: { length: 11 } };
+    expect(() => make({ ...wrong, ...more })).toThrow(
+      expect.objectContaining({ message: expect.stringContaining('batchSize') }),
+    );
+    let error: unknown;
+    try {
+      make({ ...wrong, ...more });
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect(error).toMatchObject(problems);
+    expect(() => make({})).toThrow(/write: given undefined, accepted a function/);
+    expect(() => new WriteBehind({} as never, { write: () => undefined })).toThrow(/cache: given/);
+  });
+});
