@@ -2,6 +2,7 @@ export type { InvalidationEvent, InvalidationHandler } from './bus/invalidation-
 export { InvalidationListener } from './bus/invalidation-listener.js';
 export { CacheService } from './cache/cache.service.js';
 export type { CallMode } from './cache/call-mode.js';
+export type { EntryInfo } from './cache/inspection.js';
 export type { LoadOptions, SetOptions } from './cache/entry.options.js';
 export type { LoadContext } from './cache/read/loader-run.js';
 export type { WriteContext } from './cache/write/write-barrier.js';
@@ -32,6 +33,7 @@ export {
 export { NoCache } from './decorators/no-cache.decorator.js';
 export { CacheEvictInterceptor } from './http/cache-evict.interceptor.js';
 export { CacheableInterceptor } from './http/cacheable.interceptor.js';
+export { requestMemo, RequestMemoInterceptor } from './http/request-memo.js';
 export type {
   CacheableHttpOptions,
   CacheableOptions,
@@ -63,5 +65,18 @@ export {
   SingleTopologyOptions,
   type TopologyOptions,
 } from './module/topology.options.js';
+export type {
+  CacheMessage,
+  CacheMessages,
+  ErrorMessage,
+  EvictMessage,
+  HitMessage,
+  HitSource,
+  LoadMessage,
+  MissMessage,
+  SetMessage,
+  WaitMessage,
+} from './observe/channels.js';
 export type { CacheErrorEvent } from './observe/reporter.js';
+export type { CacheCounts, CacheStats } from './observe/stats.js';
 export { RedisCacheModule } from './redis-cache.module.js';

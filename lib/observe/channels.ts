@@ -50,11 +50,10 @@ export interface SetMessage extends OfOneKey {
   readonly stored: boolean;
 }
 
-/** `nestjs-redis-cache:evict`; with neither `keys` nor `tags` nor `pattern`, all of the namespace. */
+/** `nestjs-redis-cache:evict`; with neither `keys` nor `tags`, all of the namespace. */
 export interface EvictMessage extends CacheMessage {
   readonly keys?: readonly unknown[];
   readonly tags?: readonly string[];
-  readonly pattern?: string;
 }
 
 /** `nestjs-redis-cache:error`, for everything that `onError` hears. */

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { CacheService } from '../../lib/cache/cache.service.js';
+import { CacheOptionsError } from '../../lib/common/errors.js';
 import { openCache, VARIANTS, type TestCache } from '../support/caches.js';
 import { waitFor } from '../support/wait-for.js';
 
@@ -73,8 +74,57 @@ describe.each(VARIANTS)('modes on %s', (_, topology, variant) => {
     expect(loader.mock.calls.length).toBeLessThanOrEqual(2);
   });
 
-  it('run — an unknown mode → CacheOptionsError', () => {
-    expect(() => service.run('off' as never, () => 1)).toThrow(/'bypass'/);
+  it('R9 setMode → for every call from now on, in all namespaces and this cache alone', async () => {
+    const users = service.namespace('users');
+    const other = await openCache(topology, variant);
+    await other.service.set('k', 'other');
+    await users.set('k', 'user');
+    service.setMode('bypass');
+    expect([service.mode, users.mode, other.service.mode]).toEqual(['bypass', 'bypass', 'normal']);
+    expect([await service.get('k'), await users.get('k')]).toEqual([undefined, undefined]);
+    expect(await service.getMany(['k'])).toEqual(new Map());
+    expect(await service.set('k', 'written')).toBe(false);
+    expect(await service.getOrSet('k', () => 'loaded')).toBe('loaded');
+    expect(await other.service.get('k')).toBe('other');
+    users.setMode('normal');
+    expect([await service.get('k'), await users.get('k')]).toEqual(['stored', 'user']);
+  });
+
+  it('R9 what is evicted while the cache is bypassed → gone afterwards', async () => {
+    await service.get('k');
+    service.setMode('bypass');
+    await service.evict('k');
+    service.setMode('normal');
+    expect(service.peek('k')).toBeUndefined();
+    expect(await service.get('k')).toBeUndefined();
+  });
+
+  it('R9 setMode and run → the innermost run counts, whatever is set meanwhile', async () => {
+    service.setMode('bypass');
+    const modes = await service.run('readonly', async () => {
+      service.setMode('refresh');
+      const inner = service.run('normal', () => service.mode);
+      await service.evict('absent');
+      return [inner, service.mode];
+    });
+    expect([...modes, service.mode]).toEqual(['normal', 'readonly', 'refresh']);
+    expect(await service.run('normal', () => service.get('k'))).toBe('stored');
+    expect(await service.get('k')).toBeUndefined();
+  });
+
+  it('R9 readonly → copies and entries are served, loads are not stored', async () => {
+    service.setMode('readonly');
+    expect(await service.getOrSet('k', () => 'loaded')).toBe('stored');
+    expect(await service.getOrSet('other', () => 'loaded')).toBe('loaded');
+    expect(await service.getMany(['k', 'other'])).toEqual(new Map([['k', 'stored']]));
+  });
+
+  it('D8 R9 an unknown mode → CacheOptionsError, and nothing has changed', () => {
+    for (const mode of ['off', undefined, null, 'Bypass'] as never[]) {
+      expect(() => service.run(mode, () => 1)).toThrow(CacheOptionsError);
+      expect(() => service.setMode(mode)).toThrow(/setMode[^]*'bypass'/);
+    }
+    expect(service.mode).toBe('normal');
   });
 
   it('peek — a copy here → at once; none, or without copies → undefined', async () => {

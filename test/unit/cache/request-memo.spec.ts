@@ -1,0 +1,41 @@
+import { describe, expect, it } from '@jest/globals';
+import { RequestMemos } from '../../../lib/cache/request-memo.js';
+
+describe('RequestMemos', () => {
+  it('C8 more than 1 000 keys → the further ones are not remembered, and those that were remain', async () => {
+    const memos = new RequestMemos();
+    await memos.run(async () => {
+      const memo = memos.current!;
+      const keys = Array.from({ length: 1_005 }, (_, i) => `cache:k${i}`);
+      for (const key of keys)
+        memo.remember(key, memo.slot(key), Promise.resolve({ take: () => key, freshMs: () => 1 }));
+      expect(keys.filter((key) => memo.answer(key))).toEqual(keys.slice(0, 1_000));
+      memo.forget(keys[0]!);
+      expect(memo.slot('cache:knew')).toBeDefined();
+      memo.forgetPath('cache');
+      expect(keys.filter((key) => memo.answer(key))).toEqual([]);
+    });
+  });
+
+  it('C8 no scope → none is looked for; within one that has ended neither', async () => {
+    const memos = new RequestMemos();
+    expect(memos.current).toBeUndefined();
+    const { result, end } = memos.begin(() => memos.current);
+    expect(result).toBeDefined();
+    end();
+    expect(result!.isOpen).toBe(false);
+    expect(memos.current).toBeUndefined();
+  });
+
+  it('C8 outside → no memo; a read that fails → no answer', async () => {
+    const memos = new RequestMemos();
+    await memos.run(async () => {
+      const memo = memos.current!;
+      expect(memos.outside(() => memos.current)).toBeUndefined();
+      const failing = Promise.reject(new Error('down'));
+      memo.remember('cache:kx', memo.slot('cache:kx'), failing);
+      await expect(failing).rejects.toThrow('down');
+      expect(memo.answer('cache:kx')).toBeUndefined();
+    });
+  });
+});
