@@ -4,6 +4,7 @@ import type { Bus } from '../bus/redis-bus.js';
 import { Wakeups } from '../bus/wakeups.js';
 import { CacheEngine } from '../cache/cache-engine.js';
 import { CacheService } from '../cache/cache.service.js';
+import type { CacheParts } from '../cache/parts.js';
 import { RequestMemos } from '../cache/request-memo.js';
 import { TagMirror } from '../cache/tag-mirror.js';
 import type { Tier } from '../cache/tier.js';
@@ -51,56 +52,39 @@ export function assemble(
 ): AssembledCache {
   const meter = new Meter(clock, name);
   const reporter = new Reporter({ clock, log, onError: options.onError, meter });
-  const ids = new IdSource();
-  const wakeups = new Wakeups();
-  const tier: Tier | undefined = options.l1
-    ? new L1Cache({
-        ...options.l1,
-        clock,
-        shardOf: (key) => backend.shardIndexOf(key),
-        onFull: () => meter.count('l1Evictions'),
-      })
-    : undefined;
+  const tools = { clock, reporter, meter, ids: new IdSource(), wakeups: new Wakeups() };
+  const tier = createTier(options, {
+    clock,
+    shardOf: (key) => backend.shardIndexOf(key),
+    onFull: () => meter.count('l1Evictions'),
+  });
   const { type } = options.topology;
   const mirror = new TagMirror({ oneTable: type === 'memory' || type === 'single' });
-  const { namespace, timeouts } = options;
+  const { namespace, timeouts, shutdownTimeoutMs } = options;
   const feed = new InvalidationFeed({ namespace, reporter, clock, startMs: timeouts.connectMs });
-  const { shutdownTimeoutMs } = options;
   const queues = new WriteQueues({ clock, reporter, shutdownTimeoutMs });
   const sinks = copySinks({ tier, mirror, feed, queues, meter });
-  const backend: Backend = createBackend(options, { clock, ids, wakeups, reporter, meter, sinks });
-  const codec = new Codec(options);
+  const backend: Backend = createBackend(options, { ...tools, sinks });
   const memos = new RequestMemos();
   const { store, rawStore, tags, announce, layout } = backend;
   const engine = new CacheEngine({
+    ...tools,
     store,
     rawStore,
     tags,
     mirror,
     announce,
     layout,
-    codec,
-    ids,
-    clock,
-    wakeups,
-    reporter,
-    meter,
+    codec: new Codec(options),
     settings: options,
     tier,
-    feed: {
-      own: (change) => {
-        memos.changed(change);
-        feed.own(change);
-        queues.own(change);
-      },
-    },
+    feed: toAll({ memos, feed, queues }),
     memos,
     queues,
     serverOffsetMs: () => backend.buses[0]?.serverOffsetMs ?? 0,
     nodes: () => backend.nodes(),
   });
-  const lockParts = { store: backend.lockStore, clock, ids, wakeups, reporter };
-  const locks = new LockProvider(lockParts, engine.keySpace());
+  const locks = new LockProvider({ ...tools, store: backend.lockStore }, engine.keySpace());
   const close = async (): Promise<void> => {
     await queues.close();
     feed.close();
@@ -118,6 +102,32 @@ export function assemble(
     connect: () => backend.connect(),
     flush: () => queues.flush(),
     close: () => (closing ??= close()),
+  };
+}
+
+function createTier(
+  { l1 }: ResolvedCacheOptions,
+  parts: Pick<ConstructorParameters<typeof L1Cache>[0], 'clock' | 'shardOf' | 'onFull'>,
+): Tier | undefined {
+  return l1 ? new L1Cache({ ...l1, ...parts }) : undefined;
+}
+
+/** Whoever hears of what this process changes. */
+function toAll({
+  memos,
+  feed,
+  queues,
+}: {
+  memos: RequestMemos;
+  feed: InvalidationFeed;
+  queues: WriteQueues;
+}): CacheParts['feed'] {
+  return {
+    own: (change) => {
+      memos.changed(change);
+      feed.own(change);
+      queues.own(change);
+    },
   };
 }
 
