@@ -42,13 +42,14 @@ export class Inspection {
   async has(key: EntryKey): Promise<boolean> {
     if (this.state.modes.readsNothing) return false;
     const found = await this.state.finder.find({ key, kind: 'value', operation: 'has' });
+    if (found.state === 'unreachable') this.parts.meter.count('degraded');
     return found.state === 'hit';
   }
 
   /** What is left of an entry's life in ms, Infinity if it does not expire, undefined if there is none. */
   async ttl(key: EntryKey): Promise<number | undefined> {
     if (this.state.journal.blocks(key.redisKey)) return undefined;
-    const { store, settings, reporter, layout } = this.parts;
+    const { store, settings, reporter, layout, meter } = this.parts;
     try {
       const found = await store.inspect(key.redisKey);
       if (!found) return undefined;
@@ -63,6 +64,7 @@ export class Inspection {
       return undefined;
     } catch (error) {
       if (settings.failure === 'strict') throw error;
+      meter.count('degraded');
       reporter.report('ttl', undefined, error);
       return undefined;
     }

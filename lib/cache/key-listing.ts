@@ -26,6 +26,7 @@ export class KeyListing {
       }
     } catch (error) {
       if (signal?.aborted || this.parts.settings.failure === 'strict') throw error;
+      this.parts.meter.count('degraded');
       this.parts.reporter.report('keys', 'the keys until here', error);
     }
   }

@@ -21,7 +21,7 @@ export class Taker {
   /** Undefined: a miss, or (`failure: 'open'`) Redis cannot be reached. */
   async take(key: EntryKey): Promise<Opened | undefined> {
     const { settings, reporter, meter } = this.parts;
-    if (this.state.modes.readsNothing) return undefined;
+    if (this.state.modes.readsNothing) return void meter.count('bypassed');
     try {
       const bytes = await this.state.live.change(key, ['value'], (look) => this.takeAt(key, look));
       const taken = bytes && (await this.open(key, bytes));
@@ -30,6 +30,8 @@ export class Taker {
       return taken;
     } catch (error) {
       if (settings.failure === 'strict') throw error;
+      meter.count('degraded');
+      meter.miss(key, 'take');
       reporter.report('take', undefined, error);
       return undefined;
     }

@@ -22,6 +22,7 @@ export class Toucher {
       return await this.touchNow(key, ttlMs);
     } catch (error) {
       if (this.parts.settings.failure === 'strict') throw error;
+      this.parts.meter.count('degraded');
       this.parts.reporter.report('touch', false, error);
       return false;
     }
@@ -40,6 +41,7 @@ export class Toucher {
     const given = keys.map((key) => key.given);
     const error = new CacheBatchError('touchMany', given, failures);
     if (this.parts.settings.failure === 'strict') throw error;
+    this.parts.meter.count('degraded', failures.size);
     this.parts.reporter.report('touchMany', touched, error);
     return touched;
   }
