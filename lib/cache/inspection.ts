@@ -22,7 +22,7 @@ export interface EntryInfo {
   readonly ttl: number;
   /** What is left until Redis removes the key, in ms: its grace comes on top of `ttl`. */
   readonly kept: number;
-  /** For how long it has been there, in ms; absent where its record does not say. */
+  /** For how long it has been there, in ms; absent where its record does not say, which is unless it may be refreshed ahead. */
   readonly age?: number;
   readonly tags: readonly string[];
   readonly version?: string;
@@ -80,14 +80,18 @@ export class Inspection {
     const common = { source, kept, bytes: bytes.length } as const;
     if (record.type !== 'value')
       return { state: WITHOUT_VALUE[record.type], ...common, ttl: 0, tags: [] };
-    const { kind, tags = [], version, lifeMs } = record.header;
-    const ttl = record.softAt === 0 ? kept : Math.max(0, this.leftMs(record));
+    const { kind, tags = [], version, lifeMs, sliding } = record.header;
+    const { clock, serverOffsetMs } = this.parts;
+    const isFinal = record.softAt === 0;
+    const leftMs = isFinal ? kept : record.softAt - clock.now() - serverOffsetMs();
+    const ttl = Math.max(0, leftMs);
+    const knowsAge = lifeMs !== undefined && !sliding && !isFinal;
     return {
       state: await this.stateOf(key, record, { bytes, ttl }),
       ...common,
       kind,
       ttl,
-      ...(lifeMs !== undefined && { age: Math.max(0, lifeMs - this.leftMs(record)) }),
+      ...(knowsAge && { age: Math.max(0, lifeMs - leftMs) }),
       tags,
       ...(version !== undefined && { version }),
     };
@@ -105,11 +109,5 @@ export class Inspection {
     const isBlocked = this.state.journal.blocks(key.redisKey);
     if (isBlocked || !(await this.state.finder.isStillValid(key, { c0, tags }))) return 'outdated';
     return ttl > 0 ? 'fresh' : 'stale';
-  }
-
-  /** Below 0: it has been over for so long. */
-  private leftMs({ softAt }: ValueRecord): number {
-    const { clock, serverOffsetMs } = this.parts;
-    return softAt - clock.now() - serverOffsetMs();
   }
 }
