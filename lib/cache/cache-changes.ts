@@ -5,7 +5,7 @@ import type { KeyOf } from '../keys/typed-key.js';
 import { CacheControls } from './cache-controls.js';
 import type { CacheEngine } from './cache-engine.js';
 import { additionOf, type CounterOptions } from './counters.js';
-import { lifeMs } from './entry.options.js';
+import { lifeMs } from './life.options.js';
 import { RawStrings } from './raw-strings.js';
 
 /** The part of `CacheService` that changes what is stored where it is: counts, gives another life, takes. */

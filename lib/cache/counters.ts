@@ -5,7 +5,7 @@ import type { Duration } from '../common/duration.js';
 import type { EntryKey } from '../keys/key-space.js';
 import type { IncrementRequest } from '../store/entry-store.js';
 import { bodyFacts } from '../store/record.js';
-import { lifeMs } from './entry.options.js';
+import { lifeMs } from './life.options.js';
 import type { LiveLook, Look } from './live-look.js';
 import type { CacheParts } from './parts.js';
 import type { EntryFormats } from './read/entry-formats.js';
@@ -100,7 +100,7 @@ export class Counters {
     const { formats } = this.state;
     // Past its ttl it is absent, whatever it is.
     if (formats.staleMs(record) !== undefined) return { reject: record.id };
-    const count = (await formats.open(record, { key }))?.take();
+    const count = (await formats.open(record, { key, purpose: 'count' }))?.take();
     // Unreadable values are a miss, and are replaced.
     if (count === undefined) return { reject: record.id };
     if (!Number.isSafeInteger(count)) throw refusal('other', operation, key);

@@ -7,7 +7,8 @@ import type { Reporter } from '../observe/reporter.js';
 import type { RawStore } from '../store/raw-store.js';
 import type { CallModes } from './call-mode.js';
 import { additionOf, refusal, type CounterOptions } from './counters.js';
-import { lifeMs, SET_OPTIONS } from './entry.options.js';
+import { SET_OPTIONS } from './entry.options.js';
+import { lifeMs } from './life.options.js';
 import type { CacheSettings } from './settings.js';
 
 /** Options of one raw string. */

@@ -4,7 +4,7 @@ import type { Clock, TimerHandle } from '../../common/clock.js';
 import type { Duration } from '../../common/duration.js';
 import type { Key } from '../../keys/encode-key.js';
 import type { EntryKey, KeySpace } from '../../keys/key-space.js';
-import { lifeMs } from '../entry.options.js';
+import { lifeMs, momentMs } from '../life.options.js';
 import type { Flight } from '../flights.js';
 import {
   loadedAs,
@@ -24,6 +24,8 @@ export interface BatchLoadContext {
   readonly signal: AbortSignal;
   /** How long this key's value is kept, instead of the `ttl` of the call. */
   setTtl(key: Key, ttl: Duration): void;
+  /** Until when, instead of that; a moment that has passed: the value is returned and not stored. */
+  setExpiresAt(key: Key, at: Date | number): void;
   /** The tags of this key's value, instead of those of the call. */
   setTags(key: Key, tags: readonly string[]): void;
   /** This key's value is returned to the callers and not stored. */
@@ -120,7 +122,8 @@ export class BatchCall implements LoadTogether {
         for (const part of parts.slice(i, i + SLICE)) {
           const { redisKey } = part.request.key;
           const own = wishes.get(redisKey) ?? {};
-          part.resolve(loadedAs(values.get(redisKey), own, part.request.settings));
+          const { settings } = part.request;
+          part.resolve(loadedAs(values.get(redisKey), own, settings, this.options.clock.now()));
         }
       }
     } catch (error) {
@@ -151,7 +154,9 @@ export function wishBook(space: KeySpace) {
   return {
     wishes,
     context: {
-      setTtl: (key: Key, ttl: Duration) => wish(key, { ttlMs: lifeMs(ttl, 'setTtl') }),
+      setTtl: (key: Key, ttl: Duration) => wish(key, { life: { ttlMs: lifeMs(ttl, 'setTtl') } }),
+      setExpiresAt: (key: Key, at: Date | number) =>
+        wish(key, { life: { expiresAt: momentMs(at, 'setExpiresAt') } }),
       setTags: (key: Key, tags: readonly string[]) => wish(key, { tags: tagsOf(tags) }),
       skip: (key: Key) => wish(key, { skipped: true }),
     },

@@ -5,7 +5,8 @@ import { CacheTimeoutError } from '../../common/errors.js';
 import { assertTags } from '../../tags/tag-names.js';
 import type { EntryKey } from '../../keys/key-space.js';
 import type { EntryKind } from '../entry.js';
-import { lifeMs, type LoadSettings } from '../entry.options.js';
+import type { LoadSettings } from '../entry.options.js';
+import { keptMs, lifeMs, momentMs, type Life } from '../life.options.js';
 import { nextMoment, type Flight } from '../flights.js';
 import { runAsLoadOf } from '../nested-loads.js';
 import type { CacheParts } from '../parts.js';
@@ -20,6 +21,8 @@ export interface LoadContext {
   readonly stale?: unknown;
   /** How long this value is kept, instead of the `ttl` of the call. */
   setTtl(ttl: Duration): void;
+  /** Until when, instead of that; a moment that has passed: the value is returned and not stored. */
+  setExpiresAt(at: Date | number): void;
   /** The tags of this value, instead of those of the call. */
   setTags(tags: readonly string[]): void;
   /** The value is returned to the callers and not stored. */
@@ -58,7 +61,7 @@ export interface Loaded {
 
 /** What was said of one value while it was loaded. */
 export interface Wishes {
-  readonly ttlMs?: number;
+  readonly life?: Life;
   readonly tags?: readonly string[];
   readonly skipped?: boolean;
 }
@@ -84,12 +87,13 @@ export class LoaderRun {
         get stale() {
           return flight.stale?.take();
         },
-        setTtl: (ttl) => void (wishes.ttlMs = lifeMs(ttl, 'setTtl')),
+        setTtl: (ttl) => void (wishes.life = { ttlMs: lifeMs(ttl, 'setTtl') }),
+        setExpiresAt: (at) => void (wishes.life = { expiresAt: momentMs(at, 'setExpiresAt') }),
         setTags: (given) => void (wishes.tags = tagsOf(given)),
         skip: () => void (wishes.skipped = true),
       }),
     );
-    return loadedAs(value, wishes, settings);
+    return loadedAs(value, wishes, settings, this.parts.clock.now());
   }
 
   /** Runs one loader for these flights, when it is its turn. `key`: in errors, where it is for one key. */
@@ -142,11 +146,17 @@ export class LoaderRun {
 }
 
 /** What is to become of a value. */
-export function loadedAs(value: unknown, wishes: Wishes, settings: LoadSettings): Loaded {
+export function loadedAs(
+  value: unknown,
+  wishes: Wishes,
+  settings: LoadSettings,
+  now: number,
+): Loaded {
   const { tags = settings.tags, skipped } = wishes;
-  const store = !skipped && value !== undefined && (value !== null || settings.cacheNull);
-  const life = value === null ? settings.negativeTtlMs : settings.ttlMs;
-  return { value, store, tags, ttlMs: wishes.ttlMs ?? life, gone: !store && !skipped };
+  const wanted = !skipped && value !== undefined && (value !== null || settings.cacheNull);
+  const ttlMs = wanted ? keptMs(value, wishes.life, settings, now) : 0;
+  const store = ttlMs > 0;
+  return { value, store, tags, ttlMs, gone: !store && !skipped };
 }
 
 /** The loader's tags, its own from here on. */

@@ -2,7 +2,8 @@ import type { Duration } from '../../common/duration.js';
 import type { Key } from '../../keys/encode-key.js';
 import type { EntryKey, KeySpace } from '../../keys/key-space.js';
 import type { CallModes } from '../call-mode.js';
-import { lifeMs, type WriteSettings } from '../entry.options.js';
+import type { WriteSettings } from '../entry.options.js';
+import { keptMs, lifeMs, momentMs } from '../life.options.js';
 import type { CacheParts } from '../parts.js';
 import { wishBook, type Pairs } from '../read/batch-call.js';
 import type { EntryFormats } from '../read/entry-formats.js';
@@ -15,6 +16,8 @@ export interface WriteContext {
   readonly key: unknown;
   /** How long the value is kept, instead of the `ttl` of the call. */
   setTtl(ttl: Duration): void;
+  /** Until when, instead of that; a moment that has passed: the value is returned and not stored. */
+  setExpiresAt(at: Date | number): void;
   /** The tags of this value, instead of those of the call. */
   setTags(tags: readonly string[]): void;
   /** The value is returned and not stored. */
@@ -27,6 +30,8 @@ export interface BatchWriteContext {
   readonly keys: readonly Key[];
   /** How long this key's value is kept, instead of the `ttl` of the call. */
   setTtl(key: Key, ttl: Duration): void;
+  /** Until when, instead of that; a moment that has passed: the value is returned and not stored. */
+  setExpiresAt(key: Key, at: Date | number): void;
   /** The tags of this key's value, instead of those of the call. */
   setTags(key: Key, tags: readonly string[]): void;
   /** This key's value is returned and not stored. */
@@ -63,7 +68,8 @@ export class WriteThrough {
     const wishes: { -readonly [Name in keyof Wishes]: Wishes[Name] } = {};
     const context: WriteContext = {
       key: key.given,
-      setTtl: (ttl) => void (wishes.ttlMs = lifeMs(ttl, 'setTtl')),
+      setTtl: (ttl) => void (wishes.life = { ttlMs: lifeMs(ttl, 'setTtl') }),
+      setExpiresAt: (at) => void (wishes.life = { expiresAt: momentMs(at, 'setExpiresAt') }),
       setTags: (tags) => void (wishes.tags = tagsOf(tags)),
       skip: () => void (wishes.skipped = true),
     };
@@ -100,10 +106,8 @@ export class WriteThrough {
     });
   }
 
-  private async through<T>(
-    keys: readonly EntryKey[],
-    { settings, run, valueOf, wishesOf }: Write<T>,
-  ): Promise<Map<string, unknown>> {
+  private async through<T>(keys: readonly EntryKey[], of: Write<T>): Promise<Map<string, unknown>> {
+    const { settings, run, valueOf, wishesOf } = of;
     const { modes, formats, barrier } = this.state;
     const { storesNothing } = modes;
     // Before the writer runs, so that an evict of a tag meanwhile is not lost. Without Redis nothing is stored anyway.
@@ -111,14 +115,22 @@ export class WriteThrough {
       keys.map((key) => this.parts.tags.clock(key.redisKey).catch(() => 0)),
     );
     const values = new Map<string, unknown>();
-    await barrier.around(keys, run, async (written) => {
+    const lives = new Map<string, number>();
+    const write = async (): Promise<T> => {
+      const written = await run();
+      // As part of the write: a function of the call may throw, and then nothing is stored.
+      for (const key of keys) lives.set(key.redisKey, this.lifeMs(written, key, of));
+      return written;
+    };
+    await barrier.around(keys, write, async (written) => {
       const left = new Map<string, Left>();
       for (const [i, key] of keys.entries()) {
         const value = valueOf(written, key);
         values.set(key.redisKey, value);
-        const { skipped, ...wishes } = wishesOf(key);
-        if (storesNothing || skipped || value === undefined) continue;
-        const writable = { ...settings, ...wishes, value, c0: c0s[i]! };
+        const ttlMs = lives.get(key.redisKey)!;
+        if (storesNothing || ttlMs <= 0) continue;
+        const { tags = settings.tags } = wishesOf(key);
+        const writable = { ...settings, tags, ttlMs, value, c0: c0s[i]! };
         const encoded = await formats.encode({ key, kind: 'value' }, writable);
         if (!encoded) continue;
         left.set(key.redisKey, encoded.body);
@@ -127,5 +139,13 @@ export class WriteThrough {
       return left;
     });
     return values;
+  }
+
+  /** How long a value is kept; 0 or less: not at all. */
+  private lifeMs<T>(written: T, key: EntryKey, { valueOf, wishesOf, settings }: Write<T>): number {
+    const value = valueOf(written, key);
+    const { skipped, life } = wishesOf(key);
+    if (skipped || value === undefined) return 0;
+    return keptMs(value, life, settings, this.parts.clock.now());
   }
 }

@@ -1,0 +1,80 @@
+import { types } from 'node:util';
+import { parseDuration, type Duration } from '../common/duration.js';
+import { CacheOptionsError, type OptionProblem } from '../common/errors.js';
+import { aLife, shown, type Rule } from '../common/option-checks.js';
+
+/** How long a value is kept: one of these. */
+export interface LifeOptions {
+  /**
+   * How long the value is kept: ms, or '250ms' '30s' '5m' '1h30m'; Infinity: it does not expire; or a function of the value that
+   * says so. Default: the module's `ttl`.
+   */
+  ttl?: Duration | ((value: any) => Duration);
+  /** Until when, instead of `ttl`: a Date, or ms since 1970. */
+  expiresAt?: Date | number;
+}
+
+/** How long this value is kept from now on, in ms; Infinity: for ever; 0 or less: its time is over. */
+export type LifeOf = (value: unknown, now: number) => number;
+
+/** 1973. What is less is seconds, of about any year to come. */
+const LEAST_MS = 1e11;
+/** As far as a Date goes. */
+const MOST_MS = 8.64e15;
+
+export const LIFE_RULES: Record<keyof LifeOptions, Rule> = {
+  ttl: {
+    accepted: `${aLife.accepted}; or a function of the value that gives one`,
+    ok: (v) => typeof v === 'function' || aLife.ok(v),
+  },
+  expiresAt: {
+    accepted: 'a valid Date, or ms since 1970 (a number below 1e11 would be seconds)',
+    ok: (v) => momentOf(v) !== undefined,
+  },
+};
+
+/** What no rule for a single option can say. */
+export function lifeProblems({ ttl, expiresAt }: LifeOptions): OptionProblem[] {
+  if (ttl === undefined || expiresAt === undefined) return [];
+  return [{ path: 'expiresAt', given: 'beside ttl', accepted: 'one of ttl and expiresAt' }];
+}
+
+/** Undefined: it takes neither the value nor the time to know. */
+export function lifeOf({ ttl, expiresAt }: LifeOptions): LifeOf | undefined {
+  if (typeof ttl === 'function') return (value) => lifeMs(ttl(value), 'ttl (of the function)');
+  const until = momentOf(expiresAt);
+  return until === undefined ? undefined : (_, now) => until - now;
+}
+
+/** A life that a loader or a writer has said of its value. */
+export type Life = { readonly ttlMs: number } | { readonly expiresAt: number };
+
+/** How long this value is kept from now on, as was said of it, else by the options of its call; 0 or less: not at all. */
+export function keptMs(
+  value: unknown,
+  life: Life | undefined,
+  settings: { ttlMs: number; negativeTtlMs?: number; lifeOf?: LifeOf | undefined },
+  now: number,
+): number {
+  if (life) return 'ttlMs' in life ? life.ttlMs : life.expiresAt - now;
+  if (settings.lifeOf) return settings.lifeOf(value, now);
+  return (value === null ? settings.negativeTtlMs : undefined) ?? settings.ttlMs;
+}
+
+/** A life in ms, or Infinity. */
+export function lifeMs(given: Duration, path: string): number {
+  return parseDuration(given, { infinity: true }, path);
+}
+
+/** A moment in ms since 1970; throws `CacheOptionsError`. */
+export function momentMs(given: Date | number, path: string): number {
+  const ms = momentOf(given);
+  if (ms !== undefined) return ms;
+  const { accepted } = LIFE_RULES.expiresAt;
+  throw new CacheOptionsError('a moment', [{ path, given: shown(given), accepted }]);
+}
+
+function momentOf(given: unknown): number | undefined {
+  const ms = types.isDate(given) ? given.getTime() : given;
+  return typeof ms === 'number' && ms >= LEAST_MS && ms <= MOST_MS ? ms : undefined;
+}
