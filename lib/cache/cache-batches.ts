@@ -5,11 +5,14 @@ import { CacheChanges } from './cache-changes.js';
 import type { CacheEngine } from './cache-engine.js';
 import {
   loadSettings,
+  readSettings,
   setSettings,
   throughSettings,
   type LoadOptions,
+  type ReadOptions,
   type SetOptions,
 } from './entry.options.js';
+import type { StandardSchema } from './schema.js';
 import type { BatchLoadContext } from './read/batch-call.js';
 import type { BatchWriteContext } from './write/write-through.js';
 
@@ -28,9 +31,15 @@ export abstract class CacheBatches extends CacheChanges {
    * The hits, under the keys as given and in their order. While a server cannot be reached its keys are misses, or
    * (`failure: 'strict'`) it rejects with a `CacheBatchError`.
    */
-  async getMany<T = unknown>(keys: readonly KeyOf<T>[]): Promise<Map<Key, T>> {
+  getMany<T>(
+    keys: readonly Key[],
+    options: ReadOptions & { schema: StandardSchema<unknown, T> },
+  ): Promise<Map<Key, T>>;
+  getMany<T = unknown>(keys: readonly KeyOf<T>[], options?: ReadOptions): Promise<Map<Key, T>>;
+  async getMany<T>(keys: readonly Key[], options?: ReadOptions): Promise<Map<Key, T>> {
     const entries = keys.map((key) => this.#space.entry(key));
-    const values = await this.#engine.batches.getMany(entries);
+    const reads = readSettings('getMany', options);
+    const values = await this.#engine.batches.getMany(entries, reads);
     const hits = new Map<Key, T>();
     for (const [i, value] of values.entries()) if (value) hits.set(keys[i]!, value.take() as T);
     return hits;

@@ -3,19 +3,25 @@ import { keysOf } from '../keys/key-list.js';
 import type { KeySpace } from '../keys/key-space.js';
 import type { KeyOf } from '../keys/typed-key.js';
 import { CacheBatches, unique } from './cache-batches.js';
+import type { NodeInfo } from '../redis/node-survey.js';
 import type { CacheEngine } from './cache-engine.js';
 import {
   loadSettings,
+  readSettings,
   setSettings,
   throughSettings,
   type LoadOptions,
+  type ReadOptions,
   type SetOptions,
 } from './entry.options.js';
+import type { StandardSchema } from './schema.js';
 import type { WriteContext } from './write/write-through.js';
 import type { LoadContext } from './read/loader-run.js';
 
 /** The engine behind a service, for the rest of this package; undefined for a stand-in that a test has provided. */
 export let engineOf: (service: CacheService) => CacheEngine | undefined;
+/** Where the keys of a service lie. */
+export let spaceOf: (service: CacheService) => KeySpace;
 
 /**
  * The cache. Every method takes a key as a string or as an array of its parts, which is encoded so that two different
@@ -32,6 +38,7 @@ export class CacheService extends CacheBatches {
 
   static {
     engineOf = (service) => (#engine in service ? service.#engine : undefined);
+    spaceOf = (service) => service.#space;
   }
 
   /** Made by the module; see `RedisCacheModule.forRoot`. */
@@ -42,11 +49,17 @@ export class CacheService extends CacheBatches {
   }
 
   /** The value, or undefined for a miss; null is a value. */
-  async get<T = unknown>(key: KeyOf<T>): Promise<T | undefined> {
+  get<T>(
+    key: Key,
+    options: ReadOptions & { schema: StandardSchema<unknown, T> },
+  ): Promise<T | undefined>;
+  get<T = unknown>(key: KeyOf<T>, options?: ReadOptions): Promise<T | undefined>;
+  async get<T>(key: Key, options?: ReadOptions): Promise<T | undefined> {
     const entry = this.#space.entry(key);
     const { front } = this.#engine;
-    const value = front.copy(entry, 'get') ?? (await front.get(entry, 'get'));
-    return value?.take() as T | undefined;
+    const reads = readSettings('get', options);
+    const copy = reads ? undefined : front.copy(entry, 'get');
+    return (copy ?? (await front.get(entry, 'get', reads)))?.take() as T | undefined;
   }
 
   async has(key: Key): Promise<boolean> {
@@ -97,9 +110,19 @@ export class CacheService extends CacheBatches {
    *
    * Rejects with `CacheTimeoutError` after `loaderTimeout`, or (`onWaitTimeout: 'throw'`) after `waitTimeout`.
    */
-  async getOrSet<T>(
+  getOrSet<Input, T>(
+    key: Key,
+    loader: (context: LoadContext) => NoInfer<Input> | Promise<NoInfer<Input>>,
+    options: LoadOptions & { schema: StandardSchema<Input, T> },
+  ): Promise<T>;
+  getOrSet<T>(
     key: KeyOf<T>,
     loader: (context: LoadContext) => T | Promise<T>,
+    options?: LoadOptions,
+  ): Promise<T>;
+  async getOrSet<T>(
+    key: Key,
+    loader: (context: LoadContext) => unknown,
     options?: LoadOptions,
   ): Promise<T> {
     const entry = this.#space.entry(key);
@@ -164,6 +187,22 @@ export class CacheService extends CacheBatches {
    */
   peek<T = unknown>(key: KeyOf<T>): T | undefined {
     return this.#engine.front.peek(this.#space.entry(key), 'peek')?.take() as T | undefined;
+  }
+
+  /**
+   * Every server of this cache as this process sees it: whether it is connected, answers a PING, and what waits for it. In a
+   * cluster its masters; without Redis one that is called `memory`. Asks all of them at once, each for `timeouts.read` at
+   * most, and never rejects.
+   */
+  async nodes(): Promise<NodeInfo[]> {
+    return this.#engine.nodes();
+  }
+
+  /** Asks every server of `nodes`; gives the ms of the slowest. Rejects with the error of one that has not answered. */
+  async ping(): Promise<number> {
+    const nodes = await this.#engine.nodes();
+    for (const { error } of nodes) if (error) throw error;
+    return Math.max(...nodes.map(({ pingMs = 0 }) => pingMs));
   }
 
   /**

@@ -1,4 +1,9 @@
-import { parseDuration, type Duration } from '../common/duration.js';
+import {
+  isSerializerChoice,
+  SERIALIZER_ACCEPTED,
+  type SerializerChoice,
+} from '../codec/serializer.js';
+import type { Duration } from '../common/duration.js';
 import { CacheOptionsError } from '../common/errors.js';
 import {
   aBoolean,
@@ -10,23 +15,36 @@ import {
   type Rules,
 } from '../common/option-checks.js';
 import { tagProblems } from '../tags/tag-names.js';
+import {
+  LIFE_RULES,
+  lifeMs,
+  lifeOf,
+  lifeProblems,
+  type LifeOf,
+  type LifeOptions,
+} from './life.options.js';
+import { aSchema, type StandardSchema } from './schema.js';
 import type { CacheSettings } from './settings.js';
 import { aGrace, aRefreshAhead, type RefreshAhead } from './staleness.js';
 
+/** Options of one read. */
+export interface ReadOptions {
+  /** A serializer that reads what was written with it, or one of its `name`, in a call; without it such a value is a miss. */
+  serializer?: SerializerChoice;
+  /** A value that does not match is a miss; of one that does, what the schema makes of it is given. It may be asynchronous. */
+  schema?: StandardSchema;
+}
+
 /** Options of one write. */
-export interface SetOptions {
-  /** How long the value is kept: ms, or '250ms' '30s' '5m' '1h30m'; Infinity: it does not expire. Default: the module's `ttl`. */
-  ttl?: Duration;
+export interface SetOptions extends ReadOptions, LifeOptions {
   /** The value goes when one of them is evicted: at most 256 characters each. */
   tags?: readonly string[];
   /** Store only if there is no value yet, or only if there is one; otherwise `set` gives false. */
   if?: 'absent' | 'present';
 }
 
-/** Options of one load. */
-export interface LoadOptions {
-  /** How long the loaded value is kept; the loader may say otherwise by `setTtl`. Default: the module's `ttl`. */
-  ttl?: Duration;
+/** Options of one load; of how long the value is kept, the loader may say otherwise. */
+export interface LoadOptions extends ReadOptions, LifeOptions {
   /** The value goes when one of them is evicted; the loader may say otherwise by `setTags`. */
   tags?: readonly string[];
   /** How long a loaded null is kept. Default: the module's `negativeTtl`, and without one the `ttl`. */
@@ -50,14 +68,23 @@ export interface LoadOptions {
   waitTimeout?: Duration;
 }
 
-export interface WriteSettings {
+export interface ReadSettings {
+  readonly serializer?: SerializerChoice | undefined;
+  readonly schema?: StandardSchema | undefined;
+}
+
+export interface WriteSettings extends ReadSettings {
   readonly ttlMs: number;
+  /** Goes before `ttlMs`. */
+  readonly lifeOf?: LifeOf | undefined;
   readonly tags?: readonly string[];
   readonly only?: 'absent' | 'present';
 }
 
-export interface LoadSettings {
+export interface LoadSettings extends ReadSettings {
   readonly ttlMs: number;
+  /** Goes before `ttlMs` and `negativeTtlMs`. */
+  readonly lifeOf?: LifeOf | undefined;
   readonly tags?: readonly string[];
   readonly negativeTtlMs: number;
   readonly cacheNull: boolean;
@@ -74,14 +101,23 @@ const tags: Rule = {
   ok: (v) => tagProblems(v).length === 0,
 };
 
+export const READ_OPTIONS: Rules<ReadOptions> = {
+  serializer: { accepted: SERIALIZER_ACCEPTED, ok: isSerializerChoice },
+  schema: aSchema,
+};
+
+const THROUGH_OPTIONS: Rules<Omit<SetOptions, 'if'>> = { ...READ_OPTIONS, ...LIFE_RULES, tags };
+
 export const SET_OPTIONS: Rules<SetOptions> = {
-  ttl: aLife,
+  ...READ_OPTIONS,
+  ...LIFE_RULES,
   tags,
   if: { accepted: "'absent' or 'present'", ok: (v) => v === 'absent' || v === 'present' },
 };
 
 export const LOAD_OPTIONS: Rules<LoadOptions> = {
-  ttl: aLife,
+  ...READ_OPTIONS,
+  ...LIFE_RULES,
   tags,
   negativeTtl: aLife,
   cacheNull: aBoolean,
@@ -94,6 +130,15 @@ export const LOAD_OPTIONS: Rules<LoadOptions> = {
 };
 
 /** Each throws one `CacheOptionsError` that lists every wrong option, before anything runs. */
+export function readSettings(
+  where: string,
+  options: ReadOptions | undefined,
+): ReadSettings | undefined {
+  const problems = options ? problemsOf(options, READ_OPTIONS) : [];
+  if (problems.length > 0) throw new CacheOptionsError(where, problems);
+  return options;
+}
+
 export function setSettings(
   where: string,
   options: SetOptions | undefined,
@@ -108,7 +153,7 @@ export function throughSettings(
   options: Omit<SetOptions, 'if'> | undefined,
   defaults: CacheSettings,
 ): WriteSettings {
-  return writeSettings(where, options, { defaults, checks: { ttl: aLife, tags } });
+  return writeSettings(where, options, { defaults, checks: THROUGH_OPTIONS });
 }
 
 function writeSettings(
@@ -118,8 +163,9 @@ function writeSettings(
 ): WriteSettings {
   if (!options) return { ttlMs: defaults.ttlMs };
   check(where, options, checks);
-  const ttlMs = options.ttl === undefined ? defaults.ttlMs : lifeMs(options.ttl, 'ttl');
-  return { ttlMs, tags: options.tags, only: options.if };
+  const { tags, serializer, schema } = options;
+  const life = { ttlMs: fixedMs(options) ?? defaults.ttlMs, lifeOf: lifeOf(options) };
+  return { ...life, tags, serializer, schema, only: options.if };
 }
 
 export function loadSettings(
@@ -130,11 +176,14 @@ export function loadSettings(
   check(where, options ?? {}, LOAD_OPTIONS);
   const ms = (given: Duration | undefined): number | undefined =>
     given === undefined ? undefined : lifeMs(given, 'ttl');
-  const ttlMs = ms(options?.ttl) ?? defaults.ttlMs;
+  const ttlMs = fixedMs(options) ?? defaults.ttlMs;
+  const negativeMs = ms(options?.negativeTtl) ?? defaults.negativeTtlMs;
+  const computed = options && lifeOf(options);
   return {
     ttlMs,
+    lifeOf: computed && ((value, now) => (value === null && negativeMs) || computed(value, now)),
     tags: options?.tags,
-    negativeTtlMs: ms(options?.negativeTtl) ?? defaults.negativeTtlMs ?? ttlMs,
+    negativeTtlMs: negativeMs ?? ttlMs,
     cacheNull: options?.cacheNull ?? defaults.cacheNull,
     graceMs: options?.grace === false ? 0 : (ms(options?.grace) ?? defaults.graceMs),
     staleWhileRevalidate: options?.staleWhileRevalidate ?? defaults.staleWhileRevalidate,
@@ -142,15 +191,19 @@ export function loadSettings(
     force: options?.force ?? false,
     waitTimeoutMs: ms(options?.waitTimeout) ?? defaults.lease.waitTimeoutMs,
     signal: options?.signal,
+    serializer: options?.serializer,
+    schema: options?.schema,
   };
 }
 
-/** A life in ms, or Infinity. */
-export function lifeMs(given: Duration, path: string): number {
-  return parseDuration(given, { infinity: true }, path);
+/** Undefined: it is not given, or takes the value to know. */
+function fixedMs(options: LifeOptions | undefined): number | undefined {
+  const ttl = options?.ttl;
+  return ttl === undefined || typeof ttl === 'function' ? undefined : lifeMs(ttl, 'ttl');
 }
 
-function check(where: string, options: object, checks: Readonly<Record<string, Rule>>): void {
+function check(where: string, options: LifeOptions, checks: Readonly<Record<string, Rule>>): void {
   const problems = problemsOf(options, checks);
+  problems.push(...lifeProblems(options));
   if (problems.length > 0) throw new CacheOptionsError(where, problems);
 }

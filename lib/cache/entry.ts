@@ -1,5 +1,7 @@
 import { readRecord, type EntryHeader, type StoredRecord } from '../codec/envelope.js';
 import type { EntryKey } from '../keys/key-space.js';
+import type { ReadSettings } from './entry.options.js';
+import { parsed, type StandardSchema } from './schema.js';
 
 export type ValueRecord = Extract<StoredRecord, { type: 'value' }>;
 
@@ -16,8 +18,24 @@ export interface Opened {
   readonly lifeMs?: number | undefined;
   /** What its load took, where that was noted. */
   readonly costMs?: number | undefined;
+  /** Only who gives a serializer of this name reads it ('': one without a name); undefined: everybody does. */
+  readonly only?: string | undefined;
+  /** What `take` gives is what this schema has made of the value. */
+  readonly schema?: StandardSchema | undefined;
   /** Reads make it fresh for `lifeMs` again. */
   readonly sliding?: true | undefined;
+}
+
+export function isReadable({ only }: Opened, reads: ReadSettings | undefined): boolean {
+  const serializer = reads?.serializer;
+  return only === undefined || (typeof serializer === 'object' && (serializer.name ?? '') === only);
+}
+
+/** The value as this schema has it. Rejects as `parsed` does. */
+export async function fitted(value: Opened, schema: StandardSchema): Promise<Opened> {
+  if (value.schema === schema) return value;
+  const output = await parsed(schema, value.take());
+  return { ...value, schema, take: () => output };
 }
 
 /** What a reader made of the bytes at a key. */

@@ -2,6 +2,7 @@ import type { EntryKey } from '../keys/key-space.js';
 import type { CallModes } from './call-mode.js';
 import type { Opened } from './entry.js';
 import type { CacheParts } from './parts.js';
+import type { ReadSettings } from './entry.options.js';
 import type { Finder } from './read/finder.js';
 import type { LoadRequest } from './read/loader-run.js';
 import type { Reader, Served } from './read/reader.js';
@@ -34,10 +35,10 @@ export class Front {
   }
 
   /** Undefined: a miss. */
-  get(key: EntryKey, operation: string): Promise<Opened | undefined> {
+  get(key: EntryKey, operation: string, reads?: ReadSettings): Promise<Opened | undefined> {
     const { reader, modes } = this.state;
-    const memo = modes.readsNothing ? undefined : this.parts.memos.current;
-    if (!memo) return reader.get(key, operation);
+    const memo = modes.readsNothing || hasOwnReading(reads) ? undefined : this.parts.memos.current;
+    if (!memo) return reader.get(key, operation, reads);
     const known = memo.answer(key.redisKey);
     if (known) return this.known(known, key, operation);
     const slot = memo.slot(key.redisKey);
@@ -47,7 +48,9 @@ export class Front {
   }
 
   async load(request: LoadRequest): Promise<Served> {
-    const memo = request.kind === 'value' ? this.parts.memos.current : undefined;
+    const { kind, settings } = request;
+    const memo =
+      kind === 'value' && !hasOwnReading(settings) ? this.parts.memos.current : undefined;
     return memo ? this.loadOnce(memo, request) : this.state.reader.getOrLoad(request);
   }
 
@@ -81,3 +84,7 @@ export class Front {
     return served;
   }
 }
+
+/** What such a call gets is not what others would get, so it neither takes from a memo nor leaves anything in it. */
+const hasOwnReading = (reads: ReadSettings | undefined): boolean =>
+  reads?.schema !== undefined || reads?.serializer !== undefined;

@@ -78,11 +78,21 @@ export class Codec {
     return writeBody(header, payload);
   }
 
-  /** The entry in a record that was found at that key of Redis; at once, unless there is much to decompress. */
-  open({ header, payload }: ValueRecord, redisKey: string): PlainEntry | Promise<PlainEntry> {
+  /**
+   * The entry in a record that was found at that key of Redis; at once, unless there is much to decompress. `purpose`: who
+   * counts takes a counter as it is, since the server counts, and cannot encrypt.
+   */
+  open(
+    { header, payload }: ValueRecord,
+    redisKey: string,
+    purpose: 'read' | 'count' = 'read',
+  ): PlainEntry | Promise<PlainEntry> {
     const { compressed } = header;
     this.assertFits(compressed?.from ?? payload.length - (header.keyId ? ENCRYPTION_BYTES : 0));
-    const clear = this.decrypt({ header, payload }, redisKey);
+    const clear =
+      purpose === 'count' && header.kind === 'counter'
+        ? payload
+        : this.decrypt({ header, payload }, redisKey);
     if (!compressed) return { header, payload: clear };
     const plain = (bytes: Buffer): PlainEntry => ({ header, payload: bytes });
     const fail = (error: unknown): never => {
@@ -106,9 +116,11 @@ export class Codec {
 
   private decrypt({ header, payload }: PlainEntry, redisKey: string): Buffer {
     const { encryption } = this;
-    const { keyId } = header;
+    const { keyId, kind } = header;
     if (keyId === undefined) {
-      if (encryption?.unencrypted !== 'miss') return payload;
+      const { unencrypted } = encryption ?? { unencrypted: 'read' };
+      if (unencrypted === 'read' || (unencrypted === 'counters' && kind === 'counter'))
+        return payload;
       throw unreadable('it is not encrypted, and the option encryption is set');
     }
     if (!encryption) throw unreadable('it is encrypted, and the option encryption is not set');

@@ -39,8 +39,8 @@ export function keyOfSecret(secret: unknown): KeyObject | undefined {
 export interface EncryptionSettings {
   /** The first one writes, all of them read. */
   readonly keys: readonly { readonly id: string; readonly key: KeyObject }[];
-  /** What becomes of entries that are not encrypted. */
-  readonly unencrypted: 'miss' | 'read';
+  /** Which entries are read although they are not encrypted: none, counters, or all. */
+  readonly unencrypted: 'miss' | 'counters' | 'read';
 }
 
 /** Where a payload belongs: nowhere else can it be read. */
@@ -59,7 +59,7 @@ export class Encryption {
   private readonly keys: ReadonlyMap<string, KeyObject>;
   /** Of the key that writes. */
   readonly keyId: string;
-  readonly unencrypted: 'miss' | 'read';
+  readonly unencrypted: EncryptionSettings['unencrypted'];
 
   constructor({ keys, unencrypted }: EncryptionSettings) {
     this.keys = new Map(keys.map(({ id, key }) => [id, key]));

@@ -38,10 +38,10 @@ export class EncryptionOptions {
   keys?: readonly EncryptionKey[];
 
   /**
-   * What becomes of entries that are not encrypted, which anybody who can write to Redis may have made: `miss`, or, while the
-   * option is being introduced, `read`.
+   * What becomes of entries that are not encrypted, which anybody who can write to Redis may have made: `miss`; `counters` reads
+   * those that `increment` counts, which Redis itself has to understand; `read` reads all, while the option is being introduced.
    * @default 'miss'
    */
-  @IsOneOf('miss', 'read')
-  unencrypted?: 'miss' | 'read' = 'miss';
+  @IsOneOf('miss', 'counters', 'read')
+  unencrypted?: 'miss' | 'counters' | 'read' = 'miss';
 }

@@ -1,14 +1,17 @@
+import { types } from 'node:util';
 import { deferred, inSlices } from '../../common/async.js';
 import { CacheBatchError } from '../../common/errors.js';
 import type { EntryKey, KeySpace } from '../../keys/key-space.js';
 import type { CallModes } from '../call-mode.js';
 import type { Opened } from '../entry.js';
-import type { LoadSettings } from '../entry.options.js';
+import type { LoadSettings, ReadSettings } from '../entry.options.js';
 import type { EvictJournal } from '../evict-journal.js';
 import type { Front } from '../front.js';
+import type { TagVersions } from '../../tags/tag-table.js';
+import { pathOf } from '../../tags/table-key.js';
 import type { CacheParts } from '../parts.js';
 import { BatchCall, type BatchLoader } from './batch-call.js';
-import type { Finder, Found } from './finder.js';
+import type { Fetched, Finder, Found } from './finder.js';
 import type { Reader, Served } from './reader.js';
 import { tally } from './tally.js';
 
@@ -24,6 +27,7 @@ interface BatchState {
 interface Look {
   readonly tags?: readonly string[];
   readonly operation: 'getMany' | 'getOrSetMany';
+  readonly reads?: ReadSettings | undefined;
 }
 
 const UNREACHABLE: Found = { state: 'unreachable' };
@@ -36,15 +40,16 @@ export class BatchReader {
   ) {}
 
   /** Undefined: a miss. */
-  async getMany(keys: readonly EntryKey[]): Promise<(Opened | undefined)[]> {
+  async getMany(keys: readonly EntryKey[], reads?: ReadSettings): Promise<(Opened | undefined)[]> {
     const { modes, front } = this.state;
     if (modes.readsNothing) {
       this.parts.meter.count('bypassed', keys.length);
       return keys.map(() => undefined);
     }
-    if (this.parts.memos.current) return Promise.all(keys.map((key) => front.get(key, 'getMany')));
+    if (this.parts.memos.current)
+      return Promise.all(keys.map((key) => front.get(key, 'getMany', reads)));
     const { meter } = this.parts;
-    const look = { operation: 'getMany', began: meter.began() } as const;
+    const look = { operation: 'getMany', began: meter.began(), reads } as const;
     const found = await this.findMany(keys, look);
     return found.map((each, i) => tally(meter, keys[i]!, each, look));
   }
@@ -96,7 +101,11 @@ export class BatchReader {
     settings.signal?.throwIfAborted();
     if (settings.force || this.state.modes.readsNothing || this.parts.memos.current)
       return undefined;
-    return this.findMany(keys, { tags: settings.tags, operation: 'getOrSetMany' });
+    return this.findMany(keys, {
+      tags: settings.tags,
+      operation: 'getOrSetMany',
+      reads: settings,
+    });
   }
 
   /** What there is for each key; keys whose server does not answer are `unreachable`, or (`failure: 'strict'`) it rejects. */
@@ -109,23 +118,30 @@ export class BatchReader {
         found[i] = UNREACHABLE;
         continue;
       }
-      const copy = finder.peek(key, 'value');
-      if (copy) found[i] = { state: 'hit', source: 'copy', ...copy };
+      const copy = finder.copy({ key, kind: 'value', ...look });
+      const hit = types.isPromise(copy) ? await copy : copy;
+      if (hit) found[i] = hit;
       else asked.push(i);
     }
     if (asked.length === 0) return found;
-    const answers = await this.ask(
+    const fetched = await this.fetch(
       asked.map((i) => keys[i]!),
       look,
     );
     const failures = new Map<number, unknown>();
-    for (const [n, answer] of answers.entries()) {
-      const i = asked[n]!;
+    for (const [n, i] of asked.entries()) {
       const key = keys[i]!;
-      if (answer.status === 'rejected') failures.set(i, answer.reason);
+      const answer = fetched[n]!;
+      try {
+        if ('error' in answer) throw answer.error;
+        const judged = finder.judge({ key, kind: 'value', ...look }, answer);
+        found[i] = types.isPromise(judged) ? await judged : judged;
+      } catch (error) {
+        failures.set(i, error);
+        found[i] = UNREACHABLE;
+      }
       // The evict of this key may have failed while the read was under way.
-      const usable = answer.status === 'fulfilled' && !journal.blocks(key.redisKey);
-      found[i] = usable ? await answer.value : UNREACHABLE;
+      if (journal.blocks(key.redisKey)) found[i] = UNREACHABLE;
     }
     if (failures.size === 0) return found;
     const given = keys.map((key) => key.given);
@@ -136,22 +152,26 @@ export class BatchReader {
   }
 
   /** All in one tick, so that they travel together. */
-  private async ask(keys: readonly EntryKey[], { tags, operation }: Look) {
-    const { store, tags: table, tier } = this.parts;
+  private async fetch(
+    keys: readonly EntryKey[],
+    { tags = [] }: Look,
+  ): Promise<(Fetched | { error: unknown })[]> {
+    const { store, tags: table, tier, mirror } = this.parts;
     const notes = keys.map((key) => tier?.note(key.redisKey));
-    const [reads, glances] = await Promise.all([
-      Promise.allSettled(keys.map((key) => store.read(key.redisKey))),
-      Promise.allSettled(keys.map((key) => table.glance(key.redisKey, tags ?? []))),
-    ]);
-    return Promise.allSettled(
-      keys.map(async (key, i) => {
-        const read = reads[i]!;
-        const glance = glances[i]!;
-        if (read.status === 'rejected') throw read.reason;
-        if (glance.status === 'rejected') throw glance.reason;
-        const fetched = { bytes: read.value, versions: glance.value, note: notes[i] };
-        return this.state.finder.judge({ key, kind: 'value', tags, operation }, fetched);
-      }),
-    );
+    const reading = Promise.allSettled(keys.map((key) => store.read(key.redisKey)));
+    const tables = keys.map((key) => table.tableOf(key.redisKey));
+    const glances = new Map<unknown, Promise<TagVersions | undefined>>();
+    for (const [i, of] of tables.entries())
+      if (!glances.has(of)) glances.set(of, table.glance(keys[i]!.redisKey, tags));
+    const [reads, seen] = await Promise.all([reading, Promise.allSettled(glances.values())]);
+    for (const look of seen)
+      if (look.status === 'fulfilled') mirror.of(pathOf(keys[0]!.redisKey)).note(look.value);
+    const versionsOf = new Map([...glances.keys()].map((of, i) => [of, seen[i]!]));
+    return reads.map((read, i) => {
+      const versions = versionsOf.get(tables[i])!;
+      if (read.status === 'rejected') return { error: read.reason };
+      if (versions.status === 'rejected') return { error: versions.reason };
+      return { bytes: read.value, versions: versions.value, note: notes[i] };
+    });
   }
 }

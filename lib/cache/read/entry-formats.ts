@@ -8,6 +8,7 @@ import type { StoredBody } from '../../store/entry-store.js';
 import type { EntryKind, Opened, ValueRecord } from '../entry.js';
 import type { CacheParts } from '../parts.js';
 import type { RefreshAhead } from '../staleness.js';
+import { parsed, type StandardSchema } from '../schema.js';
 import type { Stamp } from '../tier.js';
 
 /** A value and what is to be written with it. */
@@ -26,6 +27,16 @@ export interface Writable {
   readonly refreshAhead?: RefreshAhead | undefined;
   /** Default: the module's. */
   readonly serializer?: SerializerChoice | undefined;
+  /** What does not match it is not stored. */
+  readonly schema?: StandardSchema | undefined;
+}
+
+/** For whom a value is opened. */
+interface Purpose {
+  readonly key: EntryKey;
+  /** Given with the call. */
+  readonly serializer?: SerializerChoice | undefined;
+  readonly purpose?: 'read' | 'count';
 }
 
 export interface Encoded {
@@ -45,7 +56,7 @@ export class EntryFormats {
     writable: Writable,
   ): Promise<Encoded | undefined> {
     try {
-      const { plain, ...lives } = this.plain(target, writable);
+      const { plain, ...lives } = await this.plain(target, writable);
       const body = { ...lives, body: await this.parts.codec.seal(plain, target.key.redisKey) };
       const { c0, tags } = plain.header;
       const softAt = body.softMs && this.serverNow() + body.softMs;
@@ -64,7 +75,7 @@ export class EntryFormats {
     writable: Writable,
   ): Promise<Omit<StoredBody, 'newId'>> {
     try {
-      const { plain, ...lives } = this.plain(target, writable);
+      const { plain, ...lives } = await this.plain(target, writable);
       return { ...lives, body: await this.parts.codec.seal(plain, target.key.redisKey) };
     } catch (error) {
       this.noteUnstorable(error);
@@ -77,10 +88,10 @@ export class EntryFormats {
     this.parts.meter.count(tooLarge ? 'tooLarge' : 'unserialisable');
   }
 
-  private plain(
+  private async plain(
     { key, kind }: { key: EntryKey; kind: EntryKind },
     { value, ttlMs, c0, tags, ...writable }: Writable,
-  ): { plain: PlainEntry; softMs: number; ttlMs: number } {
+  ): Promise<{ plain: PlainEntry; softMs: number; ttlMs: number }> {
     const { codec, settings, layout } = this.parts;
     const expires = ttlMs !== Infinity;
     // Rounded up: a life of less than a millisecond is one, and never "for ever".
@@ -98,6 +109,8 @@ export class EntryFormats {
       kind === 'http'
         ? codec.encodeBytes(value as Buffer, { ...header, kind })
         : codec.encode(value, header, writable.serializer);
+    const { schema } = writable;
+    if (schema) await parsed(schema, codec.decode(plain, writable.serializer));
     return expires
       ? { plain, softMs: kept, ttlMs: kept + graceMs }
       : { plain, softMs: 0, ttlMs: 0 };
@@ -106,7 +119,7 @@ export class EntryFormats {
   /** Undefined, and reported, where the bytes cannot be understood: such a value is a miss, and is replaced. */
   open(
     record: ValueRecord,
-    { key, serializer }: { key: EntryKey; serializer?: SerializerChoice | undefined },
+    { key, serializer, purpose }: Purpose,
   ): Opened | undefined | Promise<Opened | undefined> {
     const opened = (plain: PlainEntry): Opened =>
       this.opened(plain, { softAt: record.softAt, serializer });
@@ -115,7 +128,7 @@ export class EntryFormats {
       this.parts.reporter.report('get', undefined, error);
     };
     try {
-      const plain = this.parts.codec.open(record, key.redisKey);
+      const plain = this.parts.codec.open(record, key.redisKey, purpose);
       return types.isPromise(plain) ? plain.then(opened).catch(failed) : opened(plain);
     } catch (error) {
       return failed(error);
@@ -133,10 +146,11 @@ export class EntryFormats {
     plain: PlainEntry,
     { softAt, serializer }: { softAt: number; serializer: SerializerChoice | undefined },
   ): Opened {
-    const { lifeMs, costMs } = plain.header;
+    const { lifeMs, costMs, serializer: by, serializerName = '' } = plain.header;
+    const only = by === 'call' ? serializerName : undefined;
     const freshMs = (): number =>
       softAt === 0 ? Infinity : Math.max(0, softAt - this.serverNow());
-    return { take: this.taker(plain, serializer), freshMs, lifeMs, costMs };
+    return { take: this.taker(plain, serializer), freshMs, lifeMs, costMs, only };
   }
 
   /** By the server's clock, as far as it is known. */

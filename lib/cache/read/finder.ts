@@ -3,7 +3,16 @@ import type { EntryKey } from '../../keys/key-space.js';
 import type { Note } from '../../l1/epochs.js';
 import { isValid, knows, type TagVersions } from '../../tags/tag-table.js';
 import { pathOf } from '../../tags/table-key.js';
-import { look, type EntryKind, type Opened, type Seen, type ValueRecord } from '../entry.js';
+import {
+  fitted,
+  isReadable,
+  look,
+  type EntryKind,
+  type Opened,
+  type Seen,
+  type ValueRecord,
+} from '../entry.js';
+import type { ReadSettings } from '../entry.options.js';
 import type { EvictJournal } from '../evict-journal.js';
 import type { CacheParts } from '../parts.js';
 import { isCurrent, keep, type Copy, type Stamp } from '../tier.js';
@@ -38,6 +47,8 @@ export interface Wanted {
   readonly tags?: readonly string[];
   /** In errors and reports. */
   readonly operation: string;
+  /** What the reader can make use of. */
+  readonly reads?: ReadSettings | undefined;
 }
 
 /** What came from Redis for one key, and what was true of it before that was asked for. */
@@ -55,18 +66,19 @@ export class Finder {
   ) {}
 
   /** The copy in this process, if there is one that may be used. */
-  peek(key: EntryKey, kind: EntryKind): Copy | undefined {
+  peek(key: EntryKey, kind: EntryKind, reads?: ReadSettings): Copy | undefined {
     const copy = this.parts.tier?.get(key.redisKey);
-    if (copy?.kind !== kind || !isCurrent(copy)) return undefined;
+    if (copy?.kind !== kind || !isCurrent(copy) || !isReadable(copy.value, reads)) return undefined;
     return this.state.journal.blocks(key.redisKey) ? undefined : copy;
   }
 
   async find(wanted: Wanted): Promise<Found> {
-    const { key, kind, operation } = wanted;
+    const { key, operation } = wanted;
     const { journal } = this.state;
     if (journal.blocks(key.redisKey)) return UNREACHABLE;
-    const copy = this.peek(key, kind);
-    if (copy) return { state: 'hit', source: 'copy', ...copy };
+    const copy = this.copy(wanted);
+    const hit = types.isPromise(copy) ? await copy : copy;
+    if (hit) return hit;
     try {
       const found = await this.read(wanted);
       // The evict of this key may have failed while the read was under way.
@@ -78,9 +90,27 @@ export class Finder {
     }
   }
 
+  /** As `peek`, if it is what the reader wants; later only where a schema has to say so. */
+  copy(wanted: Wanted): Hit | undefined | Promise<Hit | undefined> {
+    const copy = this.peek(wanted.key, wanted.kind, wanted.reads);
+    if (!copy) return undefined;
+    const found = this.fitting({ state: 'hit', source: 'copy', ...copy }, wanted);
+    const hit = (each: Found): Hit | undefined => (each.state === 'hit' ? each : undefined);
+    return types.isPromise(found) ? found.then(hit) : hit(found);
+  }
+
   /** Whether no tag of the entry, nor its namespace, has been evicted since it was loaded, as of now. Rejects as a read does. */
   async isStillValid(key: EntryKey, { c0, tags }: Stamp): Promise<boolean> {
     return isValid(c0, tags, await this.parts.tags.versions(key.redisKey, tags ?? []));
+  }
+
+  /** Without an answer it is not: the caller reads again, and finds out that Redis cannot be reached. */
+  async isSurelyValid(key: EntryKey, stamp: Stamp): Promise<boolean> {
+    try {
+      return await this.isStillValid(key, stamp);
+    } catch {
+      return false;
+    }
   }
 
   private async read(wanted: Wanted): Promise<Found> {
@@ -91,6 +121,7 @@ export class Finder {
       this.parts.store.read(key.redisKey),
       this.parts.tags.glance(key.redisKey, tags ?? []),
     ]);
+    this.parts.mirror.of(pathOf(key.redisKey)).note(versions);
     return this.judge(wanted, { bytes, versions, note });
   }
 
@@ -98,7 +129,6 @@ export class Finder {
   judge(wanted: Wanted, fetched: Fetched): Found | Promise<Found> {
     const { key, kind } = wanted;
     const { bytes, versions } = fetched;
-    this.parts.mirror.of(pathOf(key.redisKey)).note(versions);
     const seen = look(bytes, { key, kind, layout: this.parts.layout });
     if (seen.state !== 'usable') return { ...seen, c0: versions?.clock };
     const { record } = seen;
@@ -112,21 +142,41 @@ export class Finder {
 
   /** Later only where there is much to decompress. */
   private open(
-    { key, kind }: Wanted,
+    wanted: Wanted,
     record: ValueRecord,
     { bytes, versions, note, valid }: Fetched & { valid: boolean },
   ): Found | Promise<Found> {
     const { formats } = this.state;
+    const { key, kind, reads } = wanted;
     const { id, header } = record;
-    const found = (value: Opened | undefined): Found => {
+    const found = (value: Opened | undefined): Found | Promise<Found> => {
       if (!value) return { state: 'absent', reject: id, c0: versions?.clock };
       const staleMs = formats.staleMs(record);
-      if (staleMs !== undefined) return { state: 'stale', id, value, staleMs };
+      if (staleMs !== undefined)
+        return this.fitting({ state: 'stale', id, value, staleMs }, wanted);
       const stamp = { c0: header.c0, tags: header.tags };
       keep(this.parts, key, { note, kind, id, value, stamp, bytes: bytes!.length });
-      return { state: 'hit', source: 'hit', id, value };
+      return this.fitting({ state: 'hit', source: 'hit', id, value }, wanted);
     };
-    const opened = valid ? formats.open(record, { key }) : undefined;
+    const { serializer } = reads ?? {};
+    const opened = valid ? formats.open(record, { key, serializer }) : undefined;
     return types.isPromise(opened) ? opened.then(found) : found(opened);
+  }
+
+  /** As the reader's schema has it; a value that does not match is reported, and to be replaced. */
+  private fitting<T extends Hit | InGrace>(
+    found: T,
+    { reads, operation }: Wanted,
+  ): T | Promise<T | Found> {
+    const { schema } = reads ?? {};
+    if (!schema) return found;
+    return fitted(found.value, schema).then(
+      (value) => ({ ...found, value }),
+      (error: unknown) => {
+        this.parts.meter.count('undecodable');
+        this.parts.reporter.report(operation, undefined, error);
+        return { state: 'absent', reject: found.id };
+      },
+    );
   }
 }

@@ -131,14 +131,16 @@ export class Loads {
 
   /** Somebody else was faster: their value, if it can be used and no tag of it has been evicted. */
   private async found(request: LoadRequest, bytes: Buffer): Promise<FlightOutcome> {
-    const { key, kind } = request;
+    const { key, kind, settings } = request;
+    const { serializer } = settings;
     const seen = look(bytes, { key, kind, layout: this.parts.layout });
     if (seen.state !== 'usable' || this.state.formats.staleMs(seen.record) !== undefined)
       return READ_AGAIN;
     const { c0, tags } = seen.record.header;
     const versions = await this.parts.tags.versions(key.redisKey, tags ?? []);
     const value =
-      isValid(c0, tags, versions) && (await this.state.formats.open(seen.record, { key }));
+      isValid(c0, tags, versions) &&
+      (await this.state.formats.open(seen.record, { key, serializer }));
     return value ? { kind: 'found', value } : READ_AGAIN;
   }
 
@@ -198,8 +200,8 @@ export class Loads {
     { flight, c0 = 0 }: { flight: Flight; c0?: number | undefined },
   ): Promise<Encoded | undefined> {
     if (!loaded.store) return undefined;
-    const { graceMs, refreshAhead } = request.settings;
-    const own = { c0, graceMs, refreshAhead, costMs: flight.costMs };
+    const { graceMs, refreshAhead, serializer, schema } = request.settings;
+    const own = { c0, graceMs, refreshAhead, serializer, schema, costMs: flight.costMs };
     return this.state.formats.encode(request, { ...loaded, ...own });
   }
 

@@ -1,7 +1,7 @@
-import type { Opened } from '../entry.js';
+import { fitted, type Opened } from '../entry.js';
 import type { LoadSettings } from '../entry.options.js';
 import type { Flight, FlightOutcome } from '../flights.js';
-import type { Found, InGrace } from './finder.js';
+import type { Found, InGrace, Wanted } from './finder.js';
 import { loadsOf, type LoadRequest } from './loader-run.js';
 
 /** What came of a load for one caller. */
@@ -33,9 +33,35 @@ export interface Passenger extends Caller {
   readonly role: 'leader' | 'follower';
 }
 
+export const wantedBy = ({ key, kind, settings }: LoadRequest): Wanted => ({
+  key,
+  kind,
+  tags: settings.tags,
+  operation: 'getOrSet',
+  reads: settings,
+});
+
 /** Whether this caller takes it where it cannot have a fresh one. */
 export function isSpare(found: Found, { force, graceMs }: LoadSettings): found is InGrace {
   return !force && found.state === 'stale' && found.staleMs < graceMs;
+}
+
+/**
+ * What has been loaded, as the caller's schema has it; where that is not to be had of what others have loaded, undefined: it
+ * loads for itself. Rejects with `CacheSerializationError` where its own does not match; no value at all is not looked at.
+ */
+export async function fittingServed(
+  served: Served,
+  { schema }: LoadSettings,
+): Promise<Served | undefined> {
+  const { value, source } = served;
+  if (!schema || value.take() === undefined) return served;
+  try {
+    return { ...served, value: await fitted(value, schema) };
+  } catch (error) {
+    if (source === 'loaded') throw error;
+    return undefined;
+  }
 }
 
 /**

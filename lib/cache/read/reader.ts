@@ -3,20 +3,22 @@ import { CacheTimeoutError } from '../../common/errors.js';
 import { refreshKeyOf, type EntryKey } from '../../keys/key-space.js';
 import type { CallModes } from '../call-mode.js';
 import type { Opened } from '../entry.js';
+import type { ReadSettings } from '../entry.options.js';
 import { Flights, nextMoment, type Flight, type FlightOutcome } from '../flights.js';
 import type { LeaseWait, LeaseWaits } from '../lease-waits.js';
 import { refuseNestedLoad } from '../nested-loads.js';
 import type { CacheParts } from '../parts.js';
-import type { Stamp } from '../tier.js';
 import type { Finder, Found, InGrace } from './finder.js';
 import type { Loads } from './load.js';
 import { loadsOf, whileWaiting, type LoadRequest } from './loader-run.js';
 import {
+  fittingServed,
   isOthers,
   isSpare,
   ownOnly,
   type Caller,
   type Passenger,
+  wantedBy,
   type Served,
 } from './passenger.js';
 import { patiently } from './patience.js';
@@ -51,11 +53,11 @@ export class Reader {
   ) {}
 
   /** Undefined: a miss. */
-  async get(key: EntryKey, operation: string): Promise<Opened | undefined> {
+  async get(key: EntryKey, operation: string, reads?: ReadSettings): Promise<Opened | undefined> {
     const { meter } = this.parts;
     if (this.state.modes.readsNothing) return void meter.count('bypassed');
     const began = meter.began();
-    const found = await this.state.finder.find({ key, kind: 'value', operation });
+    const found = await this.state.finder.find({ key, kind: 'value', operation, reads });
     return tally(meter, key, found, { operation, began });
   }
 
@@ -67,11 +69,11 @@ export class Reader {
     const { modes } = this.state;
     const request =
       modes.mode === 'refresh' ? { ...given, settings: { ...given.settings, force: true } } : given;
-    const { key, kind, settings } = request;
+    const { key, settings } = request;
     const now = this.parts.clock.monotonic();
     const newcomer = { request, came: nextMoment(), patientUntil: now + settings.waitTimeoutMs };
     const contentFrom = now + this.parts.settings.softTimeoutMs;
-    const wanted = { key, kind, tags: settings.tags, operation: 'getOrSet' };
+    const wanted = wantedBy(request);
     const count = tallier(this.parts.meter, request);
     for (let first = seen; ; first = undefined) {
       settings.signal?.throwIfAborted();
@@ -121,11 +123,9 @@ export class Reader {
   /** The value in grace, if there is one; read again, because meanwhile it may have been evicted, or replaced. */
   private async standIn({ request, contentFrom }: Caller): Promise<Served | undefined> {
     if (contentFrom === undefined) return undefined;
-    const { key, kind, settings } = request;
-    const { tags } = settings;
-    const found = await this.state.finder.find({ key, kind, tags, operation: 'getOrSet' });
+    const found = await this.state.finder.find(wantedBy(request));
     if (found.state === 'hit') return found;
-    return isSpare(found, settings) ? this.stale(found) : undefined;
+    return isSpare(found, request.settings) ? this.stale(found) : undefined;
   }
 
   private stale({ value }: InGrace): Served {
@@ -160,6 +160,11 @@ export class Reader {
 
   /** What an outcome is for this caller; undefined: nothing that it may accept, so it reads again. */
   private async serve(outcome: FlightOutcome, passenger: Passenger): Promise<Served | undefined> {
+    const served = await this.offer(outcome, passenger);
+    return served && fittingServed(served, passenger.request.settings);
+  }
+
+  private async offer(outcome: FlightOutcome, passenger: Passenger): Promise<Served | undefined> {
     const { request, flight, came, role } = passenger;
     const { force } = request.settings;
     const source = role === 'leader' ? 'loaded' : 'joined';
@@ -168,7 +173,7 @@ export class Reader {
       case 'stored':
         if (cameBefore) return { source, value: outcome.value };
         // Who forces wants a load that began after he asked.
-        return !force && (await this.isStillValid(request, outcome.stamp))
+        return !force && (await this.state.finder.isSurelyValid(request.key, outcome.stamp))
           ? { source, value: outcome.value }
           : undefined;
       case 'unstored':
@@ -183,15 +188,6 @@ export class Reader {
         return (await this.standIn(passenger)) ?? ownOnly(outcome, passenger);
       default:
         return ownOnly(outcome, passenger);
-    }
-  }
-
-  /** Without an answer it is not: the caller reads again, and finds out that Redis cannot be reached. */
-  private async isStillValid({ key }: LoadRequest, stamp: Stamp): Promise<boolean> {
-    try {
-      return await this.state.finder.isStillValid(key, stamp);
-    } catch {
-      return false;
     }
   }
 

@@ -1,10 +1,11 @@
 import { inSlices } from '../../common/async.js';
-import { CacheBatchError } from '../../common/errors.js';
+import { CacheBatchError, CacheOptionsError } from '../../common/errors.js';
 import type { EntryKey } from '../../keys/key-space.js';
 import type { StoredBody } from '../../store/entry-store.js';
 import { pathOf } from '../../tags/table-key.js';
 import type { CallModes } from '../call-mode.js';
 import type { WriteSettings } from '../entry.options.js';
+import { keptMs } from '../life.options.js';
 import type { CacheParts } from '../parts.js';
 import type { EntryFormats } from '../read/entry-formats.js';
 import type { Finder } from '../read/finder.js';
@@ -61,7 +62,9 @@ export class Writer {
     } catch (error) {
       unreachable = error as Error;
     }
-    const writable = { value, ttlMs: settings.ttlMs, tags: settings.tags, c0 };
+    const ttlMs = this.lifeMs(value, settings);
+    const { tags, serializer, schema } = settings;
+    const writable = { value, ttlMs, tags, c0, serializer, schema };
     const body = await this.state.formats.write({ key, kind: 'value' }, writable);
     return async () => {
       const { storesNothing } = this.state.modes;
@@ -104,6 +107,13 @@ export class Writer {
       this.parts.reporter.report('set', false, error);
       return false;
     }
+  }
+
+  private lifeMs(value: unknown, settings: WriteSettings): number {
+    const ttlMs = keptMs(value, undefined, settings, this.parts.clock.now());
+    if (ttlMs > 0) return ttlMs;
+    const given = 'a moment that has passed';
+    throw new CacheOptionsError('set', [{ path: 'expiresAt', given, accepted: 'one to come' }]);
   }
 
   /** A tag clock from before the write. What is known here may be old, which is safe, and spares a round trip. */
