@@ -3,10 +3,11 @@ export { InvalidationListener } from './bus/invalidation-listener.js';
 export { CacheService } from './cache/cache.service.js';
 export type { CallMode } from './cache/call-mode.js';
 export type { EntryInfo } from './cache/inspection.js';
-export type { LoadOptions, SetOptions } from './cache/entry.options.js';
+export type { LoadOptions, ReadOptions, SetOptions } from './cache/entry.options.js';
+export type { SchemaResult, StandardSchema } from './cache/schema.js';
 export type { LoadContext } from './cache/read/loader-run.js';
 export type { WriteContext } from './cache/write/write-barrier.js';
-export type { Serializer } from './codec/serializer.js';
+export type { Serializer, SerializerChoice } from './codec/serializer.js';
 export type { Duration } from './common/duration.js';
 export {
   CacheConnectionError,
@@ -56,6 +57,11 @@ export {
   LeaseOptions,
   TimeoutOptions,
 } from './module/nested.options.js';
+export {
+  CompressionOptions,
+  EncryptionOptions,
+  type EncryptionKey,
+} from './module/payload.options.js';
 export { RedisCacheOptions } from './module/redis-cache.options.js';
 export {
   ClusterTopologyOptions,
