@@ -2,14 +2,21 @@ export type { InvalidationEvent, InvalidationHandler } from './bus/invalidation-
 export { InvalidationListener } from './bus/invalidation-listener.js';
 export { CacheService } from './cache/cache.service.js';
 export type { CallMode } from './cache/call-mode.js';
+export type { CounterOptions } from './cache/counters.js';
 export type { EntryInfo } from './cache/inspection.js';
 export type { LoadOptions, ReadOptions, SetOptions } from './cache/entry.options.js';
+export type { LifeOptions } from './cache/life.options.js';
+export { RawStrings, type RawSetOptions } from './cache/raw-strings.js';
 export type { SchemaResult, StandardSchema } from './cache/schema.js';
 export type { LoadContext } from './cache/read/loader-run.js';
-export type { WriteContext } from './cache/write/write-barrier.js';
+export type { BatchLoadContext, Pairs } from './cache/read/batch-call.js';
+export { WriteBehind } from './cache/write/write-behind.js';
+export type { QueuedWrite, WriteBehindOptions } from './cache/write/write-behind.options.js';
+export type { BatchWriteContext, WriteContext } from './cache/write/write-through.js';
 export type { Serializer, SerializerChoice } from './codec/serializer.js';
 export type { Duration } from './common/duration.js';
 export {
+  CacheBatchError,
   CacheConnectionError,
   CacheError,
   CacheEvictError,
@@ -21,12 +28,15 @@ export {
   LockLostError,
   LockTimeoutError,
   type CacheErrorCode,
+  type FailedKey,
   type OptionProblem,
 } from './common/errors.js';
 export { getCacheToken, getInvalidationListenerToken, getLockToken } from './common/tokens.js';
 export { CacheEvict } from './decorators/cache-evict.decorator.js';
+export { CachePut } from './decorators/cache-put.decorator.js';
 export { Cacheable } from './decorators/cacheable.decorator.js';
 export { InjectCache } from './decorators/inject-cache.decorator.js';
+export { Locked } from './decorators/locked.decorator.js';
 export {
   OnInvalidation,
   type OnInvalidationOptions,
@@ -39,6 +49,7 @@ export type {
   CacheableHttpOptions,
   CacheableOptions,
   CacheEvictOptions,
+  CachePutOptions,
 } from './http/http.options.js';
 export type { Key, KeyPart } from './keys/encode-key.js';
 export { escapeGlob } from './keys/glob.js';
@@ -46,6 +57,12 @@ export { typedKey, type KeyOf, type TypedKey } from './keys/typed-key.js';
 export type { Lock } from './locks/held-lock.js';
 export type { LockOptions } from './locks/lock.options.js';
 export { LockProvider, type LockNames } from './locks/lock.provider.js';
+export type { LockedOptions } from './methods/locked.method.js';
+export type {
+  CacheableMethodOptions,
+  CacheEvictMethodOptions,
+  CachePutMethodOptions,
+} from './methods/method-types.js';
 export type {
   CacheRegistration,
   RedisCacheAsyncOptions,
@@ -85,4 +102,18 @@ export type {
 } from './observe/channels.js';
 export type { CacheErrorEvent } from './observe/reporter.js';
 export type { CacheCounts, CacheStats } from './observe/stats.js';
+export type { NodeInfo } from './redis/node-survey.js';
 export { RedisCacheModule } from './redis-cache.module.js';
+export {
+  readThrough,
+  refreshAhead,
+  writeBehind,
+  writeThrough,
+  type WriteBehindStrategyOptions,
+} from './strategies/strategies.js';
+export type {
+  CacheStrategy,
+  Source,
+  StrategyFactory,
+  StrategyOptions,
+} from './strategies/strategy.js';
