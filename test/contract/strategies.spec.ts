@@ -1,0 +1,278 @@
+import { beforeEach, describe, expect, it, jest } from '@jest/globals';
+import type { CacheService } from '../../lib/cache/cache.service.js';
+import {
+  readThrough,
+  refreshAhead,
+  writeBehind,
+  writeThrough,
+} from '../../lib/strategies/strategies.js';
+import type { CacheStrategy, Source, StrategyOptions } from '../../lib/strategies/strategy.js';
+import { openCache, TOPOLOGIES } from '../support/caches.js';
+import { Gate } from '../support/gate.js';
+import { waitFor } from '../support/wait-for.js';
+
+interface Cat {
+  name: string;
+}
+
+/** A table of cats, some of whose calls fail when they are told to. */
+class Cats implements Source<number, Cat | null> {
+  readonly rows = new Map<number, Cat | null>();
+  readonly load = jest.fn(async (id: number) => this.rows.get(id));
+  readonly loadMany = jest.fn(async (ids: readonly number[]) =>
+    ids.flatMap((id): [number, Cat | null][] =>
+      this.rows.has(id) ? [[id, this.rows.get(id)!]] : [],
+    ),
+  );
+  readonly write = jest.fn(async (id: number, cat: Cat | null) => {
+    this.rows.set(id, cat);
+  });
+  readonly remove = jest.fn(async (id: number) => this.rows.delete(id));
+}
+
+type Options = StrategyOptions<number, Cat | null>;
+type CatStrategy = CacheStrategy<number, Cat | null>;
+
+/** What somebody may write who uses this package. */
+class WriteAround implements CatStrategy {
+  constructor(
+    private readonly cache: CacheService,
+    private readonly options: Options,
+  ) {}
+
+  get(id: number): Promise<Cat | null | undefined> {
+    const { source, key } = this.options;
+    return this.cache.getOrSet<Cat | null | undefined>(`${String(key(id))}`, (context) =>
+      source.load(id, context),
+    );
+  }
+
+  async getMany(ids: readonly number[]): Promise<Map<number, Cat | null>> {
+    const cats = await Promise.all(ids.map((id) => this.get(id)));
+    return new Map(ids.flatMap((id, i) => (cats[i] === undefined ? [] : [[id, cats[i]!]])));
+  }
+
+  async set(id: number, cat: Cat | null): Promise<void> {
+    await this.cache.withWrite(`${String(this.options.key(id))}`, async () =>
+      this.options.source.write!(id, cat),
+    );
+  }
+
+  async delete(id: number): Promise<void> {
+    await this.cache.withWrite(`${String(this.options.key(id))}`, async () =>
+      this.options.source.remove!(id),
+    );
+  }
+}
+
+/** Makes a strategy, and says how to wait until it has written. */
+type Make = (
+  cache: CacheService,
+  options: Options,
+) => { strategy: CatStrategy; settled: () => Promise<void> };
+
+const atOnce =
+  (make: (cache: CacheService, options: Options) => CatStrategy): Make =>
+  (cache, options) => ({ strategy: make(cache, options), settled: async () => undefined });
+
+const STRATEGIES: [string, Make][] = [
+  ['readThrough', atOnce(readThrough)],
+  ['writeThrough', atOnce(writeThrough)],
+  ['refreshAhead', atOnce(refreshAhead)],
+  [
+    'writeBehind',
+    (cache, options) => {
+      const queue = { flushInterval: '1h', retries: 1, backoff: 1 };
+      const strategy = writeBehind(cache, { ...options, queue });
+      return { strategy, settled: () => strategy.queue.flush() };
+    },
+  ],
+  ["one's own", atOnce((cache, options) => new WriteAround(cache, options))],
+];
+
+const tom = { name: 'Tom' };
+const kit = { name: 'Kit' };
+
+const CASES = TOPOLOGIES.flatMap((topology) =>
+  STRATEGIES.map(([name, make]) => [name, topology, make] as const),
+);
+
+describe.each(CASES)('the strategy %s on %s', (_, topology, make) => {
+  let cache: CacheService;
+  let source: Cats;
+  let strategy: CatStrategy;
+  let settled: () => Promise<void>;
+
+  beforeEach(async () => {
+    cache = (await openCache(topology)).service;
+    source = new Cats();
+    ({ strategy, settled } = make(cache, { source, key: (id) => `cat:${id}` }));
+  });
+
+  it('W7 get — several at once, then another → one load, the value of the source', async () => {
+    source.rows.set(1, tom);
+    const cats = await Promise.all([strategy.get(1), strategy.get(1), strategy.get(1)]);
+    expect([...cats, await strategy.get(1)]).toEqual([tom, tom, tom, tom]);
+    expect(source.load).toHaveBeenCalledTimes(1);
+  });
+
+  it('W7 get — none there → undefined, asked again; null is a value', async () => {
+    expect(await strategy.get(1)).toBeUndefined();
+    source.rows.set(1, null);
+    expect(await strategy.get(1)).toBeNull();
+    source.rows.set(1, tom);
+    expect(await strategy.get(1)).toBeNull();
+  });
+
+  it('W7 set — cached before → read at once, also after it is written', async () => {
+    source.rows.set(1, tom);
+    await strategy.get(1);
+    await strategy.set(1, kit);
+    expect(await strategy.get(1)).toEqual(kit);
+    await settled();
+    expect(source.rows.get(1)).toEqual(kit);
+    expect(await strategy.get(1)).toEqual(kit);
+  });
+
+  it('W7 set — evicted by somebody else → what was set, never what was there before', async () => {
+    source.rows.set(1, tom);
+    await strategy.set(1, kit);
+    await cache.evict('cat:1');
+    expect(await strategy.get(1)).toEqual(kit);
+    await settled();
+    expect(await strategy.get(1)).toEqual(kit);
+  });
+
+  it('W7 set null → null, cached', async () => {
+    source.rows.set(1, tom);
+    await strategy.set(1, null);
+    expect(await strategy.get(1)).toBeNull();
+    await settled();
+    expect(await strategy.get(1)).toBeNull();
+  });
+
+  it('W2 set — the source fails → what the source has is read', async () => {
+    source.rows.set(1, tom);
+    await strategy.get(1);
+    source.write.mockRejectedValue(new Error('full'));
+    await strategy.set(1, kit).catch(() => undefined);
+    await settled();
+    expect(source.write).toHaveBeenCalled();
+    expect(await strategy.get(1)).toEqual(tom);
+  });
+
+  it('W7 delete — set before → gone, in the source as well', async () => {
+    await strategy.set(1, tom);
+    await strategy.delete(1);
+    expect(await strategy.get(1)).toBeUndefined();
+    await settled();
+    expect(source.rows.has(1)).toBe(false);
+    expect(await strategy.get(1)).toBeUndefined();
+  });
+
+  it('W7 getMany — cached, set, to be loaded, absent → what there is, in the order given', async () => {
+    source.rows.set(1, tom).set(3, null);
+    await strategy.get(1);
+    await strategy.set(2, kit);
+    const cats = await strategy.getMany([4, 3, 2, 1]);
+    expect([...cats]).toEqual([
+      [3, null],
+      [2, kit],
+      [1, tom],
+    ]);
+    await settled();
+    expect(await strategy.getMany([])).toEqual(new Map());
+  });
+});
+
+describe('strategies', () => {
+  const key = (id: number): readonly [string, number] => ['cat', id];
+
+  it('W1 writeThrough — what the source makes of a value → cached at once', async () => {
+    const { service } = await openCache('memory');
+    const source = { load: jest.fn(() => undefined), write: () => ({ name: 'TOM' }) };
+    const cats = writeThrough<number, Cat>(service, { source, key });
+    await cats.set(1, tom);
+    expect(await cats.get(1)).toEqual({ name: 'TOM' });
+    expect(source.load).not.toHaveBeenCalled();
+  });
+
+  it('W6 writeBehind — several writes → one call of writeMany, nothing before', async () => {
+    const { service } = await openCache('memory');
+    const writeMany = jest.fn(() => undefined);
+    const source = { load: () => undefined, writeMany };
+    const cats = writeBehind<number, Cat>(service, { source, key, queue: { batchSize: 2 } });
+    await cats.set(1, tom);
+    await cats.set(1, kit);
+    expect(writeMany).not.toHaveBeenCalled();
+    await cats.set(2, tom);
+    await waitFor(() => cats.queue.backlog().size === 0);
+    const batch = [
+      { key: 1, value: kit },
+      { key: 2, value: tom },
+    ];
+    expect(writeMany.mock.calls).toEqual([[batch]]);
+  });
+
+  it('W7 refreshAhead — read late in its life → loaded in the background, the old one given meanwhile', async () => {
+    const { service } = await openCache('memory');
+    const gate = new Gate();
+    let loads = 0;
+    const load = async (): Promise<number> => {
+      if (++loads > 1) await gate.pass();
+      return loads;
+    };
+    const numbers = refreshAhead<number, number>(service, {
+      source: { load },
+      key,
+      ttl: '10s',
+      load: { refreshAhead: { after: 0.001 } },
+    });
+    expect(await numbers.get(1)).toBe(1);
+    await waitFor(async () => (await numbers.get(1)) === 1 && loads === 2);
+    expect(await numbers.get(1)).toBe(1);
+    gate.open();
+    await waitFor(async () => (await numbers.get(1)) === 2);
+  });
+
+  it('W7 loadMany → one call for all that is missing; each value has its tags and ttl', async () => {
+    const { service } = await openCache('memory');
+    const source = new Cats();
+    source.rows.set(1, tom).set(2, kit);
+    const tags = (id: number): string[] => [`owner:${id}`];
+    const cats = readThrough(service, { source, key, tags, ttl: '1h' });
+    await cats.getMany([1, 2, 3]);
+    expect(source.loadMany.mock.calls).toEqual([[[1, 2, 3]]]);
+    expect(source.load).not.toHaveBeenCalled();
+    expect(await service.ttl(['cat', 1])).toBeGreaterThan(3_500_000);
+    await service.evictTags('owner:1');
+    expect([await service.has(['cat', 1]), await service.has(['cat', 2])]).toEqual([false, true]);
+    await cats.get(1);
+    await service.evictTags('owner:1');
+    expect(await service.has(['cat', 1])).toBe(false);
+  });
+
+  it.each([
+    ['readThrough', readThrough],
+    ['writeThrough', writeThrough],
+    ['refreshAhead', refreshAhead],
+  ])('W7 %s — a source that cannot write → read only', async (name, make) => {
+    const { service } = await openCache('memory');
+    const cats = make(service, { source: { load: () => tom }, key });
+    expect(await cats.get(1)).toEqual(tom);
+    const refused = { code: 'ERR_CACHE_OPTIONS', message: expect.stringContaining(name) };
+    await expect(cats.set(1, kit)).rejects.toMatchObject(refused);
+    await expect(cats.delete(1)).rejects.toMatchObject(refused);
+    expect(await service.has(['cat', 1])).toBe(true);
+  });
+
+  it('W7 wrong options → CacheOptionsError when it is made', async () => {
+    const { service } = await openCache('memory');
+    const refused = expect.objectContaining({ code: 'ERR_CACHE_OPTIONS' });
+    const source = { load: () => 1 };
+    for (const options of [undefined, {}, { source }, { source: {}, key }, { source, key: 1 }])
+      expect(() => readThrough(service, options as never)).toThrow(refused);
+    expect(() => readThrough(service, { source, key, ttl: 0 })).toThrow(/ttl/);
+    expect(() => writeBehind(service, { source, key })).toThrow(/source.write/);
+  });
+});
