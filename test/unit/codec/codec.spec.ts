@@ -1,5 +1,5 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import { Codec, type CodecOptions } from '../../../lib/codec/codec.js';
+import type { Codec } from '../../../lib/codec/codec.js';
 import { readRecord, writeBody, type EntryHeader } from '../../../lib/codec/envelope.js';
 import type { Serializer, SerializerChoice } from '../../../lib/codec/serializer.js';
 import { CacheSerializationError } from '../../../lib/common/errors.js';

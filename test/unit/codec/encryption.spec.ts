@@ -154,7 +154,7 @@ describe('who can write to Redis and has no key', () => {
     expect(() => codec.open(record, KEY)).toThrow('was not encrypted for');
   });
 
-  it('S8 row 16 damages the payload 1 000 times → misses', async () => {
+  it('S8 row 16 damages the payload 1 000 times, under a checksum that fits → misses', async () => {
     const record = await sealed(codec, { id: 7, list: [1, 2, 3] });
     for (let run = 0; run < 1000; run++) {
       const payload = Buffer.from(
