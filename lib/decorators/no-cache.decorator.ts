@@ -1,4 +1,4 @@
-import { noCache } from '../http/http.options.js';
+import { noCache } from '../cache/decorated/decorated-method.js';
 
 /**
  * Keeps a handler, or every handler of a controller, out of a `CacheableInterceptor` that is bound further out.

@@ -3,7 +3,7 @@ import { Metadata } from '../common/metadata.js';
 import { CacheOptionsError } from '../common/errors.js';
 import { problemsOf, type Rules } from '../common/option-checks.js';
 import { DEFAULT_CACHE } from '../common/tokens.js';
-import { aCacheName } from '../http/option-rules.js';
+import { aCacheName } from '../cache/decorated/option-rules.js';
 
 export interface OnInvalidationOptions {
   /** The `name` of the cache; without it, the unnamed one. */

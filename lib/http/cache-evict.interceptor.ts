@@ -7,11 +7,13 @@ import {
 import { SSE_METADATA } from '@nestjs/common/constants.js';
 import { ModuleRef } from '@nestjs/core';
 import { concat, defer, ignoreElements, mergeMap, Observable, tap } from 'rxjs';
-import type { Key } from '../keys/encode-key.js';
+import type { Evicting, EvictTarget } from '../cache/decorated/compile.js';
+import { leadingTo } from '../cache/decorated/decorated-method.js';
+import { evictFrom } from '../cache/decorated/evict-target.js';
 import { tagProblems } from '../tags/tag-names.js';
 import { Caches, Warnings } from './caches.js';
-import type { HttpCache } from './http-cache.js';
-import { cacheEvictRoutes, type CacheEvictRoute, type EvictTarget } from './http.options.js';
+import { cacheEvictRoutes } from './http.options.js';
+import { givenBy } from './lookup.js';
 
 /**
  * Evicts for a handler with `@CacheEvict`, which binds it: once the handler has succeeded and its observable has completed,
@@ -30,36 +32,35 @@ export class CacheEvictInterceptor implements NestInterceptor {
   }
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    const routes = context.getType() === 'http' ? cacheEvictRoutes.get(context.getHandler()) : [];
-    if (!routes?.length) return next.handle();
+    if (context.getType() !== 'http') return next.handle();
+    const handler = context.getHandler();
+    const handle = (): Observable<unknown> => leadingTo(handler, () => next.handle());
+    const routes = cacheEvictRoutes.get(handler);
+    if (!routes?.length) return handle();
     // A cache that does not exist stops the request here, and not once the handler has done its work.
     for (const { cache, where } of routes) this.caches.named(cache, where);
-    const evictAll = async (when: CacheEvictRoute['when'], result?: unknown): Promise<void> => {
+    const evictAll = async (when: Evicting['when'], result?: unknown): Promise<void> => {
       const due = routes.filter((route) => route.when === when);
       await Promise.all(due.map((route) => this.evict(route, context, result)));
     };
-    const isSse = Reflect.getMetadata(SSE_METADATA, context.getHandler()) === true;
+    const isSse = Reflect.getMetadata(SSE_METADATA, handler) === true;
     const finish = isSse ? lastly : beforeLast;
     return defer(() => evictAll('before')).pipe(
-      mergeMap(() => finish(next.handle(), (result) => evictAll('after', result))),
+      mergeMap(() => finish(handle(), (result) => evictAll('after', result))),
     );
   }
 
-  private async evict(
-    route: CacheEvictRoute,
-    context: ExecutionContext,
-    result: unknown,
-  ): Promise<void> {
+  private async evict(route: Evicting, context: ExecutionContext, result: unknown): Promise<void> {
     const { where, target, condition } = route;
     const cache = this.caches.named(route.cache, where);
     if (!cache) return;
     const failure = cache.options.evictFailure.decorators;
     try {
       if (condition && !(await condition(context, result))) return;
-      const given = target.kind === 'all' ? [] : target.of(context, result);
+      const given = target.kind === 'all' ? [] : target.of.of(givenBy(context, result));
       const usable = given.filter((value) => isUsable(target.kind, value));
       if (usable.length < given.length) this.warnings.once(where, unusable(target.kind));
-      await evictIn(cache, route, usable);
+      await evictFrom(cache, route, usable, failure);
     } catch (error) {
       if (failure === 'throw') throw error;
       this.warnings.error(where, 'nothing was evicted', error);
@@ -75,29 +76,6 @@ const isUsable = (kind: Kind, value: unknown): boolean =>
 
 const unusable = (kind: Kind): string =>
   `a request has no usable value for one of the ${kind}, which is not evicted`;
-
-async function evictIn(
-  cache: HttpCache,
-  { target, namespace }: CacheEvictRoute,
-  given: readonly unknown[],
-): Promise<unknown> {
-  const failure = cache.options.evictFailure.decorators;
-  const space = cache.keySpace(namespace);
-  switch (target.kind) {
-    case 'keys': {
-      const keys = given.map((key) => space.entry(key as Key));
-      return cache.evict(keys, failure);
-    }
-    case 'tags':
-      return cache.evictTags(space.path, given as string[], failure);
-    case 'patterns': {
-      const evict = (glob: unknown) => cache.evictPattern(space, glob as string, { failure });
-      return Promise.all(given.map(evict));
-    }
-    case 'all':
-      return cache.clear(space.path, failure);
-  }
-}
 
 /** Holds each value back until there is a next one, and the last until `action` is done with it. */
 function beforeLast(

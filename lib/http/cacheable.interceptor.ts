@@ -8,11 +8,12 @@ import { ApplicationConfig, ModuleRef } from '@nestjs/core';
 import { Observable, of, type Subscription } from 'rxjs';
 import type { EntryKey } from '../keys/key-space.js';
 import type { Key } from '../keys/encode-key.js';
+import { leadingTo } from '../cache/decorated/decorated-method.js';
 import { Caches, Warnings } from './caches.js';
 import { HandlerRun } from './handler-run.js';
 import type { HttpCache, HttpLoadResult } from './http-cache.js';
 import { HttpExchange } from './http-exchange.js';
-import { lookupIn } from './lookup.js';
+import { givenBy } from './lookup.js';
 import { Recorder, type Call } from './recorder.js';
 import { replay, report } from './replay.js';
 import { requestKey, varied } from './request-key.js';
@@ -41,7 +42,9 @@ export class CacheableInterceptor implements NestInterceptor {
     this.caches = new Caches(moduleRef);
   }
 
-  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+  intercept(context: ExecutionContext, { handle }: CallHandler): Observable<unknown> {
+    if (context.getType() !== 'http') return handle();
+    const next = { handle: () => leadingTo(context.getHandler(), handle) };
     const exchange = HttpExchange.of(context);
     if (!exchange) return next.handle();
     const route = this.routeOf(context);
@@ -130,10 +133,7 @@ export class CacheableInterceptor implements NestInterceptor {
   ): EntryKey | undefined {
     const { key, http, where, namespace } = cacheable;
     try {
-      const lookup = lookupIn(exchange.request);
-      const own = key
-        ? (key.of(lookup, [context]) as Key | undefined)
-        : requestKey(exchange, route);
+      const own = key ? (key.of(givenBy(context)) as Key | undefined) : requestKey(exchange, route);
       const vary = http.varyBy?.(context);
       if (own == null || (http.varyBy && vary == null)) {
         this.warnings.once(where, own == null ? NO_KEY : NO_VARY);

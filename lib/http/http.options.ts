@@ -1,41 +1,29 @@
 import type { ExecutionContext } from '@nestjs/common';
-import type { Duration } from '../common/duration.js';
+import type { Cached, Evicting } from '../cache/decorated/compile.js';
+import type { CacheChoice, SharedLoadOptions } from '../cache/decorated/options.js';
 import { Metadata } from '../common/metadata.js';
 import type { Key } from '../keys/encode-key.js';
-import type { KeySource } from './key-source.js';
-import type { Source } from './source.js';
 
-/** Options of `@Cacheable`. */
-export interface CacheableOptions {
+/**
+ * Options of `@Cacheable` on a controller's handler. Of those of a load, `ttl`, `negativeTtl`, `cacheNull`, `force` and
+ * `waitTimeout` are for responses, too.
+ */
+export interface CacheableOptions extends CacheChoice, SharedLoadOptions {
   /**
    * A literal, a template such as `'user:{params.id}'` (`params`, `query`, `body`, `headers`, `user`), or a function. Where a
    * value is missing, the request bypasses the cache. Default: GET and HEAD only, by route, path and sorted query.
    */
   key?: Key | ((context: ExecutionContext) => Key | undefined);
-  /** How long a response is kept: ms, or '250ms' '30s' '5m' '1h30m'; Infinity: it does not expire. Default: the module's. */
-  ttl?: Duration;
   /**
    * The response goes when one of them is evicted: literals and templates such as `'country:{result.country}'`, or a
    * function. Where a value is missing, the response is not stored.
    */
   tags?:
     string | readonly string[] | ((context: ExecutionContext, result: any) => readonly string[]);
-  /** How long a null is kept. Default: the module's `negativeTtl`, and without one the `ttl`. */
-  negativeTtl?: Duration;
-  /** False: a null is answered and not stored. Default: the module's `cacheNull`. */
-  cacheNull?: boolean;
   /** False: this request goes to the handler, and nothing is stored. */
   condition?: (context: ExecutionContext) => boolean | Promise<boolean>;
   /** True: this result is answered and not stored. */
   unless?: (result: any, context: ExecutionContext) => boolean | Promise<boolean>;
-  /** The `name` of the cache. Default: the unnamed one. */
-  cache?: string;
-  /** A namespace within that cache. */
-  namespace?: string;
-  /** Always runs the handler, and replaces what is stored. Default false. */
-  force?: boolean;
-  /** The longest wait for a request that runs the handler already. Default: the module's `lease.waitTimeout`. */
-  waitTimeout?: Duration;
   http?: CacheableHttpOptions;
 }
 
@@ -52,8 +40,13 @@ export interface CacheableHttpOptions {
   cacheControl?: string;
 }
 
-/** Options of `@CacheEvict`: exactly one of `key`, `keys`, `tags`, `pattern` and `all`. */
-export interface CacheEvictOptions {
+/** Options of `@CachePut` on a controller's handler: as `@Cacheable`, and its key may be made of what the handler returns. */
+export interface CachePutOptions extends Omit<CacheableOptions, 'key' | 'force' | 'waitTimeout'> {
+  key: Key | ((context: ExecutionContext, result: any) => Key | undefined);
+}
+
+/** Options of `@CacheEvict` on a controller's handler: exactly one of `key`, `keys`, `tags`, `pattern` and `all`. */
+export interface CacheEvictOptions extends CacheChoice {
   /** As for `@Cacheable`; and `{result.id}`, and the result as the second argument. A function may give several keys. */
   key?: Key | ((context: ExecutionContext, result: any) => Key | readonly Key[] | undefined);
   keys?:
@@ -73,43 +66,18 @@ export interface CacheEvictOptions {
   when?: 'after' | 'before';
   /** False: nothing is evicted. */
   condition?: (context: ExecutionContext, result: any) => boolean | Promise<boolean>;
-  /** The `name` of the cache. Default: the unnamed one. */
-  cache?: string;
-  /** A namespace within that cache. */
-  namespace?: string;
 }
 
-/** `@Cacheable` on a handler, checked and made ready. */
-export interface CacheableRoute {
-  /** For messages: `@Cacheable on CatsController.find`. */
-  readonly where: string;
-  readonly cache: string;
-  readonly namespace: string | undefined;
-  readonly key: KeySource<[ExecutionContext]> | undefined;
-  readonly tags: Source | undefined;
+/** `@Cacheable` or `@CachePut` on a handler, checked and made ready. */
+export interface CacheableRoute extends Cached {
+  /** 'put': the handler always runs, and its response replaces what is stored. */
+  readonly kind: 'load' | 'put';
   readonly load: { ttlMs?: number; waitTimeoutMs?: number; force?: boolean };
   readonly negativeTtlMs: number | undefined;
   readonly cacheNull: boolean | undefined;
-  readonly condition: CacheableOptions['condition'];
-  readonly unless: CacheableOptions['unless'];
   readonly http: CacheableHttpOptions;
-}
-
-/** What an evict takes. */
-export type EvictTarget =
-  { readonly kind: 'keys' | 'tags' | 'patterns'; readonly of: Source } | { readonly kind: 'all' };
-
-/** `@CacheEvict` on a handler, checked and made ready. */
-export interface CacheEvictRoute {
-  readonly where: string;
-  readonly cache: string;
-  readonly namespace: string | undefined;
-  readonly target: EvictTarget;
-  readonly when: 'after' | 'before';
-  readonly condition: CacheEvictOptions['condition'];
 }
 
 export const cacheableRoute = new Metadata<CacheableRoute>('cacheable.http');
 /** All of a handler's, in the order in which they are written. */
-export const cacheEvictRoutes = new Metadata<readonly CacheEvictRoute[]>('cache-evict.http');
-export const noCache = new Metadata<true>('no-cache');
+export const cacheEvictRoutes = new Metadata<readonly Evicting[]>('cache-evict.http');

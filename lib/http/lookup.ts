@@ -1,17 +1,19 @@
+import type { ExecutionContext } from '@nestjs/common';
+import type { Given } from '../keys/key-source.js';
+import { walk } from '../keys/sources.js';
 import type { HttpRequest } from './http-exchange.js';
 
 /** What a template's placeholder names in this request; `result` is there for evicts. */
-export function lookupIn(
-  request: HttpRequest,
-  result?: unknown,
-): (path: readonly string[]) => unknown {
+export function lookupIn(request: HttpRequest, result?: unknown): Given['lookup'] {
   return ([root, ...path]) => {
     if (root === 'headers') return request.headers[path.join('.').toLowerCase()];
-    let value = root === 'result' ? result : request[root as 'params' | 'query' | 'body' | 'user'];
-    for (const name of path) {
-      if (typeof value !== 'object' || value === null) return undefined;
-      value = (value as Record<string, unknown>)[name];
-    }
-    return value;
+    if (root === 'result') return walk(result, path);
+    return walk(request[root as 'params' | 'query' | 'body' | 'user'], path);
   };
+}
+
+/** What keys, tags and patterns are made of in this request. */
+export function givenBy(context: ExecutionContext, ...result: [] | [unknown]): Given {
+  const request = context.switchToHttp().getRequest<HttpRequest>();
+  return { lookup: lookupIn(request, result[0]), call: (fn) => fn(context, ...result) };
 }

@@ -1,9 +1,11 @@
 import type { CallHandler, ExecutionContext } from '@nestjs/common';
+import { lifeMs } from '../cache/life.options.js';
 import { tagProblems } from '../tags/tag-names.js';
 import type { HandlerRun } from './handler-run.js';
 import type { HttpCache, HttpLoadContext } from './http-cache.js';
 import type { HttpExchange } from './http-exchange.js';
 import type { CacheableRoute } from './http.options.js';
+import { givenBy } from './lookup.js';
 import { storable, type Refusal, type Storable } from './response-policy.js';
 import type { Route } from './route.js';
 import { encodeResponse } from './stored-response.js';
@@ -55,14 +57,19 @@ export class Recorder {
     if (value === null && !(cacheable.cacheNull ?? cacheNull)) return { refusal: 'null' };
     const made = await storable({ ...this.call, value, varyBefore: this.varyBefore });
     if ('refusal' in made) return made;
-    const tags = cacheable.tags?.(this.call.context, value) as readonly string[] | undefined;
+    const tags = cacheable.tags?.of(givenBy(this.call.context, value)) as
+      readonly string[] | undefined;
     if (tags && tagProblems(tags).length > 0) return { refusal: 'tags', warning: NO_TAG };
-    const ttlMs =
-      value === null ? (cacheable.negativeTtlMs ?? negativeTtlMs) : cacheable.load.ttlMs;
+    const nullMs = value === null ? (cacheable.negativeTtlMs ?? negativeTtlMs) : undefined;
+    const ttlMs = nullMs ?? ownMs(cacheable, value);
     if (made.sharedMaxAgeMs === undefined) return { ...made, tags, ttlMs };
     const longestMs = Math.min(made.sharedMaxAgeMs, ttlMs ?? this.cache.options.ttlMs);
     return { ...made, tags, ttlMs: longestMs };
   }
+}
+
+function ownMs({ options: { ttl }, load }: CacheableRoute, value: unknown): number | undefined {
+  return typeof ttl === 'function' ? lifeMs(ttl(value), 'ttl') : load.ttlMs;
 }
 
 const NO_TAG =

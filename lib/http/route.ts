@@ -17,9 +17,10 @@ import {
 } from '@nestjs/common/constants.js';
 import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum.js';
 import type { ApplicationConfig } from '@nestjs/core';
+import { noCache } from '../cache/decorated/decorated-method.js';
 import { compileCacheable } from './compile-route.js';
 import type { HttpRequest } from './http-exchange.js';
-import { cacheableRoute, noCache, type CacheableRoute } from './http.options.js';
+import { cacheableRoute, type CacheableRoute } from './http.options.js';
 
 type Handler = ReturnType<ExecutionContext['getHandler']>;
 

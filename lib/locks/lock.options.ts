@@ -32,7 +32,7 @@ const WAIT: DurationRule = { infinity: true };
 const DEFAULT_TTL_MS = 10_000;
 const DEFAULT_WAIT_MS = 10_000;
 
-const RULES: Rules<LockOptions> = {
+export const LOCK_OPTIONS: Rules<LockOptions> = {
   ttl: { accepted: `${DURATION_ACCEPTED}, at most 7 days`, ok: (v) => !durationProblem(v, TTL) },
   wait: aLife,
   signal: aSignal,
@@ -45,7 +45,7 @@ export function lockSettings(
   known: readonly (keyof LockOptions)[] = ['ttl', 'wait', 'signal'],
 ): LockSettings {
   const options = given ?? {};
-  const rules = Object.fromEntries(known.map((name) => [name, RULES[name]]));
+  const rules = Object.fromEntries(known.map((name) => [name, LOCK_OPTIONS[name]]));
   const problems = problemsOf(options, rules);
   if (problems.length > 0) throw new CacheOptionsError(where, problems);
   const { ttl, wait, signal } = options;

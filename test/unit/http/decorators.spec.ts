@@ -61,7 +61,8 @@ describe('@Cacheable', () => {
     ['user:{params.id', 'a lone {'],
     ['{params}', 'the placeholder {params}'],
     ['{result.id}', 'the placeholder {result.id}'],
-    ['{0.id}', 'the placeholder {0.id}'],
+    ['{args.id}', 'the placeholder {args.id}'],
+    ['{0.id}:{params.id}', 'the placeholders {0…}, {params…}'],
     [[], 'The key is an empty array'],
     [['a', NaN], 'Part 1 of the key is NaN'],
     [['a', '{parms.id}'], 'the placeholder {parms.id}'],
@@ -95,7 +96,7 @@ describe('@Cacheable', () => {
     expect(problemsOf(twice).problems).toEqual(['@Cacheable: a second time']);
   });
 
-  it('right options → the metadata of the method, its function unchanged', () => {
+  it('right options → the metadata of the method, which runs as ever where Nest has not built its class', () => {
     class CatsController {
       @Cacheable({ ttl: '1m', http: { headers: ['X-Total'] } })
       find() {

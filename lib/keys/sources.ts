@@ -1,32 +1,41 @@
-import type { ExecutionContext } from '@nestjs/common';
 import { CacheOptionsError } from '../common/errors.js';
-import type { Key } from '../keys/encode-key.js';
-import { compileGlob, escapeGlob } from '../keys/glob.js';
-import { keysOf } from '../keys/key-list.js';
-import type { KeyTemplate } from '../keys/key-template.js';
-import type { HttpRequest } from './http-exchange.js';
-import { compileTemplate, type KeySource } from './key-source.js';
-import { lookupIn } from './lookup.js';
+import type { Key } from './encode-key.js';
+import { compileGlob, escapeGlob } from './glob.js';
+import { keysOf } from './key-list.js';
+import { compileTemplate, type Given, type KeySource } from './key-source.js';
+import type { KeyTemplate } from './key-template.js';
 
-/** The keys, tags or globs that an option stands for in one request; undefined among them: a value is missing. */
-export type Source = (context: ExecutionContext, result: unknown) => readonly unknown[];
+/** The keys, tags or globs that an option stands for in one call. */
+export interface Source {
+  /** What its templates name; undefined where a function may look at everything. */
+  readonly paths: readonly (readonly string[])[] | undefined;
+  /** Undefined among them: a value is missing. */
+  of(given: Given): readonly unknown[];
+}
 
 /** What a key's function gives may be several. */
-export function keysFrom(sources: readonly KeySource<[ExecutionContext, unknown]>[]): Source {
-  return (context, result) => {
-    const lookup = lookupOf(context, result);
-    return sources.flatMap((source): readonly unknown[] => {
-      const given = source.of(lookup, [context, result]);
-      return source.isComputed && given != null ? keysOf(given as Key) : [given];
-    });
+export function keysFrom(sources: readonly KeySource[]): Source {
+  return {
+    paths: sources.some((source) => source.computed)
+      ? undefined
+      : sources.flatMap((source) => source.paths),
+    of: (given) =>
+      sources.flatMap((source): readonly unknown[] => {
+        const key = source.of(given);
+        return source.computed && key != null ? keysOf(key as Key) : [key];
+      }),
   };
 }
 
-export function tagsFrom(templates: readonly KeyTemplate[]): Source {
-  return (context, result) => {
-    const lookup = lookupOf(context, result);
-    return templates.map((template) => template.render(lookup));
+export function textsFrom(templates: readonly KeyTemplate[]): Source {
+  return {
+    paths: templates.flatMap((template) => template.paths),
+    of: ({ lookup }) => templates.map((template) => template.render(lookup)),
   };
+}
+
+export function computedFrom(fn: (...args: any[]) => unknown): Source {
+  return { paths: undefined, of: ({ call }) => [call(fn)].flat() };
 }
 
 /** Stands for a value where only the text around it is wanted. */
@@ -46,8 +55,7 @@ export function globsFrom(text: string, roots: readonly string[]): Source {
   const around = template.render(() => SLOT)!.split(SLOT);
   // Each by itself: no value may become a part of brackets or of an escape.
   for (const glob of around) if (glob !== '') compileGlob(glob);
-  return (context, result) => {
-    const lookup = lookupOf(context, result);
+  const of = ({ lookup }: Given): readonly unknown[] => {
     if (template.render(lookup) === undefined) return [undefined];
     const values = template.paths.map((path) => String(lookup(path)));
     const globOf = (lastIsFollowed: boolean): string =>
@@ -58,6 +66,7 @@ export function globsFrom(text: string, roots: readonly string[]): Source {
       }, around[0]!);
     return [...new Set([globOf(false), globOf(true)])];
   };
+  return { paths: template.paths, of };
 }
 
 /** A value as a key has it in front of that text and another placeholder. */
@@ -67,6 +76,11 @@ function ended(value: string, behind: string): string {
   return value.replaceAll('\\', '\\\\').replaceAll(end, `\\${end}`);
 }
 
-function lookupOf(context: ExecutionContext, result: unknown): ReturnType<typeof lookupIn> {
-  return lookupIn(context.switchToHttp().getRequest<HttpRequest>(), result);
+/** Where a path leads from `value`; undefined: nowhere. */
+export function walk(value: unknown, path: readonly string[]): unknown {
+  for (const name of path) {
+    if (typeof value !== 'object' || value === null) return undefined;
+    value = (value as Record<string, unknown>)[name];
+  }
+  return value;
 }

@@ -1,16 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
-import type { ExecutionContext } from '@nestjs/common';
 import fc from 'fast-check';
-import { globsFrom } from '../../../lib/http/source.js';
 import { compileGlob } from '../../../lib/keys/glob.js';
 import { parseKeyTemplate } from '../../../lib/keys/key-template.js';
+import { globsFrom } from '../../../lib/keys/sources.js';
 
-const contextOf = (params: Record<string, unknown>): ExecutionContext =>
-  ({ switchToHttp: () => ({ getRequest: () => ({ params }) }) }) as never;
-
-/** The globs for a request with these parameters. */
+/** The globs where these are the values of `{params.…}`. */
 const globs = (pattern: string, params: Record<string, unknown>): readonly unknown[] =>
-  globsFrom(pattern, ['params'])(contextOf(params), undefined);
+  globsFrom(pattern, ['params']).of({ lookup: ([, name]) => params[name!], call: () => undefined });
 
 const keyOf = (template: string, params: Record<string, unknown>): string =>
   parseKeyTemplate(template).render(([, name]) => params[name!])!;

@@ -1,0 +1,68 @@
+import type { Cached } from '../cache/decorated/compile.js';
+import type { LoadOptions } from '../cache/entry.options.js';
+import type { LoadContext } from '../cache/read/loader-run.js';
+import { isCacheError } from '../common/errors.js';
+import { CacheFinder, type CacheOfCall } from './cache-of-call.js';
+import { defaultKey, givenByArgs, givenByBoth, keyFrom, valuesFrom } from './call-key.js';
+import { valueOf, wrapMethod, type Call, type Place } from './wrap-method.js';
+
+/** Has the method's results come from the cache; a miss runs it, once in the whole cluster. */
+export function wrapCacheable(place: Place, cached: Cached): void {
+  const method = new CacheableMethod(place, cached);
+  wrapMethod(place, (call) => {
+    const cache = method.finder.of(call);
+    return cache && !method.finder.isExcluded(call) ? method.call(call, cache) : call.run();
+  });
+}
+
+class CacheableMethod {
+  readonly finder: CacheFinder;
+  /** Undefined where nothing is said: the cache answers a little faster then. */
+  private readonly options: LoadOptions | undefined;
+
+  constructor(
+    private readonly place: Place,
+    private readonly cached: Cached,
+  ) {
+    this.finder = new CacheFinder(place, cached);
+    const { options } = cached;
+    this.options = Object.values(options).some((v) => v !== undefined) ? options : undefined;
+  }
+
+  async call(call: Call, cache: CacheOfCall): Promise<unknown> {
+    const { condition } = this.cached;
+    if (condition && !(await condition.apply(call.instance, call.args))) return call.run();
+    const key = this.keyOf(call, cache);
+    let begun = false;
+    const load = (context: LoadContext): Promise<unknown> => {
+      begun = true;
+      return this.load(call, context);
+    };
+    try {
+      return await cache.service.getOrSet(key, load, this.options);
+    } catch (error) {
+      // A method that overrides this one, has the same key, and calls it while it is loading: it is a part of that load.
+      if (!begun && call.isSuper() && isNestedLoad(error)) return call.run();
+      throw error;
+    }
+  }
+
+  private keyOf(call: Call, cache: CacheOfCall) {
+    const { key, args } = this.cached;
+    return key
+      ? keyFrom(key, this.place, givenByArgs(call))
+      : defaultKey(call, this.place, cache, args);
+  }
+
+  private async load(call: Call, context: LoadContext): Promise<unknown> {
+    const result = await valueOf(this.place, call);
+    const { tags, unless } = this.cached;
+    if (await unless?.call(call.instance, result, ...call.args)) context.skip();
+    else if (tags)
+      context.setTags(valuesFrom(tags, this.place, givenByBoth(call, result)) as readonly string[]);
+    return result;
+  }
+}
+
+const isNestedLoad = (error: unknown): boolean =>
+  isCacheError(error) && error.code === 'ERR_CACHE_NESTED_LOAD';

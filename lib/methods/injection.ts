@@ -1,0 +1,109 @@
+import { Inject, Logger, Optional } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
+import { CacheOptionsError } from '../common/errors.js';
+import { DEFAULT_CACHE } from '../common/tokens.js';
+
+/**
+ * How a decorated method comes to the cache of its own instance: Nest injects it into a property that only this file knows.
+ * No module-wide variable: two applications of one process stay apart, and so do providers of any scope.
+ */
+
+/** The key under which Nest leaves the module's own `ModuleRef`, by which we know that Nest has built the instance. */
+const MODULE_REF = Symbol('nestjs-redis-cache.module-ref');
+
+/** What is to be injected: the token of a cache or of a lock provider, for the cache of that name. */
+export interface Wanted {
+  readonly token: symbol;
+  readonly cache: string;
+  /** For messages. */
+  readonly where: string;
+}
+
+/** Has Nest inject `token` into instances of the class with that prototype, and of those that inherit from it. */
+export function injectInto(prototype: object, token: symbol): void {
+  // Optional: an application's tests need no cache. Nest leaves it out as well where it would be a circle, as for a
+  // provider that the cache's own options are made with.
+  hidden(prototype, token, () => {
+    Inject(token)(prototype, token);
+    Optional()(prototype, token);
+  });
+  hidden(prototype, MODULE_REF, () => Inject(ModuleRef)(prototype, MODULE_REF));
+}
+
+/** Not enumerable, so that an instance looks the same to whoever prints, copies or compares it. */
+function hidden(prototype: object, key: symbol, inject: () => void): void {
+  if (key in prototype) return;
+  Object.defineProperty(prototype, key, {
+    configurable: true,
+    get: () => undefined,
+    set(this: object, value: unknown) {
+      Object.defineProperty(this, key, { value, configurable: true, writable: true });
+    },
+  });
+  inject();
+}
+
+/** By module; what could not be found is there as undefined. */
+const lookedUp = new WeakMap<ModuleRef, Map<symbol, unknown>>();
+
+/**
+ * What was injected, or is registered anywhere in the application, as for interceptors. Undefined, and said once for each
+ * class: the instance was not built by Nest, or there is no unnamed cache at all.
+ *
+ * Throws `CacheOptionsError` where a cache is named and no cache has that name.
+ */
+export function injectedInto<T>(instance: unknown, wanted: Wanted): T | undefined {
+  const own = isObject(instance) ? (instance as Record<symbol, unknown>) : undefined;
+  const direct = own?.[wanted.token];
+  if (direct !== undefined) return direct as T;
+  const moduleRef = own?.[MODULE_REF] as ModuleRef | undefined;
+  const found = moduleRef && lookUp(moduleRef, wanted.token);
+  if (found !== undefined) return found as T;
+  if (moduleRef && wanted.cache !== DEFAULT_CACHE) throw notRegistered(wanted);
+  warnOnce(own, moduleRef ? NO_MODULE : NOT_BY_NEST);
+  return undefined;
+}
+
+export function notRegistered({ where, cache }: Wanted): CacheOptionsError {
+  const given = cache === DEFAULT_CACHE ? '' : `{ name: '${cache}' }`;
+  return new CacheOptionsError(where, [
+    {
+      path: 'cache',
+      given: `'${cache}'`,
+      accepted: `the name of a cache that is registered: RedisCacheModule.forRoot(${given})`,
+    },
+  ]);
+}
+
+function lookUp(moduleRef: ModuleRef, token: symbol): unknown {
+  const known = lookedUp.get(moduleRef) ?? new Map<symbol, unknown>();
+  lookedUp.set(moduleRef, known);
+  if (!known.has(token)) known.set(token, get(moduleRef, token));
+  return known.get(token);
+}
+
+function get(moduleRef: ModuleRef, token: symbol): unknown {
+  try {
+    return moduleRef.get<unknown>(token, { strict: false });
+  } catch {
+    return undefined; // not registered, which is all that Nest could tell
+  }
+}
+
+const NOT_BY_NEST = 'was not built by Nest, so nothing was injected into it';
+const NO_MODULE = 'belongs to an application without RedisCacheModule.forRoot()';
+
+/** Classes; those that are gone take no room. */
+const warned = new WeakSet<object>();
+
+function warnOnce(instance: object | undefined, why: string): void {
+  const type = instance?.constructor ?? Object;
+  if (warned.has(type)) return;
+  warned.add(type);
+  const name = instance ? type.name : 'A method that is called without its instance';
+  log.warn(`${name} ${why}: its decorated methods run without the cache`);
+}
+
+export const log = new Logger('RedisCacheModule');
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;

@@ -1,0 +1,95 @@
+import type { Cached } from '../cache/decorated/compile.js';
+import { SET_OPTIONS, type SetOptions } from '../cache/entry.options.js';
+import { CacheEvictError } from '../common/errors.js';
+import type { Key } from '../keys/encode-key.js';
+import type { Given } from '../keys/key-source.js';
+import { CacheFinder, type CacheOfCall } from './cache-of-call.js';
+import { givenByArgs, givenByBoth, keyFrom, valuesFrom } from './call-key.js';
+import { valueOf, wrapMethod, type Call, type Place } from './wrap-method.js';
+
+/** Always runs the method, and stores what it returns, so that no load that began before it can overwrite it. */
+export function wrapPut(place: Place, cached: Cached): void {
+  const method = new PutMethod(place, cached);
+  wrapMethod(place, (call) => {
+    const cache = method.finder.of(call);
+    return cache && !method.finder.isExcluded(call) ? method.call(call, cache) : call.run();
+  });
+}
+
+type Context = Parameters<Parameters<CacheOfCall['service']['writeThrough']>[1]>[0];
+
+class PutMethod {
+  readonly finder: CacheFinder;
+  private readonly options: SetOptions;
+  /** Whether the key can be known before the method has run: then readers are held off while it does. */
+  private readonly keyOf: 'args' | 'result';
+
+  constructor(
+    private readonly place: Place,
+    private readonly cached: Cached,
+  ) {
+    this.finder = new CacheFinder(place, cached);
+    this.options = Object.fromEntries(
+      Object.entries(cached.options).filter(([name]) => name in SET_OPTIONS),
+    );
+    const { paths, computed } = cached.key!;
+    const parameters = (place.descriptor.value as { length: number }).length;
+    const isOfResult = computed
+      ? computed.length === 0 || computed.length > parameters
+      : paths.some(([root]) => root === 'result');
+    this.keyOf = isOfResult ? 'result' : 'args';
+  }
+
+  async call(call: Call, cache: CacheOfCall): Promise<unknown> {
+    const { condition, key } = this.cached;
+    if (condition && !(await condition.apply(call.instance, call.args))) return call.run();
+    const keyBy = (given: Given): Key => keyFrom(key!, this.place, given);
+    const result = (): Promise<unknown> => valueOf(this.place, call);
+    if (this.keyOf === 'args')
+      return this.put(call, cache, { key: keyBy(givenByArgs(call)), result });
+    const made = await result();
+    const late = { key: keyBy(givenByBoth(call, made)), result: async () => made };
+    return this.put(call, cache, late);
+  }
+
+  private async put(
+    call: Call,
+    { service, engine }: CacheOfCall,
+    { key, result }: { key: Key; result: () => Promise<unknown> },
+  ): Promise<unknown> {
+    const write = async (context: Context): Promise<unknown> => {
+      const value = await result();
+      await this.judge(call, { value, context, engine });
+      return value;
+    };
+    try {
+      return await service.writeThrough(key, write, this.options);
+    } catch (error) {
+      const isQueued =
+        engine.options.evictFailure.decorators === 'queue' &&
+        error instanceof CacheEvictError &&
+        'result' in error;
+      // The transaction has committed; the evict has been reported, and is retried.
+      if (isQueued) return error.result;
+      throw error;
+    }
+  }
+
+  /** Whether, for how long and with which tags the value is stored. */
+  private async judge(
+    call: Call,
+    { value, context, engine }: { value: unknown; context: Context; engine: CacheOfCall['engine'] },
+  ): Promise<void> {
+    const { unless, tags, options } = this.cached;
+    const { negativeTtlMs, cacheNull } = engine.options;
+    if (await unless?.call(call.instance, value, ...call.args)) return context.skip();
+    if (value === null) {
+      if (!(options.cacheNull ?? cacheNull)) return context.skip();
+      const ttl = options.negativeTtl ?? (options.ttl === undefined ? negativeTtlMs : undefined);
+      if (ttl !== undefined) context.setTtl(ttl);
+    }
+    if (!tags) return;
+    const given = givenByBoth(call, value);
+    context.setTags(valuesFrom(tags, this.place, given) as readonly string[]);
+  }
+}
