@@ -61,6 +61,10 @@ export class MemoryTagTable implements TagTable {
     return this.versions(redisKey, likelyTags);
   }
 
+  tableOf(redisKey: string): string {
+    return pathOf(redisKey);
+  }
+
   async bump(path: string, tags: readonly string[]): Promise<number> {
     assertTags('bump', tags);
     return tags.length === 0 ? 0 : this.issue(path, new Set(tags.map(memberOf)));

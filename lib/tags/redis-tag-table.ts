@@ -88,6 +88,10 @@ export class RedisTagTable implements TagTable {
     return (await this.atHead(place)) ?? (await this.atTable(place, likelyTags)).versions;
   }
 
+  tableOf(redisKey: string): Place {
+    return this.placeOf(redisKey);
+  }
+
   /** Undefined: there is no head, here or now. */
   private async atHead({ headKey, shard, known }: Place): Promise<TagVersions | undefined> {
     if (headKey === '') return undefined;

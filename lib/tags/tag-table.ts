@@ -45,6 +45,8 @@ export interface TagTable {
    * see {@link knows}.
    */
   glance(redisKey: string, likelyTags: readonly string[]): Promise<TagVersions | undefined>;
+  /** The same for entries that are judged by the same copy of a table: one look at it does for all of them. */
+  tableOf(redisKey: string): unknown;
   /**
    * Issues a new version for these tags of the namespace; what carries one of them and was loaded before is invalid from
    * now on. Gives the highest version issued in any copy: no entry that this invalidates has a c0 that high. Without tags nothing
