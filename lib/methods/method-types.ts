@@ -1,5 +1,6 @@
 import type { CacheChoice, SharedLoadOptions } from '../cache/decorated/options.js';
 import type { Key } from '../keys/encode-key.js';
+import type { KeyOf } from '../keys/typed-key.js';
 
 type Method = (...args: any[]) => any;
 type Maybe<T> = T | Promise<T>;
@@ -63,17 +64,20 @@ interface Shapes<Args extends unknown[], Result> {
   ofArgs: (...args: Args) => unknown;
   ofBoth: (...args: [...Args, Result]) => unknown;
   ofResult: (result: Result, ...args: Args) => unknown;
+  /** A typed key says of which result. */
+  keyOfArgs: (...args: Args) => KeyOf<Result>;
+  keyOfBoth: (...args: [...Args, Result]) => KeyOf<Result>;
 }
 
 /** Which shape each option has. */
 export type CachedShapes = {
-  key: 'ofArgs';
+  key: 'keyOfArgs';
   args: 'ofArgs';
   condition: 'ofArgs';
   tags: 'ofBoth';
   unless: 'ofResult';
 };
-export type PutShapes = Omit<CachedShapes, 'key'> & { key: 'ofBoth' };
+export type PutShapes = Omit<CachedShapes, 'key'> & { key: 'keyOfBoth' };
 export type EvictShapes = Record<
   'key' | 'keys' | 'tags' | 'pattern' | 'condition',
   'ofBoth' | 'ofArgs'

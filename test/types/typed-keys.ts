@@ -1,5 +1,7 @@
 /** What the compiler infers from keys: checked by `npm run typecheck`, never run. */
 import {
+  Cacheable,
+  CachePut,
   typedKey,
   type CacheService,
   type Key,
@@ -99,4 +101,33 @@ export async function assignability(cache: CacheService): Promise<void> {
   // @ts-expect-error: what is read as something wider could be written as something else
   const wider: TypedKey<User | null> = userKey(1);
   void [typed, wider];
+}
+
+export class Users {
+  @Cacheable({ key: userKey, ttl: '10m' })
+  async find(id: number): Promise<User> {
+    return { id, name: 'Kim' };
+  }
+
+  @Cacheable({ key: (id: number) => ['plain', id] })
+  async plain(id: number): Promise<number> {
+    return id;
+  }
+
+  // @ts-expect-error: at that key is a user
+  @Cacheable({ key: userKey })
+  async name(id: number): Promise<string> {
+    return `${id}`;
+  }
+
+  @CachePut({ key: (id: number, user: User) => userKey(user.id + id) })
+  async save(id: number): Promise<User> {
+    return { id, name: 'Kim' };
+  }
+
+  // @ts-expect-error: at that key is a user
+  @CachePut({ key: (id: number, name: string) => userKey(id + name.length) })
+  async rename(id: number): Promise<string> {
+    return `${id}`;
+  }
 }
