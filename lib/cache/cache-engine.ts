@@ -1,7 +1,6 @@
 import { CacheError, CacheEvictError } from '../common/errors.js';
 import { compileGlob } from '../keys/glob.js';
 import { KeySpace, type EntryKey } from '../keys/key-space.js';
-import type { NodeInfo } from '../redis/node-survey.js';
 import type { Meter } from '../observe/meter.js';
 import { statsOf, type CacheStats } from '../observe/stats.js';
 import { CallModes } from './call-mode.js';
@@ -68,6 +67,7 @@ export class CacheEngine {
   private readonly evictor: Evictor;
   readonly modes = new CallModes();
   private readonly flights = new Flights();
+  private readonly loads: Loads;
   private readonly waits: LeaseWaits;
   private readonly journal: EvictJournal;
   private readonly refresher: Refresher;
@@ -79,7 +79,7 @@ export class CacheEngine {
     const waits = (this.waits = new LeaseWaits(parts.clock));
     const journal = (this.journal = new EvictJournal(parts, (path) => this.tags.clearNow(path)));
     const finder = (this.finder = new Finder(parts, { journal, formats }));
-    const loads = new Loads(parts, { flights, waits, formats });
+    const loads = (this.loads = new Loads(parts, { flights, waits, formats }));
     const evictor = (this.evictor = new Evictor(parts, { flights, journal }));
     const refresher = (this.refresher = new Refresher(parts, { flights, waits, loads, modes }));
     const reading = { flights, waits, finder, loads, refresher, modes };
@@ -111,10 +111,6 @@ export class CacheEngine {
 
   get memos(): RequestMemos {
     return this.parts.memos;
-  }
-
-  nodes(): Promise<NodeInfo[]> {
-    return this.parts.nodes();
   }
 
   load(request: LoadRequest): Promise<Served> {
@@ -183,7 +179,7 @@ export class CacheEngine {
       : { bytes, source, stored: false };
   }
 
-  /** Waits for running loads, tries the journal once more; never longer than `shutdownTimeout`. */
+  /** Waits for running loads, tries the journal once more; after `shutdownTimeout` it gives them up. */
   async drain(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
@@ -199,6 +195,7 @@ export class CacheEngine {
     ]);
     clock.clearTimer(timer);
     this.waits.close();
+    if (left === 'late') await this.loads.giveUpLeases();
     const lost = left === 'late' ? this.journal.size : left;
     if (lost > 0)
       reporter.warn('shutdown', `closed with ${lost} evicts that have not reached Redis`);

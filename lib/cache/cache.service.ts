@@ -195,12 +195,12 @@ export class CacheService extends CacheBatches {
    * most, and never rejects.
    */
   async nodes(): Promise<NodeInfo[]> {
-    return this.#engine.nodes();
+    return this.#engine.parts.nodes();
   }
 
   /** Asks every server of `nodes`; gives the ms of the slowest. Rejects with the error of one that has not answered. */
   async ping(): Promise<number> {
-    const nodes = await this.#engine.nodes();
+    const nodes = await this.#engine.parts.nodes();
     for (const { error } of nodes) if (error) throw error;
     return Math.max(...nodes.map(({ pingMs = 0 }) => pingMs));
   }

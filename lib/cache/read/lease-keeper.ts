@@ -36,6 +36,17 @@ export class LeaseKeeper {
     if (this.due.size === 0) this.parts.clock.clearTimer(this.timer);
   }
 
+  /** Gives all of them back now, so that others need not wait until they expire. */
+  async giveUp(): Promise<void> {
+    const giveBack = async (lease: KeptLease): Promise<void> => {
+      const { key, token } = lease;
+      this.stop(lease);
+      lease.onLost();
+      await this.parts.store.release(key, { token, holdMs: 0 }).catch(() => undefined);
+    };
+    await Promise.all([...this.due.keys()].map(giveBack));
+  }
+
   private schedule(ms: number): void {
     this.timer = this.parts.clock.setTimer(ms, () => this.renewDue());
   }

@@ -87,6 +87,11 @@ export class Loads {
     return this.unstored(request, loaded, await this.encode(request, loaded, { flight }));
   }
 
+  /** Loads go on for those who wait for them, and are not stored; who comes to another process loads there at once. */
+  giveUpLeases(): Promise<void> {
+    return this.keeper.giveUp();
+  }
+
   private async underLease(
     flight: Flight,
     request: LoadRequest,
