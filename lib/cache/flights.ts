@@ -15,8 +15,8 @@ export type FlightOutcome =
   /** Not for sharing at all (a response with a cookie): for the caller that led; the others load for themselves. */
   | { kind: 'private' }
   | { kind: 'failed'; error: unknown }
-  /** Somebody else holds the lease, or nobody is to load for now: all wait, then read again; at once where nobody does any more. */
-  | { kind: 'held'; changed: Promise<void> | undefined };
+  /** Somebody else holds the lease, or (`backoff`) nobody is to load for now: all wait, then read again; at once where nobody does any more. */
+  | { kind: 'held'; changed: Promise<void> | undefined; backoff?: boolean };
 
 let moments = 0;
 
@@ -35,6 +35,8 @@ export class Flight {
   doomed = false;
   /** Whether its loader is one of several keys at once. */
   loads: 'one' | 'several' = 'one';
+  /** Of the entry that it loads. */
+  version: string | number | undefined;
   outcome!: Promise<FlightOutcome>;
 
   constructor(readonly key: string) {}

@@ -1,7 +1,7 @@
 import { refreshKeyOf } from '../../keys/key-space.js';
 import type { Note } from '../../l1/epochs.js';
 import { isValid } from '../../tags/tag-table.js';
-import { look, type Opened } from '../entry.js';
+import { isReadable, look, type Opened } from '../entry.js';
 import type { Flight, Flights, FlightOutcome } from '../flights.js';
 import type { LeaseWaits } from '../lease-waits.js';
 import type { CacheParts } from '../parts.js';
@@ -113,7 +113,8 @@ export class Loads {
     }
     if (reply.state === 'held') {
       this.state.flights.seal(flight);
-      return { kind: 'held', changed: this.state.waits.start(lease.key, reply, expectation).ended };
+      const { ended, backoff } = this.state.waits.start(lease.key, reply, expectation);
+      return { kind: 'held', changed: ended, backoff };
     }
     expectation.cancel();
     if (reply.state === 'granted')
@@ -146,7 +147,7 @@ export class Loads {
     const value =
       isValid(c0, tags, versions) &&
       (await this.state.formats.open(seen.record, { key, serializer }));
-    return value ? { kind: 'found', value } : READ_AGAIN;
+    return value && isReadable(value, settings) ? { kind: 'found', value } : READ_AGAIN;
   }
 
   private async loadAndFill(
@@ -205,8 +206,8 @@ export class Loads {
     { flight, c0 = 0 }: { flight: Flight; c0?: number | undefined },
   ): Promise<Encoded | undefined> {
     if (!loaded.store) return undefined;
-    const { graceMs, refreshAhead, serializer, schema } = request.settings;
-    const own = { c0, graceMs, refreshAhead, serializer, schema, costMs: flight.costMs };
+    const { graceMs, refreshAhead, version, serializer, schema } = request.settings;
+    const own = { c0, graceMs, refreshAhead, version, serializer, schema, costMs: flight.costMs };
     return this.state.formats.encode(request, { ...loaded, ...own });
   }
 

@@ -10,9 +10,10 @@ import { refuseNestedLoad } from '../nested-loads.js';
 import type { CacheParts } from '../parts.js';
 import type { Finder, Found, InGrace } from './finder.js';
 import type { Loads } from './load.js';
-import { loadsOf, whileWaiting, type LoadRequest } from './loader-run.js';
+import { label, whileWaiting, type LoadRequest } from './loader-run.js';
 import {
   fittingServed,
+  isOfOtherVersion,
   isOthers,
   isSpare,
   ownOnly,
@@ -55,7 +56,10 @@ export class Reader {
   /** Undefined: a miss. */
   async get(key: EntryKey, operation: string, reads?: ReadSettings): Promise<Opened | undefined> {
     const { meter } = this.parts;
-    if (this.state.modes.readsNothing) return void meter.count('bypassed');
+    if (this.state.modes.readsNothing) {
+      meter.count('bypassed');
+      return undefined;
+    }
     const began = meter.began();
     const found = await this.state.finder.find({ key, kind: 'value', operation, reads });
     return tally(meter, key, found, { operation, began });
@@ -88,20 +92,19 @@ export class Reader {
       if (spare && this.isGoodForNow(spare, request)) return this.stale(spare);
       const caller = spare ? { ...newcomer, contentFrom } : newcomer;
       refuseNestedLoad(key.redisKey, key.given);
-      if (modes.storesNothing) {
-        const served = await this.loadAside(caller);
-        if (served) return served;
-        continue;
-      }
-      const joined = this.state.flights.joinable(key.redisKey);
-      const wait = this.leaseOf(found, key);
-      const served = joined
-        ? await this.join(joined, caller)
-        : wait
-          ? await this.waitFor(wait.ended, caller)
-          : await this.lead(found, caller);
+      const load = modes.storesNothing ? this.loadAside(caller) : this.load(found, caller);
+      const served = await load;
       if (served) return served;
     }
+  }
+
+  /** By whoever is at it already, or by this caller. */
+  private load(found: Found, caller: Caller): Promise<Served | undefined> {
+    const { key } = caller.request;
+    const joined = this.state.flights.joinable(key.redisKey);
+    if (joined) return this.join(joined, caller);
+    const wait = this.leaseOf(found, key);
+    return wait ? this.waitFor(wait.ended, caller) : this.lead(found, caller);
   }
 
   /** Of the lease that keeps this process waiting, as far as it knows of one. */
@@ -137,7 +140,7 @@ export class Reader {
     const { flights, loads, refresher } = this.state;
     const { request, contentFrom: until = Infinity } = caller;
     const flight = flights.lead(request.key.redisKey, (own) => {
-      own.loads = loadsOf(request);
+      label(own, request);
       if (found.state === 'unreachable') return loads.loadAside(own, request);
       if (found.state === 'hit' || found.state === 'stale')
         return refresher.refresh(own, request, found);
@@ -160,6 +163,7 @@ export class Reader {
 
   /** What an outcome is for this caller; undefined: nothing that it may accept, so it reads again. */
   private async serve(outcome: FlightOutcome, passenger: Passenger): Promise<Served | undefined> {
+    if (outcome.kind !== 'held' && isOfOtherVersion(passenger)) return undefined;
     const served = await this.offer(outcome, passenger);
     return served && fittingServed(served, passenger.request.settings);
   }
@@ -183,7 +187,10 @@ export class Reader {
       case 'found':
         return role === 'leader' && !force ? { source: 'hit', value: outcome.value } : undefined;
       case 'held':
-        return outcome.changed && this.waitFor(outcome.changed, passenger);
+        return (
+          (outcome.backoff && (await this.standIn(passenger))) ||
+          (outcome.changed && this.waitFor(outcome.changed, passenger))
+        );
       case 'failed':
         return (await this.standIn(passenger)) ?? ownOnly(outcome, passenger);
       default:
@@ -237,7 +244,7 @@ export class Reader {
       return this.serve(outcome, { ...caller, flight: joined, role: 'follower' });
     }
     const flight = this.aside.lead(key.redisKey, (own) => {
-      own.loads = loadsOf(request);
+      label(own, request);
       return this.state.loads.loadAside(own, request);
     });
     const outcome = await untilAborted(flight.outcome, settings.signal);
