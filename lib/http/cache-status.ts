@@ -9,7 +9,9 @@ export type CacheOutcome =
   /** Answered by what the handler gave to another request that came at the same time. */
   | { kind: 'collapsed' }
   /** The cache was not asked: `why` is the reason by the RFC, `detail` ours. */
-  | { kind: 'bypass'; why: 'bypass' | 'method' | 'request'; detail?: string | undefined };
+  | { kind: 'bypass'; why: 'bypass' | 'method' | 'request'; detail?: string | undefined }
+  /** The handler always runs; its answer replaces what was stored, or only removes it. */
+  | { kind: 'put'; stored: boolean; detail?: string | undefined };
 
 const CACHE_NAME = 'nestjs-redis-cache';
 
@@ -20,7 +22,7 @@ export function cacheStatus(outcome: CacheOutcome): string {
 
 export function xCache({ kind }: CacheOutcome): 'HIT' | 'MISS' | 'BYPASS' {
   if (kind === 'hit') return 'HIT';
-  return kind === 'bypass' ? 'BYPASS' : 'MISS';
+  return kind === 'bypass' || kind === 'put' ? 'BYPASS' : 'MISS';
 }
 
 function parameters(outcome: CacheOutcome): string[] {
@@ -32,8 +34,9 @@ function parameters(outcome: CacheOutcome): string[] {
     case 'collapsed':
       return ['fwd=miss', 'collapsed'];
     case 'miss':
+    case 'put':
       return [
-        'fwd=miss',
+        outcome.kind === 'miss' ? 'fwd=miss' : 'fwd=method',
         ...(outcome.stored ? ['stored'] : []),
         ...(outcome.detail ? [`detail=${outcome.detail}`] : []),
       ];

@@ -14,10 +14,12 @@ import { HandlerRun } from './handler-run.js';
 import type { HttpCache, HttpLoadResult } from './http-cache.js';
 import { HttpExchange } from './http-exchange.js';
 import { givenBy } from './lookup.js';
+import { put } from './put.js';
 import { Recorder, type Call } from './recorder.js';
 import { replay, report } from './replay.js';
 import { requestKey, varied } from './request-key.js';
 import { bypassOf, isWanted } from './request-policy.js';
+import type { Refusal } from './response-policy.js';
 import { Route } from './route.js';
 import { decodeResponse, valueOf, type StoredResponse } from './stored-response.js';
 
@@ -42,9 +44,9 @@ export class CacheableInterceptor implements NestInterceptor {
     this.caches = new Caches(moduleRef);
   }
 
-  intercept(context: ExecutionContext, { handle }: CallHandler): Observable<unknown> {
-    if (context.getType() !== 'http') return handle();
-    const next = { handle: () => leadingTo(context.getHandler(), handle) };
+  intercept(context: ExecutionContext, inner: CallHandler): Observable<unknown> {
+    if (context.getType() !== 'http') return inner.handle();
+    const next = { handle: () => leadingTo(context.getHandler(), () => inner.handle()) };
     const exchange = HttpExchange.of(context);
     if (!exchange) return next.handle();
     const route = this.routeOf(context);
@@ -77,14 +79,28 @@ export class CacheableInterceptor implements NestInterceptor {
     const bypass = wanted
       ? bypassOf(exchange, cacheable)
       : ({ kind: 'bypass', why: 'bypass', detail: 'condition' } as const);
-    const key = bypass ? undefined : this.keyOf(call, cache);
     if (bypass?.detail && bypass.detail in IDENTIFIED)
       this.warnings.once(cacheable.where, IDENTIFIED[bypass.detail]!);
+    if (cacheable.kind === 'put' && wanted) return this.put(call, cache, { stores: !bypass });
+    const key = bypass ? undefined : this.keyOf(call, cache);
     if (!key) {
       report(exchange, bypass ?? { kind: 'bypass', why: 'bypass', detail: 'key' });
       return next.handle();
     }
     return this.throughCache(call, cache, key);
+  }
+
+  private async put(
+    call: Call,
+    cache: HttpCache,
+    { stores }: { stores: boolean },
+  ): Promise<Observable<unknown>> {
+    const keyOf = (...result: [] | [unknown]) => this.keyOf(call, cache, ...result);
+    const { emitted, outcome, refusal, storedAt } = await put(call, cache, { keyOf, stores });
+    this.warnOf(call, refusal);
+    report(call.exchange, outcome);
+    if (storedAt) this.watchForCookies(call, cache, storedAt);
+    return emitted.one ? of(emitted.value) : emitted.all;
   }
 
   private async throughCache(
@@ -107,10 +123,13 @@ export class CacheableInterceptor implements NestInterceptor {
       return of(stored.value);
     }
     const emitted = await run.outcome();
-    const { refusal, warning } = recorder.refusal ?? {};
-    if (warning) this.warnings.once(cacheable.where, `not stored: ${warning}`);
-    report(exchange, { kind: 'miss', stored: false, detail: refusal });
+    this.warnOf(call, recorder.refusal);
+    report(exchange, { kind: 'miss', stored: false, detail: recorder.refusal?.refusal });
     return emitted.one ? of(emitted.value) : emitted.all;
+  }
+
+  private warnOf({ cacheable }: Call, refusal: Refusal | undefined): void {
+    if (refusal?.warning) this.warnings.once(cacheable.where, `not stored: ${refusal.warning}`);
   }
 
   /** Undefined: the cache has failed us while our handler was at work, and its answer is all that matters now. */
@@ -130,10 +149,13 @@ export class CacheableInterceptor implements NestInterceptor {
   private keyOf(
     { exchange, cacheable, route, context }: Call,
     cache: HttpCache,
+    ...result: [] | [unknown]
   ): EntryKey | undefined {
     const { key, http, where, namespace } = cacheable;
     try {
-      const own = key ? (key.of(givenBy(context)) as Key | undefined) : requestKey(exchange, route);
+      const own = key
+        ? (key.of(givenBy(context, ...result)) as Key | undefined)
+        : requestKey(exchange, route);
       const vary = http.varyBy?.(context);
       if (own == null || (http.varyBy && vary == null)) {
         this.warnings.once(where, own == null ? NO_KEY : NO_VARY);

@@ -23,6 +23,20 @@ export interface HttpCache {
    */
   loadHttp(key: EntryKey, load: HttpLoader, options: HttpLoadOptions): Promise<HttpLoadResult>;
 
+  /**
+   * Runs `write`, always, with nobody storing anything at the key meanwhile, and stores the bytes that it gives; without any,
+   * or if it rejects, the key is absent. Rejects with its error, with `CacheEvictError` where what is there can neither be
+   * replaced nor removed, and before it has run where `failure` is 'strict' and Redis fails.
+   */
+  readonly through: {
+    one(
+      key: EntryKey,
+      write: HttpLoader,
+      settings: { readonly ttlMs: number },
+      kind: 'http',
+    ): Promise<unknown>;
+  };
+
   /** Evicts now, or, where Redis fails and `failure` is 'queue', reports it and retries; 'throw': CacheEvictError. */
   evict(keys: readonly EntryKey[], failure: 'throw' | 'queue'): Promise<number>;
 

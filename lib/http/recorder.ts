@@ -35,10 +35,14 @@ export class Recorder {
 
   /** The loader: bytes to store, or undefined. Rejects with the handler's error. */
   readonly load = async (context: HttpLoadContext): Promise<Buffer | undefined> => {
-    const { run } = this.call;
     // Asked a second time, what the handler read the first time may have been evicted since.
-    if (run.started) return undefined;
-    const emitted = await run.outcome(context.signal);
+    if (this.call.run.started) return undefined;
+    return this.record(context);
+  };
+
+  /** The same for a handler that may have run already: what it has written is news whenever it is stored. */
+  async record(context: HttpLoadContext): Promise<Buffer | undefined> {
+    const emitted = await this.call.run.outcome(context.signal);
     const made = emitted.one
       ? await this.judge(emitted.value).catch(unjudged)
       : { refusal: 'emissions' };
@@ -49,7 +53,7 @@ export class Recorder {
     if (made.ttlMs !== undefined) context.setTtl(made.ttlMs);
     if (made.tags) context.setTags(made.tags);
     return encodeResponse(made.response);
-  };
+  }
 
   private async judge(value: unknown): Promise<Storable | Refusal> {
     const { cacheable } = this.call;

@@ -2,6 +2,7 @@ import type { Duration } from '../../common/duration.js';
 import type { Key } from '../../keys/encode-key.js';
 import type { EntryKey, KeySpace } from '../../keys/key-space.js';
 import type { CallModes } from '../call-mode.js';
+import type { EntryKind } from '../entry.js';
 import type { WriteSettings } from '../entry.options.js';
 import { keptMs, lifeMs, momentMs } from '../life.options.js';
 import type { CacheParts } from '../parts.js';
@@ -42,6 +43,7 @@ export type BatchWriter = (context: BatchWriteContext) => Pairs | Promise<Pairs>
 
 /** A write of some keys: `T` is what the writer gives. */
 interface Write<T> {
+  readonly kind: EntryKind;
   readonly settings: WriteSettings;
   run(): Promise<T>;
   valueOf(written: T, key: EntryKey): unknown;
@@ -64,6 +66,7 @@ export class WriteThrough {
     key: EntryKey,
     writer: (context: WriteContext) => unknown,
     settings: WriteSettings,
+    kind: EntryKind = 'value',
   ): Promise<unknown> {
     const wishes: { -readonly [Name in keyof Wishes]: Wishes[Name] } = {};
     const context: WriteContext = {
@@ -74,6 +77,7 @@ export class WriteThrough {
       skip: () => void (wishes.skipped = true),
     };
     const values = await this.through([key], {
+      kind,
       settings,
       run: async () => writer(context),
       valueOf: (written) => written,
@@ -95,6 +99,7 @@ export class WriteThrough {
     const book = wishBook(space);
     const context = { keys: keys.map((key) => key.given), ...book.context };
     return this.through(sorted, {
+      kind: 'value',
       settings,
       run: async () => {
         const values = book.valuesOf(await writer(context));
@@ -107,7 +112,7 @@ export class WriteThrough {
   }
 
   private async through<T>(keys: readonly EntryKey[], of: Write<T>): Promise<Map<string, unknown>> {
-    const { settings, run, valueOf, wishesOf } = of;
+    const { kind, settings, run, valueOf, wishesOf } = of;
     const { modes, formats, barrier } = this.state;
     const { storesNothing } = modes;
     // Before the writer runs, so that an evict of a tag meanwhile is not lost. Without Redis nothing is stored anyway.
@@ -131,7 +136,7 @@ export class WriteThrough {
         if (storesNothing || ttlMs <= 0) continue;
         const { tags = settings.tags } = wishesOf(key);
         const writable = { ...settings, tags, ttlMs, value, c0: c0s[i]! };
-        const encoded = await formats.encode({ key, kind: 'value' }, writable);
+        const encoded = await formats.encode({ key, kind }, writable);
         if (!encoded) continue;
         left.set(key.redisKey, encoded.body);
         values.set(key.redisKey, encoded.value.take());
