@@ -3,7 +3,7 @@ import { atEndOfTick } from '../common/async.js';
 import type { CallGuard } from '../resilience/call-guard.js';
 import { toCacheError } from '../resilience/redis-failure.js';
 import { masterNamed } from './cluster-nodes.js';
-import type { RedisClient, Shard } from './topology.js';
+import type { Shard } from './topology.js';
 
 interface Call {
   readonly send: () => Promise<unknown>;

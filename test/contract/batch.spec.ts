@@ -63,7 +63,7 @@ describe.each(VARIANTS)('batches on %s', (_, topology, variant) => {
     });
 
     it('M1 getMany — more keys than one command takes → all of them', async () => {
-      const keys = Array.from({ length: 1_200 }, (_, i) => `key-${i}`);
+      const keys = Array.from({ length: 600 }, (_, i) => `key-${i}`);
       await service.setMany(keys.map((key, i) => [key, i]));
       const hits = await service.getMany<number>(keys);
       expect([...hits.values()]).toEqual(keys.map((_, i) => i));
@@ -97,8 +97,7 @@ describe.each(VARIANTS)('batches on %s', (_, topology, variant) => {
           ['a', 2],
           ['b', 2],
         ]);
-        if (topology !== 'memory')
-          expect(await service.getMany(['a', 'b'])).toEqual(new Map([['a', 1]]));
+        expect(await service.getMany(['a', 'b'])).toEqual(new Map([['a', 1]]));
       });
     });
   });
@@ -333,10 +332,10 @@ describe.each(VARIANTS)('batches on %s', (_, topology, variant) => {
       await single;
     });
 
-    it('L1 100 overlapping batches at the same time → each key is loaded once', async () => {
+    it('L1 40 overlapping batches at the same time → each key is loaded once', async () => {
       const loaded: Key[] = [];
       const loader = async (missing: Key[]) => (loaded.push(...missing), rowsOf(missing));
-      const calls = Array.from({ length: 100 }, (_, i) =>
+      const calls = Array.from({ length: 40 }, (_, i) =>
         service.getOrSetMany(
           Array.from({ length: 10 }, (_, j) => `k${(i + j) % 20}`),
           loader,
@@ -344,7 +343,8 @@ describe.each(VARIANTS)('batches on %s', (_, topology, variant) => {
       );
       for (const values of await Promise.all(calls))
         for (const [key, value] of values) expect(value).toBe(rowOf(key));
-      expect(loaded.sort()).toEqual([...new Set(loaded)]);
+      expect(loaded).toHaveLength(20);
+      expect(new Set(loaded).size).toBe(20);
     });
 
     it('getOrSet that has joined — the batch’s loader leaves the key out, or throws → a load of its own', async () => {
@@ -527,7 +527,7 @@ describe.each(VARIANTS)('batches on %s', (_, topology, variant) => {
 
     it('L7 getOrSetMany — the holder of many keys has died → they come back together, in a call or two', async () => {
       const keys = Array.from({ length: 100 }, (_, i) => `k${i}`);
-      await dieHolding(cache, keys, 300);
+      await dieHolding(cache, keys, 150);
       const loader = loading();
       const values = await service.getOrSetMany([...keys, 'mine'], loader);
       expect(values.size).toBe(101);
