@@ -56,19 +56,14 @@ export class Reader {
   /** Undefined: a miss. */
   async get(key: EntryKey, operation: string, reads?: ReadSettings): Promise<Opened | undefined> {
     const { meter } = this.parts;
-    if (this.state.modes.readsNothing) {
-      meter.count('bypassed');
-      return undefined;
-    }
-    const began = meter.began();
-    const found = await this.state.finder.find({ key, kind: 'value', operation, reads });
-    return tally(meter, key, found, { operation, began });
+    const look = { operation, began: meter.began() };
+    const found = this.state.modes.readsNothing
+      ? undefined
+      : await this.state.finder.find({ key, kind: 'value', operation, reads });
+    return tally(meter, key, found, look);
   }
 
-  /**
-   * The value, loaded if need be: by this caller, or by whoever is at it already, in any process. `seen`: by a look for this
-   * caller, a moment ago.
-   */
+  /** The value, loaded if need be by this caller or whoever is at it already. `seen`: by a look for this caller just now. */
   async getOrLoad(given: LoadRequest, seen?: Found): Promise<Served> {
     const { modes } = this.state;
     const request =

@@ -11,27 +11,30 @@ interface Look {
   readonly began?: number | undefined;
 }
 
-/** Counts a read of one key by what it has found; gives the value of a hit. */
-export function tally(meter: Meter, key: EntryKey, found: Found, look: Look): Opened | undefined {
-  const { operation, began } = look;
-  if (found.state === 'hit') {
+/** Counts a read of one key by what it has found; undefined: it was not to use what is there. Gives the value of a hit. */
+export function tally(
+  meter: Meter,
+  key: EntryKey,
+  found: Found | undefined,
+  { operation, began }: Look,
+): Opened | undefined {
+  if (found?.state === 'hit') {
     meter.hit(found.source === 'copy' ? 'l1' : 'redis', key, operation, began);
     return found.value;
   }
-  if (found.state === 'unreachable') meter.count('degraded');
-  meter.miss(key, operation, began);
+  if (found?.state === 'unreachable') meter.count('degraded');
+  if (found) meter.miss(key, operation, began);
+  else meter.count('bypassed');
   return undefined;
 }
 
-/** Counts a load by its first look alone, however often it looks; undefined: it has not looked, or what it finds does not count. */
+/** Counts a load by its first look alone, however often it looks. */
 export function tallier(meter: Meter, request: LoadRequest): (found: Found | undefined) => void {
   const look = { operation: operationOf(request), began: meter.began() };
   let isCounted = false;
   return (found) => {
-    if (isCounted) return;
+    if (!isCounted) tally(meter, request.key, request.settings.force ? undefined : found, look);
     isCounted = true;
-    if (!found || request.settings.force) meter.count('bypassed');
-    else tally(meter, request.key, found, look);
   };
 }
 

@@ -21,7 +21,10 @@ export class Taker {
   /** Undefined: a miss, or (`failure: 'open'`) Redis cannot be reached. */
   async take(key: EntryKey): Promise<Opened | undefined> {
     const { settings, reporter, meter } = this.parts;
-    if (this.state.modes.readsNothing) return void meter.count('bypassed');
+    if (this.state.modes.readsNothing) {
+      meter.count('bypassed');
+      return undefined;
+    }
     try {
       const bytes = await this.state.live.change(key, ['value'], (look) => this.takeAt(key, look));
       const taken = bytes && (await this.open(key, bytes));
