@@ -99,7 +99,7 @@ export class Counters {
     const { record, facts } = look;
     const { formats } = this.state;
     // Past its ttl it is absent, whatever it is.
-    if (formats.staleMs(record) !== undefined) return { reject: record.id };
+    if (formats.staleMs(record, key) !== undefined) return { reject: record.id };
     const count = (await formats.open(record, { key, purpose: 'count' }))?.take();
     // Unreadable values are a miss, and are replaced.
     if (count === undefined) return { reject: record.id };

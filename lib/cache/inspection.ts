@@ -83,7 +83,7 @@ export class Inspection {
     const { kind, tags = [], version, lifeMs, sliding } = record.header;
     const { clock, serverOffsetMs } = this.parts;
     const isFinal = record.softAt === 0;
-    const leftMs = isFinal ? kept : record.softAt - clock.now() - serverOffsetMs();
+    const leftMs = isFinal ? kept : record.softAt - clock.now() - serverOffsetMs(key.redisKey);
     const ttl = Math.max(0, leftMs);
     const knowsAge = lifeMs !== undefined && !sliding && !isFinal;
     return {

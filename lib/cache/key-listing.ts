@@ -68,7 +68,7 @@ export class KeyListing {
     key: EntryKey,
   ): Promise<boolean> {
     const { header } = record;
-    if (header.kind === 'http' || this.formats.staleMs(record) !== undefined) return false;
+    if (header.kind === 'http' || this.formats.staleMs(record, key) !== undefined) return false;
     return this.finder.isStillValid(key, { c0: header.c0, tags: header.tags });
   }
 }

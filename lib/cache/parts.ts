@@ -39,8 +39,8 @@ export interface CacheParts {
   readonly feed: { own(change: OwnChange): void };
   readonly memos: RequestMemos;
   readonly queues: WriteQueues;
-  /** What the server's clock is ahead of ours, in ms, as far as it is known. */
-  readonly serverOffsetMs: () => number;
+  /** What the clock of a key's server is ahead of ours, in ms, as far as it is known. */
+  readonly serverOffsetMs: (redisKey: string) => number;
   /** Every server, asked now; never rejects. */
   readonly nodes: () => Promise<NodeInfo[]>;
 }

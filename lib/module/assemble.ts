@@ -81,7 +81,7 @@ export function assemble(
     feed: toAll({ memos, feed, queues }),
     memos,
     queues,
-    serverOffsetMs: () => backend.buses[0]?.serverOffsetMs ?? 0,
+    serverOffsetMs: (key) => backend.buses[backend.shardIndexOf(key)]?.serverOffsetMs ?? 0,
     nodes: () => backend.nodes(),
   });
   const locks = new LockProvider({ ...tools, store: backend.lockStore }, engine.keySpace());

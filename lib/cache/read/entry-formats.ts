@@ -59,8 +59,9 @@ export class EntryFormats {
       const { plain, ...lives } = await this.plain(target, writable);
       const body = { ...lives, body: await this.parts.codec.seal(plain, target.key.redisKey) };
       const { c0, tags } = plain.header;
-      const softAt = body.softMs && this.serverNow() + body.softMs;
-      const value = this.opened(plain, { softAt, serializer: writable.serializer });
+      const softAt = body.softMs && this.serverNow(target.key) + body.softMs;
+      const { serializer } = writable;
+      const value = this.opened(plain, { key: target.key, softAt, serializer });
       return { body, value, stamp: { c0, tags } };
     } catch (error) {
       this.noteUnstorable(error);
@@ -122,7 +123,7 @@ export class EntryFormats {
     { key, serializer, purpose }: Purpose,
   ): Opened | undefined | Promise<Opened | undefined> {
     const opened = (plain: PlainEntry): Opened =>
-      this.opened(plain, { softAt: record.softAt, serializer });
+      this.opened(plain, { key, softAt: record.softAt, serializer });
     const failed = (error: unknown): undefined => {
       this.parts.meter.count('undecodable');
       this.parts.reporter.report('get', undefined, error);
@@ -136,26 +137,30 @@ export class EntryFormats {
   }
 
   /** How long ago a value in grace was fresh, in ms; undefined: it is fresh. One that has no grace is, as long as it is there. */
-  staleMs({ softAt, header }: ValueRecord): number | undefined {
+  staleMs({ softAt, header }: ValueRecord, key: EntryKey): number | undefined {
     if (header.graceMs === 0 || softAt === 0) return undefined;
-    const pastMs = this.serverNow() - softAt;
+    const pastMs = this.serverNow(key) - softAt;
     return pastMs < 0 ? undefined : pastMs;
   }
 
   private opened(
     plain: PlainEntry,
-    { softAt, serializer }: { softAt: number; serializer: SerializerChoice | undefined },
+    {
+      key,
+      softAt,
+      serializer,
+    }: { key: EntryKey; softAt: number; serializer: SerializerChoice | undefined },
   ): Opened {
     const { lifeMs, costMs, serializer: by, serializerName = '' } = plain.header;
     const only = by === 'call' ? serializerName : undefined;
     const freshMs = (): number =>
-      softAt === 0 ? Infinity : Math.max(0, softAt - this.serverNow());
+      softAt === 0 ? Infinity : Math.max(0, softAt - this.serverNow(key));
     return { take: this.taker(plain, serializer), freshMs, lifeMs, costMs, only };
   }
 
-  /** By the server's clock, as far as it is known. */
-  private serverNow(): number {
-    return this.parts.clock.now() + this.parts.serverOffsetMs();
+  /** By the clock of the key's server, as far as it is known. */
+  private serverNow({ redisKey }: EntryKey): number {
+    return this.parts.clock.now() + this.parts.serverOffsetMs(redisKey);
   }
 
   private taker(plain: PlainEntry, serializer: SerializerChoice | undefined): () => unknown {

@@ -151,7 +151,7 @@ export class Finder {
     const { id, header } = record;
     const found = (value: Opened | undefined): Found | Promise<Found> => {
       if (!value) return { state: 'absent', reject: id, c0: versions?.clock };
-      const staleMs = formats.staleMs(record);
+      const staleMs = formats.staleMs(record, key);
       if (staleMs !== undefined)
         return this.fitting({ state: 'stale', id, value, staleMs }, wanted);
       const stamp = { c0: header.c0, tags: header.tags };

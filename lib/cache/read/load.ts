@@ -140,7 +140,7 @@ export class Loads {
     const { key, kind, settings } = request;
     const { serializer } = settings;
     const seen = look(bytes, { key, kind, layout: this.parts.layout });
-    if (seen.state !== 'usable' || this.state.formats.staleMs(seen.record) !== undefined)
+    if (seen.state !== 'usable' || this.state.formats.staleMs(seen.record, key) !== undefined)
       return READ_AGAIN;
     const { c0, tags } = seen.record.header;
     const versions = await this.parts.tags.versions(key.redisKey, tags ?? []);
