@@ -1,0 +1,26 @@
+import { expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { openCache } from '../../support/caches.js';
+import { shardUrls } from '../../support/shards.js';
+
+it('a shard whose clock is ahead of ours → its entries, and no others, are as old as it says', async () => {
+  const cache = await openCache('sharded', { l1: false, ttl: '1m', grace: '1h' });
+  const { service, engine, buses } = cache;
+  const keys = Array.from({ length: 30 }, (_, i) => `k${i}`);
+  await service.setMany(keys.map((key) => [key, 'v'] as const));
+  // Measured once a second, and by then different again.
+  Object.defineProperty(buses[1]!, 'serverOffsetMs', { get: () => 120_000, set: () => undefined });
+
+  const shard = new Redis((await shardUrls())[1]!);
+  const isThere = async (key: string): Promise<boolean> =>
+    (await shard.exists(engine.keySpace().entry(key).redisKey)) === 1;
+  const isStale = async (key: string): Promise<boolean> => (await service.inspect(key))!.ttl === 0;
+  const there = await Promise.all(keys.map(isThere));
+  shard.disconnect();
+  expect(await Promise.all(keys.map(isStale))).toEqual(there);
+  expect(new Set(there).size).toBe(2);
+
+  const read = async (key: string): Promise<boolean> =>
+    (await service.getOrSet(key, () => 'new')) === 'new';
+  expect(await Promise.all(keys.map(read))).toEqual(there);
+});
