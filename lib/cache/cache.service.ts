@@ -62,8 +62,9 @@ export class CacheService extends CacheBatches {
     return (copy ?? (await front.get(entry, 'get', reads)))?.take() as T | undefined;
   }
 
-  async has(key: Key): Promise<boolean> {
-    return this.#engine.inspection.has(this.#space.entry(key));
+  async has(key: Key, options?: ReadOptions): Promise<boolean> {
+    const entry = this.#space.entry(key);
+    return this.#engine.inspection.has(entry, readSettings('has', options));
   }
 
   /**

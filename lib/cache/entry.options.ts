@@ -29,6 +29,11 @@ import { aGrace, aRefreshAhead, type RefreshAhead } from './staleness.js';
 
 /** Options of one read. */
 export interface ReadOptions {
+  /**
+   * A value of another version is a miss, and what is loaded or set in its place gets this one: `1` and `'1'` are the same. Reads
+   * without one take any. At most 256 characters.
+   */
+  version?: string | number;
   /** A serializer that reads what was written with it, or one of its `name`, in a call; without it such a value is a miss. */
   serializer?: SerializerChoice;
   /** A value that does not match is a miss; of one that does, what the schema makes of it is given. It may be asynchronous. */
@@ -69,6 +74,7 @@ export interface LoadOptions extends ReadOptions, LifeOptions {
 }
 
 export interface ReadSettings {
+  readonly version?: string | number | undefined;
   readonly serializer?: SerializerChoice | undefined;
   readonly schema?: StandardSchema | undefined;
 }
@@ -96,12 +102,16 @@ export interface LoadSettings extends ReadSettings {
   readonly signal?: AbortSignal;
 }
 
+/** Characters. */
+const MOST_VERSION = 256;
+
 const tags: Rule = {
   accepted: 'an array of strings of 1 to 256 characters',
   ok: (v) => tagProblems(v).length === 0,
 };
 
 export const READ_OPTIONS: Rules<ReadOptions> = {
+  version: { accepted: 'a string of 1 to 256 characters, or a finite number', ok: isVersion },
   serializer: { accepted: SERIALIZER_ACCEPTED, ok: isSerializerChoice },
   schema: aSchema,
 };
@@ -163,9 +173,9 @@ function writeSettings(
 ): WriteSettings {
   if (!options) return { ttlMs: defaults.ttlMs };
   check(where, options, checks);
-  const { tags, serializer, schema } = options;
+  const { tags, version, serializer, schema } = options;
   const life = { ttlMs: fixedMs(options) ?? defaults.ttlMs, lifeOf: lifeOf(options) };
-  return { ...life, tags, serializer, schema, only: options.if };
+  return { ...life, tags, version, serializer, schema, only: options.if };
 }
 
 export function loadSettings(
@@ -191,9 +201,16 @@ export function loadSettings(
     force: options?.force ?? false,
     waitTimeoutMs: ms(options?.waitTimeout) ?? defaults.lease.waitTimeoutMs,
     signal: options?.signal,
+    version: options?.version,
     serializer: options?.serializer,
     schema: options?.schema,
   };
+}
+
+function isVersion(given: unknown): boolean {
+  return typeof given === 'string'
+    ? given.length > 0 && given.length <= MOST_VERSION
+    : Number.isFinite(given);
 }
 
 /** Undefined: it is not given, or takes the value to know. */

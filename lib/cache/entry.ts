@@ -18,6 +18,7 @@ export interface Opened {
   readonly lifeMs?: number | undefined;
   /** What its load took, where that was noted. */
   readonly costMs?: number | undefined;
+  readonly version?: string | undefined;
   /** Only who gives a serializer of this name reads it ('': one without a name); undefined: everybody does. */
   readonly only?: string | undefined;
   /** What `take` gives is what this schema has made of the value. */
@@ -26,8 +27,9 @@ export interface Opened {
   readonly sliding?: true | undefined;
 }
 
-export function isReadable({ only }: Opened, reads: ReadSettings | undefined): boolean {
+export function isReadable({ only, version }: Opened, reads: ReadSettings | undefined): boolean {
   const serializer = reads?.serializer;
+  if (reads?.version !== undefined && version !== String(reads.version)) return false;
   return only === undefined || (typeof serializer === 'object' && (serializer.name ?? '') === only);
 }
 

@@ -48,10 +48,13 @@ export class Front {
   }
 
   async load(request: LoadRequest): Promise<Served> {
-    const { kind, settings } = request;
-    const memo =
-      kind === 'value' && !hasOwnReading(settings) ? this.parts.memos.current : undefined;
-    return memo ? this.loadOnce(memo, request) : this.state.reader.getOrLoad(request);
+    const { key, kind, settings } = request;
+    const memo = kind === 'value' ? this.parts.memos.current : undefined;
+    if (memo && !hasOwnReading(settings)) return this.loadOnce(memo, request);
+    const served = await this.state.reader.getOrLoad(request);
+    // It may have been stored in the place of what the memo knows.
+    memo?.forget(key.redisKey);
+    return served;
   }
 
   private async known(
@@ -87,4 +90,4 @@ export class Front {
 
 /** What such a call gets is not what others would get, so it neither takes from a memo nor leaves anything in it. */
 const hasOwnReading = (reads: ReadSettings | undefined): boolean =>
-  reads?.schema !== undefined || reads?.serializer !== undefined;
+  reads?.schema !== undefined || reads?.serializer !== undefined || reads?.version !== undefined;

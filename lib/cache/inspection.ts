@@ -2,6 +2,7 @@ import { readRecord, type EntryHeader } from '../codec/envelope.js';
 import type { EntryKey } from '../keys/key-space.js';
 import type { CallModes } from './call-mode.js';
 import { look, type ValueRecord } from './entry.js';
+import type { ReadSettings } from './entry.options.js';
 import type { EvictJournal } from './evict-journal.js';
 import type { CacheParts } from './parts.js';
 import type { Finder } from './read/finder.js';
@@ -39,9 +40,9 @@ export class Inspection {
     private readonly state: { finder: Finder; journal: EvictJournal; modes: CallModes },
   ) {}
 
-  async has(key: EntryKey): Promise<boolean> {
+  async has(key: EntryKey, reads?: ReadSettings): Promise<boolean> {
     if (this.state.modes.readsNothing) return false;
-    const found = await this.state.finder.find({ key, kind: 'value', operation: 'has' });
+    const found = await this.state.finder.find({ key, kind: 'value', operation: 'has', reads });
     if (found.state === 'unreachable') this.parts.meter.count('degraded');
     return found.state === 'hit';
   }

@@ -13,6 +13,7 @@ import type { Stamp } from '../tier.js';
 
 /** A value and what is to be written with it. */
 export interface Writable {
+  readonly version?: string | number | undefined;
   readonly value: unknown;
   /** Infinity: it does not expire. */
   readonly ttlMs: number;
@@ -102,6 +103,7 @@ export class EntryFormats {
     const own = {
       tags: tags?.length ? tags : undefined,
       digestOf: key.digestOf,
+      version: writable.version === undefined ? undefined : String(writable.version),
       lifeMs: ahead && kept,
       costMs: ahead?.beta ? writable.costMs : undefined,
     };
@@ -151,11 +153,11 @@ export class EntryFormats {
       serializer,
     }: { key: EntryKey; softAt: number; serializer: SerializerChoice | undefined },
   ): Opened {
-    const { lifeMs, costMs, serializer: by, serializerName = '' } = plain.header;
+    const { lifeMs, costMs, version, serializer: by, serializerName = '' } = plain.header;
     const only = by === 'call' ? serializerName : undefined;
     const freshMs = (): number =>
       softAt === 0 ? Infinity : Math.max(0, softAt - this.serverNow(key));
-    return { take: this.taker(plain, serializer), freshMs, lifeMs, costMs, only };
+    return { take: this.taker(plain, serializer), freshMs, lifeMs, costMs, version, only };
   }
 
   /** By the clock of the key's server, as far as it is known. */

@@ -150,7 +150,8 @@ export class Finder {
     const { key, kind, reads } = wanted;
     const { id, header } = record;
     const found = (value: Opened | undefined): Found | Promise<Found> => {
-      if (!value) return { state: 'absent', reject: id, c0: versions?.clock };
+      if (!value || !isReadable(value, reads))
+        return { state: 'absent', reject: id, c0: versions?.clock };
       const staleMs = formats.staleMs(record, key);
       if (staleMs !== undefined)
         return this.fitting({ state: 'stale', id, value, staleMs }, wanted);

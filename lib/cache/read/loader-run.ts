@@ -165,6 +165,12 @@ export function tagsOf(given: readonly string[]): readonly string[] {
   return [...given];
 }
 
+/** Tells others who meet this flight whose load it is. */
+export function label(flight: Flight, request: LoadRequest): void {
+  flight.loads = loadsOf(request);
+  flight.version = request.settings.version;
+}
+
 export const loadsOf = ({ loader }: LoadRequest): Flight['loads'] =>
   typeof loader === 'function' ? 'one' : 'several';
 

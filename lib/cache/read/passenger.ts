@@ -76,6 +76,11 @@ export function isOthers(
   return outcome.kind === 'failed' || outcome.value.take() === undefined;
 }
 
+/** Neither its value nor its error is for this caller. */
+export function isOfOtherVersion({ request: { settings }, flight }: Passenger): boolean {
+  return settings.version !== undefined && String(flight.version) !== String(settings.version);
+}
+
 /** An error of a loader is everybody's; a response, and the error of a handler, are of the request that made them. */
 export function ownOnly(
   outcome: Extract<FlightOutcome, { kind: 'failed' | 'private' }>,

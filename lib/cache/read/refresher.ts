@@ -8,7 +8,7 @@ import { outsideLoads } from '../nested-loads.js';
 import type { CacheParts } from '../parts.js';
 import { isDue, type RefreshAhead } from '../staleness.js';
 import type { Loads } from './load.js';
-import { loadsOf, type LoadRequest } from './loader-run.js';
+import { label, type LoadRequest } from './loader-run.js';
 
 /** How long a key is left alone after its refresh has failed, unless `errorBackoff` says so. */
 const BACKOFF_MS = 1_000;
@@ -81,7 +81,7 @@ export class Refresher {
   ): Promise<FlightOutcome> {
     const { settings, reporter, meter } = this.parts;
     const { force, graceMs } = request.settings;
-    flight.loads = loadsOf(request);
+    label(flight, request);
     const standsIn = by === 'background' || (!force && graceMs > 0);
     const backoffMs = settings.errorBackoffMs || (standsIn ? BACKOFF_MS : 0);
     const outcome = await this.state.loads

@@ -63,13 +63,13 @@ export class Writer {
       unreachable = error as Error;
     }
     const ttlMs = this.lifeMs(value, settings);
-    const { tags, serializer, schema } = settings;
-    const writable = { value, ttlMs, tags, c0, serializer, schema };
+    const { tags, version, serializer, schema } = settings;
+    const writable = { value, ttlMs, tags, c0, version, serializer, schema };
     const body = await this.state.formats.write({ key, kind: 'value' }, writable);
     return async () => {
       const { storesNothing } = this.state.modes;
       if (unreachable && !storesNothing) throw unreachable;
-      const stored = !storesNothing && (await this.write(key, body, settings.only));
+      const stored = !storesNothing && (await this.write(key, body, settings));
       this.parts.meter.set(key, 'set', stored);
       return stored;
     };
@@ -78,10 +78,11 @@ export class Writer {
   private async write(
     key: EntryKey,
     body: Omit<StoredBody, 'newId'>,
-    only: 'absent' | 'present' | undefined,
+    settings: WriteSettings,
   ): Promise<boolean> {
     const { store, ids, tier, feed } = this.parts;
-    const reject = only ? await this.unusableAt(key) : '';
+    const { only } = settings;
+    const reject = only ? await this.unusableAt(key, settings) : '';
     tier?.drop(key.redisKey);
     let stored = false;
     try {
@@ -122,9 +123,10 @@ export class Writer {
     return mirror.clockOf(pathOf(key.redisKey)) ?? tags.clock(key.redisKey);
   }
 
-  /** The fill id of a value that is there and does not count, because a tag of it was evicted, or its namespace. */
-  private async unusableAt(key: EntryKey): Promise<string> {
-    const found = await this.state.finder.find({ key, kind: 'value', operation: 'set' });
+  /** The fill id of a value that is there and does not count: a tag of it was evicted, or its namespace, or it has another version. */
+  private async unusableAt(key: EntryKey, { version, serializer }: WriteSettings): Promise<string> {
+    const reads = { version, serializer };
+    const found = await this.state.finder.find({ key, kind: 'value', operation: 'set', reads });
     return found.state === 'absent' ? found.reject : '';
   }
 }
