@@ -145,6 +145,18 @@ describe.each(VARIANTS)('Serializer and schema of a call on %s', (_, topology, v
       expect(seen.mock.calls.every(([text]) => text === stored.at)).toBe(true);
     });
 
+    it('S5 within a memo → each read is judged by its own schema, and a load replaces what is known', async () => {
+      const { service } = await open();
+      await service.set('key', { id: 1 });
+      const value = { id: 1, name: 'a' };
+      await service.withMemo(async () => {
+        expect(await service.get('key')).toEqual({ id: 1 });
+        expect(await service.get('key', { schema })).toBeUndefined();
+        expect(await service.getOrSet('key', () => value, { schema })).toEqual(value);
+        expect(await service.get('key')).toEqual(value);
+      });
+    });
+
     it('S5 schema that throws → a miss, and nothing of the value in the error', async () => {
       const cache = await open();
       await cache.service.set('key', 'hunter2');
