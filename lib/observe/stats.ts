@@ -26,7 +26,7 @@ export interface CacheCounts {
   readonly waitMs: number;
   /** Loads whose value was not stored because meanwhile the key was evicted or written, or the lease had expired. */
   readonly lostLeases: number;
-  /** Values stored by `set`, `setMany`, `writeThrough` and `@CachePut`. What is loaded is not among them. */
+  /** Values stored by `set`, `setMany`, `writeThrough`, `increment` and `@CachePut`. What is loaded is not among them. */
   readonly sets: number;
   /** Of those, values that were refused: by `if`, by a write in progress, by the mode. */
   readonly refusedSets: number;

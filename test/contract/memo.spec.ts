@@ -67,6 +67,8 @@ describe.each(VARIANTS)('withMemo on %s', (_, topology, variant) => {
     ['clear', (s) => s.clear(), undefined],
     ['withWrite', (s) => s.withWrite('k', async () => 1), undefined],
     ['writeThrough', (s) => s.writeThrough('k', () => 'own'), 'own'],
+    ['take', (s) => s.take('k'), undefined],
+    ['getOrSet of another version', (s) => s.getOrSet('k', () => 'own', { version: 2 }), 'own'],
     ['getOrSet with force', (s) => s.getOrSet('k', () => 'own', { force: true }), 'own'],
   ];
 

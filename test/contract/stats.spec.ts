@@ -237,6 +237,29 @@ describe.each(VARIANTS)('stats on %s', (_, topology, variant) => {
     await expectCounts(() => service.take('k'), { misses: 1 });
   });
 
+  it('O3 E8 a value in grace, served while it is refreshed → a miss, and stale served; one refresh', async () => {
+    const options = { ttl: 1, grace: '1h', staleWhileRevalidate: true } as const;
+    await service.getOrSet('k', () => 'old', options);
+    await waitFor(async () => (await service.inspect('k'))!.state === 'stale');
+    await expectCounts(
+      async () => {
+        const fresh = { ...options, ttl: '1h' };
+        expect(await service.getOrSet('k', () => 'new', fresh)).toBe('old');
+        await waitFor(async () => (await service.inspect('k'))!.state === 'fresh');
+      },
+      {
+        misses: 1,
+        staleServed: 1,
+        loads: 1,
+        refreshes: { triggered: 1, skipped: 0, dropped: 0, failed: 0 },
+      },
+    );
+  });
+
+  it('O1 increment → a set', async () => {
+    await expectCounts(() => service.increment('n'), { sets: 1 });
+  });
+
   it('O2 a load whose key is evicted meanwhile → a lost lease', async () => {
     const gate = new Gate();
     await expectCounts(
