@@ -12,7 +12,7 @@ function seeded(seed: number): () => number {
   };
 }
 
-const DRAWS = 100_000;
+const DRAWS = 20_000;
 
 /** The share of reads that refresh a value of 100 s whose load took `costMs`, `freshMs` before its end. */
 function rate(freshMs: number, costMs: number, ahead: RefreshAhead, seed = 1): number {
@@ -38,7 +38,7 @@ describe('E2 isDue — beta', () => {
     '%d ms before the end, a load of %d ms, beta %d → exp(-left / (beta * cost))',
     (left, cost, beta) => {
       const share = Math.exp(-left / (beta * cost));
-      for (const seed of [1, 2, 3])
+      for (const seed of [1, 2])
         expect(Math.abs(rate(left, cost, { after: 1, beta }, seed) - share)).toBeLessThan(
           fiveSigma(share),
         );
@@ -70,7 +70,7 @@ describe('E2 isDue — beta', () => {
     const due = (at: number): boolean =>
       isDue({ lifeMs: 100_000, freshMs: 100_000 - at, costMs }, { after: 1, beta: 1 }, random);
     let refreshes = 0;
-    const rounds = 200;
+    const rounds = 100;
     for (let round = 0; round < rounds; round++) {
       const reads = Array.from({ length: 1_000 }, () => random() * 100_000).sort((a, b) => a - b);
       const first = reads.find(due);
@@ -90,7 +90,7 @@ describe('E2 headStartMs', () => {
     const mean = draws.reduce((sum, ms) => sum + ms, 0) / DRAWS;
     // The deviation of an exponential variable is its mean.
     expect(Math.abs(mean - 300)).toBeLessThan((5 * 300) / Math.sqrt(DRAWS));
-    expect(Math.min(...draws.slice(0, 10_000))).toBeGreaterThanOrEqual(0);
+    expect(Math.min(...draws)).toBeGreaterThanOrEqual(0);
     expect([headStartMs(200, 1, () => 0), headStartMs(0, 1, random)].map(Math.abs)).toEqual([0, 0]);
     expect(headStartMs(1, 1, () => 1 - 2 ** -53)).toBeLessThan(40);
   });
