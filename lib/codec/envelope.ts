@@ -107,9 +107,15 @@ const KNOWN_FLAGS = (1 << 15) - 1;
 
 export type RecordType = 'V' | 'L' | 'B';
 
-/** No text begins like this by chance: an id of ours, then the end or a comma; dots, then a taint byte. */
-const LEASE = /^L[0-9A-Za-z!.]{20}(,|$)/;
-const BARRIER = /^B\.{20}[01]/;
+/**
+ * No text begins like this by chance: an id of ours; for a lease, then the end or a comma; dots, then a taint byte. An id of
+ * other bytes would not be the same one after it was read as text, and could never be rejected.
+ */
+const FORMS: Readonly<Record<RecordType, RegExp>> = {
+  V: /^V[0-9A-Za-z!.]{20}/,
+  L: /^L[0-9A-Za-z!.]{20}(,|$)/,
+  B: /^B\.{20}[01]/,
+};
 
 const NO_HEAD = { type: undefined, id: '' } as const;
 
@@ -118,8 +124,7 @@ export function readHead(bytes: Buffer | undefined): { type: RecordType | undefi
   if (!bytes || bytes.length < FMT_AT) return NO_HEAD;
   const head = bytes.toString('latin1', 0, FMT_AT + 1);
   const type = head[0] as RecordType;
-  const ours = type === 'V' || (type === 'L' ? LEASE : BARRIER).test(head);
-  return ours ? { type, id: head.slice(ID_AT, FMT_AT) } : NO_HEAD;
+  return FORMS[type]?.test(head) ? { type, id: head.slice(ID_AT, FMT_AT) } : NO_HEAD;
 }
 
 /** What the bytes at a key are. Never throws; the payload is a view of `bytes`. */

@@ -2,7 +2,7 @@
 
 /**
  * `kind, id` of what is at the key; both empty where it is absent, too short, no string, or begins like one of ours by
- * chance: a lease must have an id of ours and then nothing or a comma, a barrier dots and then its taint.
+ * chance: a value must have an id of ours, a lease as well and then nothing or a comma, a barrier dots and then its taint.
  */
 export const HEAD = `
 local function head()
@@ -14,8 +14,9 @@ local function head()
   end
   if #bytes < 21 then return '', '' end
   local kind, id, after = string.sub(bytes, 1, 1), string.sub(bytes, 2, 21), string.sub(bytes, 22)
-  if kind == 'V' then return kind, id end
-  if kind == 'L' and string.find(id, '^[%w!.]+$') and (after == '' or after == ',') then return kind, id end
+  local ours = string.find(id, '^[%w!.]+$')
+  if kind == 'V' and ours then return kind, id end
+  if kind == 'L' and ours and (after == '' or after == ',') then return kind, id end
   if kind == 'B' and id == string.rep('.', 20) and (after == '0' or after == '1') then return kind, id end
   return '', ''
 end

@@ -180,6 +180,14 @@ describe('readRecord', () => {
     expect(readRecord(Buffer.from(text))).toEqual({ type: 'foreign', id: '' });
   });
 
+  it('row 16 value whose id is no text of ours → foreign, without an id that nobody could reject it by', () => {
+    for (const byte of [0, 0x2d, 0x80, 0xe9, 0xff])
+      expect(readRecord(recordOf(PLAIN, '1').fill(byte, 5, 6))).toEqual({
+        type: 'foreign',
+        id: '',
+      });
+  });
+
   it.each<[string, (record: Buffer) => Buffer]>([
     ['nothing behind the id', (record) => record.subarray(0, 21)],
     ['no checksum', (record) => record.subarray(0, 51)],
