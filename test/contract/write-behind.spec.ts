@@ -33,6 +33,17 @@ class Source {
   };
 }
 
+/** Holds what is stored by this service until the gate is opened. */
+function holdSets(service: CacheService): Gate {
+  const gate = new Gate();
+  const set = service.set.bind(service);
+  service.set = async (...args) => {
+    await gate.pass();
+    return set(...(args as Parameters<typeof set>));
+  };
+  return gate;
+}
+
 describe.each(VARIANTS)('writes behind on %s', (_, topology, variant) => {
   let cache: TestCache;
   let service: CacheService;
@@ -96,6 +107,40 @@ describe.each(VARIANTS)('writes behind on %s', (_, topology, variant) => {
     await queue.close();
   });
 
+  it('W6 a newer value arrives while the older one comes to its end → it is not evicted', async () => {
+    const gate = new Gate();
+    const next = new Gate();
+    source.before = () => (source.batches.length === 1 ? gate : next).pass();
+    const queue = queueOf({ flushInterval: 1 });
+    await queue.put('k', 'old');
+    const flushed = queue.flush();
+    await gate.arrived();
+    const arriving = holdSets(service);
+    const put = queue.put('k', 'new');
+    await arriving.arrived();
+    gate.open();
+    await waitFor(() => queue.pending('k') === undefined);
+    arriving.open();
+    await Promise.all([put, flushed]);
+    await next.arrived();
+    expect(await service.get('k')).toBe('new');
+    expect(queue.pending('k')).toBe('new');
+    next.open();
+    await queue.close();
+    expect(source.batches).toEqual([{ k: 'old' }, { k: 'new' }]);
+  });
+
+  it('W6 two values at once → cached and queued in the order in which they were put', async () => {
+    const queue = queueOf();
+    const sets = holdSets(service);
+    const puts = [queue.put('k', 1), queue.put('k', 2)];
+    await sets.arrived();
+    const flushed = queue.flush();
+    sets.open();
+    await Promise.all([...puts, flushed]);
+    expect(source.batches).toEqual([{ k: 2 }]);
+  });
+
   it('W6 a newer value while an older one is written → afterwards, never at once, and stays cached', async () => {
     const gate = new Gate();
     source.before = () => gate.pass();
@@ -104,12 +149,12 @@ describe.each(VARIANTS)('writes behind on %s', (_, topology, variant) => {
     const flushed = queue.flush();
     await gate.arrived();
     await queue.put('k', 'new');
+    // Enough to begin another batch, if that were allowed.
+    const flushedAgain = queue.flush();
     expect(queue.pending('k')).toBe('new');
     source.before = async () => expect(await service.get('k')).toBe('new');
     gate.open();
-    await flushed;
-    expect(queue.pending('k')).toBe('new');
-    await queue.flush();
+    await Promise.all([flushed, flushedAgain]);
     expect(source.batches).toEqual([{ k: 'old' }, { k: 'new' }]);
     expect(source.most).toBe(1);
   });
@@ -281,10 +326,9 @@ describe('writes behind', () => {
     const cache = await openCache('single', { shutdownTimeout: 100 });
     const reader = await openCache('single', { namespace: cache.namespace });
     const onDropped = jest.fn();
-    const queue = new WriteBehind<string, number>(cache.service, {
-      write: () => new Promise(() => undefined),
-      onDropped,
-    });
+    const gate = new Gate();
+    const write = (): Promise<void> => gate.pass();
+    const queue = new WriteBehind<string, number>(cache.service, { write, onDropped });
     await queue.put('k', 1);
     await queue.put('l', 2);
     expect(await reader.service.has('k')).toBe(true);
@@ -300,25 +344,30 @@ describe('writes behind', () => {
     ]);
     expect(cache.log.join()).toContain('closed with 2 queued writes that were not written');
     expect(await reader.service.has('k')).toBe(false);
+    gate.fail(new Error('too late to be told of'));
+    await new Promise(setImmediate);
+    expect(cache.errors).toEqual([]);
   });
 
   it('W6 another process evicts → the value comes back, and its load stores nothing', async () => {
     const cache = await openCache('single');
     const other = await openCache('single', { namespace: cache.namespace });
     const source = new Source();
-    const queue = new WriteBehind<string, unknown>(cache.service.namespace('cats'), {
-      write: source.write,
-      flushInterval: '1h',
-    });
-    await queue.put('k', 'new');
+    const own = cache.service.namespace('cats');
     const cats = other.service.namespace('cats');
-    const gate = new Gate();
+    const { write } = source;
+    const queue = new WriteBehind<string, unknown>(own, { write, flushInterval: '1h' });
+    await queue.put('k', 'new');
+    const restoring = holdSets(own);
     await cats.evict('k');
-    const loading = cats.getOrSet('k', async () => (await gate.pass(), 'old'), { force: true });
+    await restoring.arrived();
+    const gate = new Gate();
+    const loading = cats.getOrSet('k', async () => (await gate.pass(), 'old'));
     await gate.arrived();
+    restoring.open();
     await waitFor(async () => (await cats.get('k')) === 'new');
     gate.open();
-    await loading;
+    expect(await loading).toBe('old');
     expect(await cats.get('k')).toBe('new');
     await queue.close();
     expect(source.rows.get('k')).toBe('new');
