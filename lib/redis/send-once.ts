@@ -33,7 +33,9 @@ export function sendOnce(
   // The client of a cluster puts its own in, which decides whether to send again.
   Object.defineProperty(command, 'reject', {
     get: () => reject,
-    set: (handle: (error: Error) => void) => void (reject = unlessUnderWay(handle)),
+    set: (handle: (error: Error) => void) => {
+      reject = unlessUnderWay(handle);
+    },
   });
   command.toWritable = (socket) => {
     if (underWay) {

@@ -200,7 +200,7 @@ describe.each(VARIANTS)('expiry on %s', (_, topology, variant) => {
       },
     );
 
-    it('it throws → its error, nothing stored, the lease free', async () => {
+    it('a function that throws → its error, nothing stored, the lease free', async () => {
       const own = new Error('no idea');
       const options = {
         ttl: (): never => {
