@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
-import { NOTHING_PENDING } from '../support/caches.js';
+import { NOTHING_PENDING, openCache } from '../support/caches.js';
 import { Compiled } from '../support/compiled.js';
 import type { TestServer } from '../support/server.js';
 import { startServer } from '../support/start-server.js';
@@ -121,6 +121,23 @@ describe('many misses at once', () => {
       `${grown.toFixed(1)} MB more, ${report.copies} copies`,
     );
     judgeRest(row, [report]);
+    expect(row.broken).toEqual([]);
+  }, 60_000);
+
+  it('bulks of thousands of keys, with the timeouts that are the default → all of it is carried out', async () => {
+    const row = new Row('25', '3 000 keys in one call, 10 000 calls at once');
+    const { service, errors } = await openCache({ type: 'single', url: server.url });
+    const keys = Array.from({ length: 3_000 }, (_, i) => `k${i}`);
+    await service.setMany(keys.map((key) => [key, key] as const));
+    row.is('read of what setMany has stored', (await service.getMany(keys)).size, keys.length);
+    row.is('evicted', await service.evict(keys), keys.length);
+    const sets = Array.from({ length: 10_000 }, (_, i) => service.set(`s${i}`, 'x'.repeat(500)));
+    row.is('set', (await Promise.all(sets)).filter(Boolean).length, sets.length);
+    row.is(
+      'connections lost',
+      errors.filter(({ operation }) => operation === 'connection'),
+      [],
+    );
     expect(row.broken).toEqual([]);
   }, 60_000);
 
