@@ -247,4 +247,23 @@ for (const topology of TOPOLOGIES.filter((name) => name !== 'memory'))
       expect(loader).toHaveBeenCalledTimes(1);
       for (const { service } of all) await waitFor(async () => (await service.get('k')) === 'new');
     });
+
+    it('E8 E3 the lease comes only after somebody else has finished → no second load', async () => {
+      const one = await openCache(topology, GRACE);
+      const two = await openCache(topology, { ...GRACE, namespace: one.namespace });
+      const { store } = two.engine['parts'];
+      const acquire = store.acquire.bind(store);
+      const gate = new Gate();
+      store.acquire = async (...args) => (await gate.pass(), acquire(...args));
+      await grownOld(one.service);
+      const loader = jest.fn(() => 'new');
+      expect(await two.service.getOrSet('k', loader)).toBe('old');
+      await gate.arrived();
+      expect(await one.service.getOrSet('k', loader)).toBe('old');
+      await waitFor(async () => (await one.service.get('k')) === 'new');
+      await waitFor(() => one.engine.pending().flights === 0);
+      gate.open();
+      await waitFor(() => two.engine.pending().flights === 0);
+      expect(loader).toHaveBeenCalledTimes(1);
+    });
   });
