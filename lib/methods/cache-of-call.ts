@@ -44,7 +44,18 @@ export class CacheFinder {
     injectInto(place.target, this.token);
   }
 
-  /** Undefined: there is none, or a test has put something else in its place; the method then runs as if undecorated. */
+  /** `act` with the cache; without one the method runs as if it were not decorated. */
+  around(call: Call, act: (cache: CacheOfCall) => Promise<unknown>): unknown {
+    let cache;
+    try {
+      cache = this.isExcluded(call) ? undefined : this.of(call);
+    } catch (error) {
+      return Promise.reject(error); // callers expect a promise
+    }
+    return cache ? act(cache) : call.run();
+  }
+
+  /** Undefined: there is none, or a test has put something else in its place. */
   of({ instance }: Call): CacheOfCall | undefined {
     const { cache, namespace } = this.choice;
     const wanted = { token: this.token, cache, where: this.place.where };
@@ -60,7 +71,8 @@ export class CacheFinder {
   }
 
   /** `@NoCache()` on the method, on one that overrides it, or on the class. */
-  isExcluded({ instance }: Call): boolean {
+  private isExcluded({ instance }: Call): boolean {
+    if (instance == null) return false;
     const { constructor, [this.place.name]: method } = instance as Record<string | symbol, object>;
     return [this.place.descriptor.value as object, method, constructor].some(
       (target) => target !== undefined && noCache.get(target) === true,

@@ -9,10 +9,7 @@ import { valueOf, wrapMethod, type Call, type Place } from './wrap-method.js';
 /** Has the method's results come from the cache; a miss runs it, once in the whole cluster. */
 export function wrapCacheable(place: Place, cached: Cached): void {
   const method = new CacheableMethod(place, cached);
-  wrapMethod(place, (call) => {
-    const cache = method.finder.of(call);
-    return cache && !method.finder.isExcluded(call) ? method.call(call, cache) : call.run();
-  });
+  wrapMethod(place, (call) => method.finder.around(call, (cache) => method.call(call, cache)));
 }
 
 class CacheableMethod {

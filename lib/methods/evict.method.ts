@@ -23,10 +23,15 @@ export function wrapEvict(place: Place, evicting: Evicting): void {
   if (others) return void others.unshift(plan);
   const plans = [plan];
   wrapMethod(place, (call) => {
-    const due = plans.flatMap(({ evicting, finder }) => {
-      const cache = finder.of(call);
-      return cache ? new Evict(place, call, { evicting, cache }) : [];
-    });
+    let due: Evict[];
+    try {
+      due = plans.flatMap(({ evicting, finder }) => {
+        const cache = finder.of(call);
+        return cache ? new Evict(place, call, { evicting, cache }) : [];
+      });
+    } catch (error) {
+      return Promise.reject(error); // callers expect a promise
+    }
     return due.length > 0 ? evictAround(place, call, due) : call.run();
   });
   plansOf.set(place.descriptor.value as object, plans);

@@ -10,10 +10,7 @@ import { valueOf, wrapMethod, type Call, type Place } from './wrap-method.js';
 /** Always runs the method, and stores what it returns, so that no load that began before it can overwrite it. */
 export function wrapPut(place: Place, cached: Cached): void {
   const method = new PutMethod(place, cached);
-  wrapMethod(place, (call) => {
-    const cache = method.finder.of(call);
-    return cache && !method.finder.isExcluded(call) ? method.call(call, cache) : call.run();
-  });
+  wrapMethod(place, (call) => method.finder.around(call, (cache) => method.call(call, cache)));
 }
 
 type Context = Parameters<Parameters<CacheOfCall['service']['writeThrough']>[1]>[0];

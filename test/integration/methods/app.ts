@@ -6,10 +6,10 @@ import { Test, type TestingModule } from '@nestjs/testing';
 import { CacheService, engineOf } from '../../../lib/cache/cache.service.js';
 import type { RedisCacheOptions } from '../../../lib/module/redis-cache.options.js';
 import { RedisCacheModule } from '../../../lib/redis-cache.module.js';
-import { NOTHING_PENDING, topologyOptions, TOPOLOGIES } from '../../support/caches.js';
+import { NOTHING_PENDING, topologyOptions } from '../../support/caches.js';
 
 /** Where methods are tried: what they do does not depend on how many servers there are. */
-export const PLACES = TOPOLOGIES.filter((name) => name === 'memory' || name === 'single');
+export const PLACES = ['memory', 'single'] as const;
 
 export interface TestModule {
   readonly module: TestingModule;
@@ -52,11 +52,19 @@ export async function startWithout(metadata: ModuleMetadata): Promise<Omit<TestM
 
 afterEach(async () => {
   for (const module of open.splice(0)) {
-    const cache = module.get(CacheService, { strict: false, each: true });
+    const caches = cachesOf(module);
     await module.close();
-    for (const one of cache) assert.deepEqual(engineOf(one)?.pending(), NOTHING_PENDING);
+    for (const cache of caches) assert.deepEqual(engineOf(cache)?.pending(), NOTHING_PENDING);
   }
 });
+
+function cachesOf(module: TestingModule): CacheService[] {
+  try {
+    return module.get(CacheService, { strict: false, each: true });
+  } catch {
+    return []; // a module without a cache
+  }
+}
 
 export function collect(log: string[]): LoggerService {
   const ignore = (): void => undefined;
