@@ -44,7 +44,11 @@ export class ExampleRun {
     const bySource = new Map(this.examples.map((e) => [this.source(e), e]));
     const project = join(this.folder, 'tsconfig.json');
     const child = fork(this.compiled.path(CHECKER), [project, ...bySource.keys()]);
-    const [found] = (await once(child, 'message')) as [Found[]];
+    const ended = once(child, 'exit').then(([code]) => {
+      throw new Error(`The compiler ended with code ${code}`);
+    });
+    const [found] = (await Promise.race([once(child, 'message'), ended])) as [Found[]];
+    ended.catch(() => undefined);
     const problems = new Map<string, string>();
     for (const { path, line, problem } of found) {
       const { title, page } = bySource.get(path)!;
