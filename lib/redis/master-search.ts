@@ -44,16 +44,16 @@ export class MasterSearch {
     if ((await roleOf(client)) === 'master') return false;
     const { clock, createClient } = this.options;
     const other = createClient();
-    const drop = (): Promise<void> => dropConnection(other, clock);
     other.on('error', () => undefined);
     giveUpWhenSilent(other, clock);
+    const drop = (): void => void dropConnection(other, clock);
     client.once('end', drop);
     try {
       await other.connect();
       return (await roleOf(other)) !== 'slave';
     } finally {
       client.off('end', drop);
-      await drop();
+      await dropConnection(other, clock);
     }
   }
 }

@@ -9,7 +9,7 @@ it('a shard whose clock is ahead of ours → its entries, and no others, are as 
   const keys = Array.from({ length: 30 }, (_, i) => `k${i}`);
   await service.setMany(keys.map((key) => [key, 'v'] as const));
   // Measured once a second, and by then different again.
-  Object.defineProperty(buses[1]!, 'serverOffsetMs', { get: () => 120_000, set: () => undefined });
+  Object.defineProperty(buses[1]!, 'serverOffsetMs', { get: () => 120_000, set: () => {} });
 
   const shard = new Redis((await shardUrls())[1]!);
   const isThere = async (key: string): Promise<boolean> =>
