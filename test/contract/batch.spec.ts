@@ -439,6 +439,47 @@ describe.each(VARIANTS)('batches on %s', (_, topology, variant) => {
       await theirs;
     });
 
+    it('grace — the loader fails, and values past their ttl are kept → these, if there are for all keys', async () => {
+      const { service: lenient } = await open({ grace: '1m' });
+      await lenient.setMany(rowsOf(['a', 'b']), { ttl: 20 });
+      await waitFor(async () => (await lenient.getMany(['a', 'b'])).size === 0);
+      const loader = jest.fn(() => Promise.reject(new Error('down')));
+      expect([...(await lenient.getOrSetMany(['a', 'b'], loader))]).toEqual(rowsOf(['a', 'b']));
+      expect(loader).toHaveBeenCalledTimes(1);
+      await expect(lenient.getOrSetMany(['a', 'c'], loader)).rejects.toThrow('down');
+    });
+
+    it('staleWhileRevalidate — values past their ttl → given at once, and loaded together in the background', async () => {
+      const { service: lenient } = await open({ grace: '1m', staleWhileRevalidate: true });
+      await lenient.setMany(
+        [
+          ['a', 'old'],
+          ['b', 'old'],
+        ],
+        { ttl: 20 },
+      );
+      await waitFor(async () => (await lenient.getMany(['a', 'b'])).size === 0);
+      const gate = new Gate();
+      const loader = jest.fn(async (missing: Key[]) => (await gate.pass(), rowsOf(missing)));
+      const values = await lenient.getOrSetMany(['a', 'b'], loader);
+      expect([...values.values()]).toEqual(['old', 'old']);
+      gate.open();
+      await waitFor(async () => (await lenient.getMany(['a', 'b'])).size === 2);
+      expect(loader.mock.calls.map(([keys]) => keys)).toEqual([['a', 'b']]);
+    });
+
+    it('refreshAhead — hits that are due → given, and loaded together in the background, however many', async () => {
+      const { service: ahead } = await open({ ttl: '1h', refreshAhead: { after: 0.000_01 } });
+      const keys = Array.from({ length: 100 }, (_, i) => `k${i}`);
+      await ahead.setMany(keys.map((key) => [key, 'old']));
+      await waitFor(async () => (await ahead.ttl('k99'))! < 3_600_000 - 40);
+      const loader = loading();
+      expect(new Set((await ahead.getOrSetMany(keys, loader)).values())).toEqual(new Set(['old']));
+      await waitFor(async () => !new Set((await ahead.getMany(keys)).values()).has('old'));
+      expect(loader.mock.calls.flatMap(([asked]) => asked)).toHaveLength(100);
+      expect(loader.mock.calls.length).toBeLessThanOrEqual(2);
+    });
+
     it('loaderConcurrency — 1 → a batch counts as one load, and others wait for it', async () => {
       const { service: single } = await open({ loaderConcurrency: 1 });
       const gate = new Gate();

@@ -44,8 +44,8 @@ interface Part extends Deferred<Loaded> {
 }
 
 /**
- * After the first load, keys whose holder has failed come back one by one, as leases expire and messages arrive. They are
- * gathered for so long, unless nobody else is waited for.
+ * After the first load, keys whose holder has failed come back one by one, as leases expire and messages arrive; and so do, after
+ * the call, those that are refreshed in the background. They are gathered for so long, unless it is known that no more come.
  */
 const GATHER_MS = 30;
 
@@ -63,6 +63,7 @@ export class BatchCall implements LoadTogether {
   private looksAtEndOfTick = false;
   private gathering: TimerHandle | undefined;
   private hasLoaded = false;
+  private isOver = false;
   private run!: LoaderRun;
 
   constructor(
@@ -100,10 +101,16 @@ export class BatchCall implements LoadTogether {
     atEndOfTick(this.loadIfDue);
   }
 
+  /** Every key has been served: what is loaded from here on is loaded in the background. */
+  over(): void {
+    this.isOver = true;
+  }
+
   private readonly loadIfDue = (): void => {
     this.looksAtEndOfTick = false;
     if (this.undecided.size > 0 || this.parts.length === 0) return;
-    if (!this.hasLoaded || this.waiting === 0) return void this.loadNow();
+    const mayBeMore = this.isOver || (this.hasLoaded && this.waiting > 0);
+    if (!mayBeMore) return void this.loadNow();
     this.gathering ??= this.options.clock.setTimer(GATHER_MS, () => void this.loadNow());
   };
 

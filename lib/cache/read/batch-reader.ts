@@ -65,7 +65,8 @@ export class BatchReader {
     const missing: { key: EntryKey; seen?: Found }[] = [];
     for (const [i, key] of keys.entries()) {
       const found = seen?.[i];
-      if (found?.state === 'hit') {
+      // A value that may be refreshed ahead is looked at by the reader.
+      if (found?.state === 'hit' && !settings.refreshAhead) {
         tally(this.parts.meter, key, found, { operation: 'getOrSetMany' });
         served.set(key.redisKey, found);
       } else missing.push({ key, seen: found });
@@ -89,7 +90,8 @@ export class BatchReader {
         call.decided(key);
       }
     };
-    await Promise.race([failed.promise, inSlices(missing, serve)]);
+    const all = inSlices(missing, serve).then(() => call.over());
+    await Promise.race([failed.promise, all]);
     return served;
   }
 

@@ -35,7 +35,8 @@ interface RefresherState {
  * by the refresh lease; it outlives the call that began it, and its failure is reported and keeps others from trying at once.
  */
 export class Refresher {
-  private running = 0;
+  /** What is running, and for how many keys: the keys of one batch are one refresh. */
+  private readonly running = new Map<unknown, number>();
   private closed = false;
   private readonly hits = new LRUCache<string, { id: string; count: number }>({
     max: MOST_COUNTED,
@@ -64,13 +65,21 @@ export class Refresher {
     if (this.closed || modes.storesNothing) return;
     if (flights.joinable(redisKey) || waits.current(refreshKeyOf(request.key)))
       return meter.count('refreshesSkipped');
-    if (this.running >= MOST_RUNNING) return meter.count('refreshesDropped');
+    const load = typeof request.loader === 'function' ? redisKey : request.loader;
+    if (!this.running.has(load) && this.running.size >= MOST_RUNNING)
+      return meter.count('refreshesDropped');
     meter.count('refreshesTriggered');
-    this.running++;
+    this.count(load, 1);
     const flight = this.outside(() =>
       flights.lead(redisKey, (own) => this.refresh(own, request, { ...seen, by: 'background' })),
     );
-    void flight.outcome.then(() => void this.running--);
+    void flight.outcome.then(() => this.count(load, -1));
+  }
+
+  private count(load: unknown, by: 1 | -1): void {
+    const keys = (this.running.get(load) ?? 0) + by;
+    if (keys > 0) this.running.set(load, keys);
+    else this.running.delete(load);
   }
 
   /** Also for callers who wait for it. Where there is a value to stand in, a failure is reported instead of theirs. */
