@@ -5,6 +5,7 @@ import type { KeyOf } from '../keys/typed-key.js';
 import { CacheControls } from './cache-controls.js';
 import type { CacheEngine } from './cache-engine.js';
 import { additionOf, type CounterOptions } from './counters.js';
+import { readSettings, type ReadOptions } from './entry.options.js';
 import { lifeMs } from './life.options.js';
 import { RawStrings } from './raw-strings.js';
 
@@ -57,10 +58,12 @@ export abstract class CacheChanges extends CacheControls {
 
   /**
    * The value, which nobody has any more: of many who take the same one, one gets it. Undefined: there was none, or Redis cannot
-   * be reached (`failure: 'strict'`: rejects). Past the copies in the process. A load that is running is not stored.
+   * be reached (`failure: 'strict'`: rejects). Past the copies in the process. A load that is running is not stored. What this
+   * call cannot read, for its version, serializer or schema, stays.
    */
-  async take<T = unknown>(key: KeyOf<T>): Promise<T | undefined> {
-    const taken = await this.#engine.inPlace.taker.take(this.#space.entry(key));
+  async take<T = unknown>(key: KeyOf<T>, options?: ReadOptions): Promise<T | undefined> {
+    const entry = this.#space.entry(key);
+    const taken = await this.#engine.inPlace.taker.take(entry, readSettings('take', options));
     return taken?.take() as T | undefined;
   }
 

@@ -75,17 +75,20 @@ export class Counters {
       const found = await this.found(key, look, operation);
       const fresh = await this.fresh(key, look);
       evictor.outdate(key);
+      // Also where nobody knows.
+      let changed = true;
       try {
         const request = { newId: ids.next(), by, ttlMs, fresh, ...found };
         const reply = await store.increment(key.redisKey, request);
+        changed = reply.state === 'counted';
         if (reply.state === 'unlike') return reply.state;
         if (reply.state !== 'counted') throw refusal(reply.state, operation, key);
         meter.set(key, operation, true);
         return reply.count;
       } finally {
-        // Again: a read that was on its way may have seen what was there before. Also where nobody knows what happened.
+        // Again: a read that was on its way may have seen what was there before.
         evictor.outdate(key);
-        feed.own({ reason: 'set', keys: [key] });
+        if (changed) feed.own({ reason: 'set', keys: [key] });
       }
     });
   }

@@ -194,6 +194,35 @@ describe.each(VARIANTS)('touch and take on %s', (_, topology, variant) => {
       expect(await service.get('key')).toBeUndefined();
     });
 
+    it('what the call cannot read → undefined, and it stays for who can', async () => {
+      const serializer = {
+        name: 'shout',
+        serialize: (value: unknown) => Buffer.from(String(value).toUpperCase()),
+        deserialize: (bytes: Buffer) => bytes.toString(),
+      };
+      await service.set('key', 'text', { serializer, version: 1 });
+      expect(await service.take('key')).toBeUndefined();
+      expect(await service.take('key', { serializer, version: 2 })).toBeUndefined();
+      expect(await service.take('key', { serializer, version: 1 })).toBe('TEXT');
+      expect(await service.take('key', { serializer })).toBeUndefined();
+    });
+
+    it('take, touch, increment → told where something has changed, and only there', async () => {
+      const events: string[] = [];
+      cache.listener.on(({ keys, reason, local }) => {
+        if (local) events.push(`${reason} ${keys!.join()}`);
+      });
+      await service.increment('n');
+      await service.touch('n', '1h');
+      await service.take('n');
+      await service.take('n');
+      await service.touch('n', '1h');
+      await service.set('n', 'text');
+      await service.increment('n').catch(() => undefined);
+      await service.withWrite('n', () => service.increment('n').then(undefined, () => undefined));
+      expect(events).toEqual(['set n', 'set n', 'evict n', 'set n', 'evict n']);
+    });
+
     it('run — bypass → undefined, and it stays; readonly → taken', async () => {
       await service.set('key', 1);
       expect(await service.run('bypass', () => service.take('key'))).toBeUndefined();

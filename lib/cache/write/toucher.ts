@@ -1,3 +1,4 @@
+import type { EntryHeader } from '../../codec/envelope.js';
 import { CacheBatchError } from '../../common/errors.js';
 import type { EntryKey } from '../../keys/key-space.js';
 import type { CallModes } from '../call-mode.js';
@@ -46,19 +47,32 @@ export class Toucher {
     return touched;
   }
 
-  private touchNow(key: EntryKey, ttlMs: number): Promise<boolean> {
+  /** Begins the life of an entry anew whose reads are to do that; false: there is none. */
+  slide(key: EntryKey): Promise<boolean> {
+    return this.touchNow(key, ({ lifeMs, sliding }) => (sliding ? lifeMs : undefined));
+  }
+
+  private touchNow(
+    key: EntryKey,
+    ttl: number | ((header: EntryHeader) => number | undefined),
+  ): Promise<boolean> {
     const { store, tier, feed } = this.parts;
-    const softMs = ttlMs === Infinity ? 0 : ttlMs;
     return this.state.live.change(key, EVERY_KIND, async (look) => {
       if (look.state === 'none') return false;
+      const ttlMs = typeof ttl === 'number' ? ttl : ttl(look.record.header);
+      if (ttlMs === undefined) return false;
+      const softMs = ttlMs === Infinity ? 0 : ttlMs;
       tier?.drop(key.redisKey);
+      // Also where nobody knows.
+      let changed = true;
       try {
         const reply = await store.touch(key.redisKey, { facts: look.facts, softMs });
+        changed = reply === 'touched';
         return reply === 'unlike' ? reply : reply === 'touched';
       } finally {
         // Again: a read that was on its way may have seen the longer life of before.
         tier?.drop(key.redisKey);
-        feed.own({ reason: 'set', keys: [key] });
+        if (changed) feed.own({ reason: 'set', keys: [key] });
       }
     });
   }
