@@ -35,7 +35,10 @@ export abstract class CacheBatches extends CacheChanges {
     keys: readonly Key[],
     options: ReadOptions & { schema: StandardSchema<unknown, T> },
   ): Promise<Map<Key, T>>;
-  getMany<T = unknown>(keys: readonly KeyOf<T>[], options?: ReadOptions): Promise<Map<Key, T>>;
+  getMany<T = unknown>(
+    keys: readonly KeyOf<T>[],
+    options?: Omit<ReadOptions, 'schema'>,
+  ): Promise<Map<Key, T>>;
   async getMany<T>(keys: readonly Key[], options?: ReadOptions): Promise<Map<Key, T>> {
     const entries = keys.map((key) => this.#space.entry(key));
     const reads = readSettings('getMany', options);

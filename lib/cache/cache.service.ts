@@ -53,7 +53,7 @@ export class CacheService extends CacheBatches {
     key: Key,
     options: ReadOptions & { schema: StandardSchema<unknown, T> },
   ): Promise<T | undefined>;
-  get<T = unknown>(key: KeyOf<T>, options?: ReadOptions): Promise<T | undefined>;
+  get<T = unknown>(key: KeyOf<T>, options?: Omit<ReadOptions, 'schema'>): Promise<T | undefined>;
   async get<T>(key: Key, options?: ReadOptions): Promise<T | undefined> {
     const entry = this.#space.entry(key);
     const { front } = this.#engine;
@@ -119,7 +119,7 @@ export class CacheService extends CacheBatches {
   getOrSet<T>(
     key: KeyOf<T>,
     loader: (context: LoadContext) => T | Promise<T>,
-    options?: LoadOptions,
+    options?: Omit<LoadOptions, 'schema'>,
   ): Promise<T>;
   async getOrSet<T>(
     key: Key,

@@ -14,7 +14,13 @@ export interface StandardSchema<Input = unknown, Output = Input> {
 
 /** The value as the schema gives it, or what is wrong with it. */
 export type SchemaResult<Output> =
-  { readonly value: Output; readonly issues?: undefined } | { readonly issues: readonly unknown[] };
+  | { readonly value: Output; readonly issues?: undefined }
+  | { readonly issues: readonly SchemaIssue[] };
+
+export interface SchemaIssue {
+  readonly message: string;
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+}
 
 export const aSchema: Rule = {
   accepted: 'a schema that follows Standard Schema (an object with ~standard), version 1',
