@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { Injectable } from '@nestjs/common';
+import { Injectable, SetMetadata } from '@nestjs/common';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { of } from 'rxjs';
+import { CacheService } from '../../../lib/cache/cache.service.js';
 import { CacheKeyError, CacheOptionsError } from '../../../lib/common/errors.js';
 import { Cacheable } from '../../../lib/decorators/cacheable.decorator.js';
 import { NoCache } from '../../../lib/decorators/no-cache.decorator.js';
@@ -127,6 +128,16 @@ class UsersService {
 
   @Cacheable({ key: 'forced', force: true })
   async forced() {
+    return run({});
+  }
+
+  @Cacheable({ key: 'versioned', version: 1 })
+  async first() {
+    return run({});
+  }
+
+  @Cacheable({ key: 'versioned', version: 2, serializer: 'msgpack' })
+  async second() {
     return run({});
   }
 
@@ -294,6 +305,13 @@ describe.each(PLACES)('@Cacheable on a method, %s', (topology) => {
     expect(await cache.has('apart')).toBe(false);
   });
 
+  it('D6 version, serializer → an entry of another version is a miss, and is replaced', async () => {
+    const { users } = await open();
+    for (const _ of [1, 2]) expect(await users.first()).toEqual({ run: 1 });
+    for (const _ of [1, 2]) expect(await users.second()).toEqual({ run: 2 });
+    expect(await users.first()).toEqual({ run: 3 });
+  });
+
   it('D8 I7 run → its mode reaches the methods that are called inside', async () => {
     const { users, cache } = await open();
     await users.find('1');
@@ -308,5 +326,33 @@ describe.each(PLACES)('@Cacheable on a method, %s', (topology) => {
   it('D2 @NoCache → the method runs each time', async () => {
     const { users } = await open();
     for (const run of [1, 2]) expect(await users.not()).toEqual({ run });
+  });
+});
+
+@Injectable()
+class Sync {
+  @Cacheable({ key: 'plain' })
+  plain() {
+    return 1;
+  }
+
+  @SetMetadata('called-by', 'a framework')
+  @Cacheable({ key: 'handler' })
+  handler() {
+    return 2;
+  }
+}
+
+describe('a method that returns a value', () => {
+  it('D1 → one warning, unless something else has noted that it calls the method', async () => {
+    const { module, log } = await start('memory', { providers: [Sync] });
+    const sync: Record<'plain' | 'handler', () => unknown> = module.get(Sync);
+    expect(await sync.handler()).toBe(2);
+    expect(await sync.plain()).toBe(1);
+    await module.get(CacheService).evict('plain');
+    expect(await sync.plain()).toBe(1);
+    expect(log).toEqual([
+      '@Cacheable on Sync.plain: the method returns a value, and its callers get a promise of it; declare it async',
+    ]);
   });
 });

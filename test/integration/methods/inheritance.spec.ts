@@ -1,0 +1,141 @@
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { Injectable, SetMetadata } from '@nestjs/common';
+import { CacheEvict } from '../../../lib/decorators/cache-evict.decorator.js';
+import { Cacheable } from '../../../lib/decorators/cacheable.decorator.js';
+import { NoCache } from '../../../lib/decorators/no-cache.decorator.js';
+import { start } from './app.js';
+
+let runs = 0;
+beforeEach(() => {
+  runs = 0;
+});
+
+abstract class Repository {
+  abstract readonly table: string;
+
+  @Cacheable()
+  async find(id: string): Promise<string> {
+    return `${this.table} ${id} ${++runs}`;
+  }
+
+  @Cacheable({ key: 'shared:{0}' })
+  async shared(id: string): Promise<string> {
+    return `${this.table} ${id} ${++runs}`;
+  }
+
+  @CacheEvict({ key: 'shared:{0}' })
+  async forget(_id: string): Promise<void> {}
+}
+
+@Injectable()
+class Users extends Repository {
+  readonly table: string = 'users';
+}
+
+@Injectable()
+class Cats extends Repository {
+  readonly table: string = 'cats';
+}
+
+/** Overrides what it inherits, in every way there is. */
+@Injectable()
+class Dogs extends Cats {
+  override readonly table = 'dogs';
+
+  @Cacheable()
+  override async find(id: string) {
+    return `${await super.find(id)} (${++runs})`;
+  }
+
+  @Cacheable({ key: 'shared:{0}' })
+  override async shared(id: string) {
+    return `${await super.shared(id)} (${++runs})`;
+  }
+
+  // Not decorated: what it does by itself is not cached, what it calls is.
+  override async forget(id: string) {
+    runs++;
+    await super.forget(id);
+  }
+}
+
+@Injectable()
+class Uncached extends Cats {
+  @NoCache()
+  override find(id: string) {
+    return super.find(id);
+  }
+}
+
+@NoCache()
+@Injectable()
+class AllUncached extends Cats {}
+
+@Injectable()
+class Recursive {
+  @Cacheable({ key: 'sum:{0}' })
+  async sum(n: number): Promise<number> {
+    runs++;
+    return n === 0 ? 0 : n + (await this.sum(n - 1));
+  }
+
+  @Cacheable({ key: 'self' })
+  async self(): Promise<unknown> {
+    return this.self();
+  }
+
+  @SetMetadata('kept', true)
+  @Cacheable({ key: 'mutual' })
+  async mutual(): Promise<number> {
+    return (await this.other()) + 1;
+  }
+
+  @Cacheable({ key: 'other' })
+  async other(): Promise<number> {
+    return ++runs;
+  }
+}
+
+describe('decorated methods of classes that inherit', () => {
+  const open = async () => {
+    const providers = [Users, Cats, Dogs, Uncached, AllUncached, Recursive];
+    const { module, cache } = await start('memory', { providers });
+    return { cache, of: <T>(type: new () => T): T => module.get(type) };
+  };
+
+  it('D1 one inherited method of two classes → entries of their own', async () => {
+    const { of } = await open();
+    for (const _ of [1, 2]) {
+      expect(await of(Users).find('1')).toBe('users 1 1');
+      expect(await of(Cats).find('1')).toBe('cats 1 2');
+    }
+  });
+
+  it('D1 a method that overrides and calls super, both without a key → two entries', async () => {
+    const { of } = await open();
+    for (const _ of [1, 2]) expect(await of(Dogs).find('1')).toBe('dogs 1 1 (2)');
+  });
+
+  it('D1 the same with one key → a part of the same load', async () => {
+    const { of, cache } = await open();
+    for (const _ of [1, 2]) expect(await of(Dogs).shared('1')).toBe('dogs 1 1 (2)');
+    expect(await cache.get('shared:1')).toBe('dogs 1 1 (2)');
+    await of(Dogs).forget('1');
+    expect(await cache.has('shared:1')).toBe(false);
+  });
+
+  it('D2 @NoCache on a method that overrides, or on the class → the method runs each time', async () => {
+    const { of } = await open();
+    for (const type of [Uncached, AllUncached])
+      expect(await of(type).find('1')).not.toBe(await of(type).find('1'));
+  });
+
+  it('K2 self-invocation → each call is cached; of its own key → ERR_CACHE_NESTED_LOAD', async () => {
+    const { of } = await open();
+    expect(await of(Recursive).sum(3)).toBe(6);
+    expect(await of(Recursive).sum(4)).toBe(10);
+    expect(runs).toBe(5);
+    expect(await of(Recursive).mutual()).toBe(7);
+    await expect(of(Recursive).self()).rejects.toMatchObject({ code: 'ERR_CACHE_NESTED_LOAD' });
+  });
+});
