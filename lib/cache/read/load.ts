@@ -143,7 +143,9 @@ export class Loads {
     if (seen.state !== 'usable' || this.state.formats.staleMs(seen.record, key) !== undefined)
       return READ_AGAIN;
     const { c0, tags } = seen.record.header;
-    const versions = await this.parts.tags.versions(key.redisKey, tags ?? []);
+    // Without an answer the reader looks again, and finds out that Redis cannot be reached.
+    const asked = this.parts.tags.versions(key.redisKey, tags ?? []);
+    const versions = await asked.catch(() => undefined);
     const value =
       isValid(c0, tags, versions) &&
       (await this.state.formats.open(seen.record, { key, serializer }));
