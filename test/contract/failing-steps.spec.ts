@@ -56,6 +56,27 @@ describe.each(TOPOLOGIES)('a step of the protocol fails on %s', (topology) => {
     },
   );
 
+  it('R4 somebody else was faster, and then the tag table does not answer → theirs, read again', async () => {
+    const cache = await openCache(topology, { l1: false });
+    const { store, tags } = cache.engine['parts'];
+    const acquire = store.acquire.bind(store);
+    const versions = tags.versions.bind(tags);
+    const failOnce = (): Promise<never> => {
+      Object.assign(tags, { versions });
+      return Promise.reject(new CacheConnectionError('gone'));
+    };
+    Object.assign(store, {
+      acquire: async (...args: Parameters<typeof acquire>) => {
+        await cache.service.set('k', 'theirs');
+        const reply = await acquire(...args);
+        expect(reply.state).toBe('value');
+        Object.assign(tags, { versions: failOnce });
+        return reply;
+      },
+    });
+    expect(await cache.service.getOrSet('k', () => 'mine')).toBe('theirs');
+  });
+
   it.each<[string, (context: { skip(): void }) => unknown]>([
     ['throws', () => Promise.reject(new Error('source is down'))],
     ['returns a function', () => () => 1],
