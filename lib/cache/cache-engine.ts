@@ -4,6 +4,7 @@ import { KeySpace, type EntryKey } from '../keys/key-space.js';
 import type { Meter } from '../observe/meter.js';
 import { statsOf, type CacheStats } from '../observe/stats.js';
 import { CallModes } from './call-mode.js';
+import type { Opened } from './entry.js';
 import type { LoadSettings } from './entry.options.js';
 import { EvictJournal } from './evict-journal.js';
 import { Flights } from './flights.js';
@@ -78,7 +79,8 @@ export class CacheEngine {
     const { flights, modes } = this;
     const waits = (this.waits = new LeaseWaits(parts.clock));
     const journal = (this.journal = new EvictJournal(parts, (path) => this.tags.clearNow(path)));
-    const finder = (this.finder = new Finder(parts, { journal, formats }));
+    const onSliding = (key: EntryKey, value: Opened): void => this.inPlace.slider.read(key, value);
+    const finder = (this.finder = new Finder(parts, { journal, formats, onSliding }));
     const loads = (this.loads = new Loads(parts, { flights, waits, formats }));
     const evictor = (this.evictor = new Evictor(parts, { flights, journal }));
     const refresher = (this.refresher = new Refresher(parts, { flights, waits, loads, modes }));
@@ -88,8 +90,7 @@ export class CacheEngine {
     this.writer = new Writer(parts, { formats, finder, modes });
     const barrier = (this.barrier = new WriteBarrier(parts, { evictor }));
     this.through = new WriteThrough(parts, { barrier, formats, modes });
-    const { front } = this;
-    this.batches = new BatchReader(parts, { front, reader, finder, journal, modes });
+    this.batches = new BatchReader(parts, { front: this.front, reader, finder, journal, modes });
     this.tags = new TagEvictor(parts, journal);
     this.listing = new KeyListing(parts, finder, formats);
     this.inspection = new Inspection(parts, { finder, journal, modes });

@@ -81,6 +81,7 @@ export interface ReadSettings {
 
 export interface WriteSettings extends ReadSettings {
   readonly ttlMs: number;
+  readonly sliding?: boolean | undefined;
   /** Goes before `ttlMs`. */
   readonly lifeOf?: LifeOf | undefined;
   readonly tags?: readonly string[];
@@ -89,6 +90,7 @@ export interface WriteSettings extends ReadSettings {
 
 export interface LoadSettings extends ReadSettings {
   readonly ttlMs: number;
+  readonly sliding?: boolean | undefined;
   /** Goes before `ttlMs` and `negativeTtlMs`. */
   readonly lifeOf?: LifeOf | undefined;
   readonly tags?: readonly string[];
@@ -173,9 +175,9 @@ function writeSettings(
 ): WriteSettings {
   if (!options) return { ttlMs: defaults.ttlMs };
   check(where, options, checks);
-  const { tags, version, serializer, schema } = options;
+  const { sliding, tags, version, serializer, schema } = options;
   const life = { ttlMs: fixedMs(options) ?? defaults.ttlMs, lifeOf: lifeOf(options) };
-  return { ...life, tags, version, serializer, schema, only: options.if };
+  return { ...life, sliding, tags, version, serializer, schema, only: options.if };
 }
 
 export function loadSettings(
@@ -192,6 +194,7 @@ export function loadSettings(
   return {
     ttlMs,
     lifeOf: computed && ((value, now) => (value === null && negativeMs) || computed(value, now)),
+    sliding: options?.sliding,
     tags: options?.tags,
     negativeTtlMs: negativeMs ?? ttlMs,
     cacheNull: options?.cacheNull ?? defaults.cacheNull,

@@ -25,7 +25,9 @@ export class Front {
   peek(key: EntryKey, operation: string): Opened | undefined {
     if (this.state.modes.readsNothing) return undefined;
     const value = this.state.finder.peek(key, 'value')?.value;
-    if (value) this.parts.meter.hit('l1', key, operation);
+    if (!value) return undefined;
+    this.state.finder.used(key, value);
+    this.parts.meter.hit('l1', key, operation);
     return value;
   }
 

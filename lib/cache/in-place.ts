@@ -7,6 +7,7 @@ import type { RawParts } from './raw-strings.js';
 import type { EntryFormats } from './read/entry-formats.js';
 import type { Finder } from './read/finder.js';
 import type { Evictor } from './write/evictor.js';
+import { Slider } from './write/slider.js';
 import { Taker } from './write/taker.js';
 import { Toucher } from './write/toucher.js';
 
@@ -22,6 +23,7 @@ interface InPlaceState {
 export class InPlace {
   readonly counters: Counters;
   readonly toucher: Toucher;
+  readonly slider: Slider;
   readonly taker: Taker;
   readonly raw: RawParts;
 
@@ -29,7 +31,8 @@ export class InPlace {
     const live = new LiveLook(parts, { finder, journal });
     const { rawStore: store, settings, reporter } = parts;
     this.counters = new Counters(parts, { live, formats, evictor });
-    this.toucher = new Toucher(parts, { live, modes });
+    const toucher = (this.toucher = new Toucher(parts, { live, modes }));
+    this.slider = new Slider(parts, { toucher, modes });
     this.taker = new Taker(parts, { live, formats, evictor, modes });
     this.raw = { store, settings, reporter, modes };
   }

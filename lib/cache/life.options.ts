@@ -1,7 +1,7 @@
 import { types } from 'node:util';
 import { parseDuration, type Duration } from '../common/duration.js';
 import { CacheOptionsError, type OptionProblem } from '../common/errors.js';
-import { aLife, shown, type Rule } from '../common/option-checks.js';
+import { aBoolean, aLife, shown, type Rule } from '../common/option-checks.js';
 
 /** How long a value is kept: one of these. */
 export interface LifeOptions {
@@ -12,6 +12,8 @@ export interface LifeOptions {
   ttl?: Duration | ((value: any) => Duration);
   /** Until when, instead of `ttl`: a Date, or ms since 1970. */
   expiresAt?: Date | number;
+  /** Reads begin the life anew: by the first that finds a tenth of it over, in the background. Default false. */
+  sliding?: boolean;
 }
 
 /** How long this value is kept from now on, in ms; Infinity: for ever; 0 or less: its time is over. */
@@ -31,12 +33,18 @@ export const LIFE_RULES: Record<keyof LifeOptions, Rule> = {
     accepted: 'a valid Date, or ms since 1970 (a number below 1e11 would be seconds)',
     ok: (v) => momentOf(v) !== undefined,
   },
+  sliding: aBoolean,
 };
 
 /** What no rule for a single option can say. */
-export function lifeProblems({ ttl, expiresAt }: LifeOptions): OptionProblem[] {
-  if (ttl === undefined || expiresAt === undefined) return [];
-  return [{ path: 'expiresAt', given: 'beside ttl', accepted: 'one of ttl and expiresAt' }];
+export function lifeProblems({ ttl, expiresAt, sliding }: LifeOptions): OptionProblem[] {
+  if (expiresAt === undefined) return [];
+  const beside = [ttl !== undefined && 'ttl', sliding && 'sliding'].filter((name) => !!name);
+  return beside.map((name) => ({
+    path: 'expiresAt',
+    given: `beside ${name}`,
+    accepted: `one of ${name} and expiresAt`,
+  }));
 }
 
 /** Undefined: it takes neither the value nor the time to know. */
@@ -59,6 +67,11 @@ export function keptMs(
   if (life) return 'ttlMs' in life ? life.ttlMs : life.expiresAt - now;
   if (settings.lifeOf) return settings.lifeOf(value, now);
   return (value === null ? settings.negativeTtlMs : undefined) ?? settings.ttlMs;
+}
+
+/** Whether reads prolong it: not beyond a moment that was named. */
+export function slides({ sliding }: { sliding?: boolean | undefined }, life?: Life): boolean {
+  return sliding === true && !(life && 'expiresAt' in life);
 }
 
 /** A life in ms, or Infinity. */

@@ -24,6 +24,8 @@ export interface Writable {
   readonly graceMs?: number;
   /** What the load took. */
   readonly costMs?: number | undefined;
+  /** Reads begin its life anew. */
+  readonly sliding?: boolean | undefined;
   /** Default: the module's. */
   readonly refreshAhead?: RefreshAhead | undefined;
   /** Default: the module's. */
@@ -100,11 +102,13 @@ export class EntryFormats {
     const kept = Math.max(1, Math.ceil(ttlMs * (1 - Math.random() * settings.ttlJitter)));
     const graceMs = expires ? (writable.graceMs ?? settings.graceMs) : 0;
     const ahead = expires ? (writable.refreshAhead ?? settings.refreshAhead) : undefined;
+    const slides = expires && writable.sliding === true;
     const own = {
       tags: tags?.length ? tags : undefined,
       digestOf: key.digestOf,
       version: writable.version === undefined ? undefined : String(writable.version),
-      lifeMs: ahead && kept,
+      lifeMs: ahead || slides ? kept : undefined,
+      sliding: slides || undefined,
       costMs: ahead?.beta ? writable.costMs : undefined,
     };
     const header = { graceMs, c0, topologyId: layout.id, ...own };
@@ -153,11 +157,11 @@ export class EntryFormats {
       serializer,
     }: { key: EntryKey; softAt: number; serializer: SerializerChoice | undefined },
   ): Opened {
-    const { lifeMs, costMs, version, serializer: by, serializerName = '' } = plain.header;
+    const { lifeMs, costMs, sliding, version, serializer: by, serializerName = '' } = plain.header;
     const only = by === 'call' ? serializerName : undefined;
     const freshMs = (): number =>
       softAt === 0 ? Infinity : Math.max(0, softAt - this.serverNow(key));
-    return { take: this.taker(plain, serializer), freshMs, lifeMs, costMs, version, only };
+    return { take: this.taker(plain, serializer), freshMs, lifeMs, costMs, sliding, version, only };
   }
 
   /** By the clock of the key's server, as far as it is known. */

@@ -62,8 +62,18 @@ export interface Fetched {
 export class Finder {
   constructor(
     private readonly parts: CacheParts,
-    private readonly state: { journal: EvictJournal; formats: EntryFormats },
+    private readonly state: {
+      readonly journal: EvictJournal;
+      readonly formats: EntryFormats;
+      /** A value has been read whose life that prolongs. */
+      readonly onSliding: (key: EntryKey, value: Opened) => void;
+    },
   ) {}
+
+  /** What has been found here is given to a reader. */
+  used(key: EntryKey, value: Opened): void {
+    if (value.sliding) this.state.onSliding(key, value);
+  }
 
   /** The copy in this process, if there is one that may be used. */
   peek(key: EntryKey, kind: EntryKind, reads?: ReadSettings): Copy | undefined {
@@ -94,6 +104,7 @@ export class Finder {
   copy(wanted: Wanted): Hit | undefined | Promise<Hit | undefined> {
     const copy = this.peek(wanted.key, wanted.kind, wanted.reads);
     if (!copy) return undefined;
+    this.used(wanted.key, copy.value);
     const found = this.fitting({ state: 'hit', source: 'copy', ...copy }, wanted);
     const hit = (each: Found): Hit | undefined => (each.state === 'hit' ? each : undefined);
     return types.isPromise(found) ? found.then(hit) : hit(found);
@@ -157,6 +168,7 @@ export class Finder {
         return this.fitting({ state: 'stale', id, value, staleMs }, wanted);
       const stamp = { c0: header.c0, tags: header.tags };
       keep(this.parts, key, { note, kind, id, value, stamp, bytes: bytes!.length });
+      this.used(key, value);
       return this.fitting({ state: 'hit', source: 'hit', id, value }, wanted);
     };
     const { serializer } = reads ?? {};

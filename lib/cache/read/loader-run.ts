@@ -6,7 +6,7 @@ import { assertTags } from '../../tags/tag-names.js';
 import type { EntryKey } from '../../keys/key-space.js';
 import type { EntryKind } from '../entry.js';
 import type { LoadSettings } from '../entry.options.js';
-import { keptMs, lifeMs, momentMs, type Life } from '../life.options.js';
+import { keptMs, lifeMs, momentMs, slides, type Life } from '../life.options.js';
 import { nextMoment, type Flight } from '../flights.js';
 import { runAsLoadOf } from '../nested-loads.js';
 import type { CacheParts } from '../parts.js';
@@ -54,6 +54,7 @@ export interface Loaded {
   /** Infinity: it does not expire. */
   readonly ttlMs: number;
   readonly tags: readonly string[] | undefined;
+  readonly sliding: boolean;
   readonly store: boolean;
   /** The source has nothing any more; so a value that is kept in grace must not stand in for it. */
   readonly gone: boolean;
@@ -156,7 +157,8 @@ export function loadedAs(
   const wanted = !skipped && value !== undefined && (value !== null || settings.cacheNull);
   const ttlMs = wanted ? keptMs(value, wishes.life, settings, now) : 0;
   const store = ttlMs > 0;
-  return { value, store, tags, ttlMs, gone: !store && !skipped };
+  const sliding = slides(settings, wishes.life);
+  return { value, store, tags, ttlMs, sliding, gone: !store && !skipped };
 }
 
 /** The loader's tags, its own from here on. */

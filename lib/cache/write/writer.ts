@@ -63,8 +63,8 @@ export class Writer {
       unreachable = error as Error;
     }
     const ttlMs = this.lifeMs(value, settings);
-    const { tags, version, serializer, schema } = settings;
-    const writable = { value, ttlMs, tags, c0, version, serializer, schema };
+    const { sliding, tags, version, serializer, schema } = settings;
+    const writable = { value, ttlMs, sliding, tags, c0, version, serializer, schema };
     const body = await this.state.formats.write({ key, kind: 'value' }, writable);
     return async () => {
       const { storesNothing } = this.state.modes;
