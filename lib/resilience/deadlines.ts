@@ -10,6 +10,9 @@ export interface Deadline {
   after: Deadline | undefined;
 }
 
+/** That those which are due are given more time. */
+const MOST_TIMES = 5;
+
 /**
  * Deadlines that are all equally long, so that they fall due in the order in which they were set: a list and a single
  * timer for its head do for any number of calls, and a call costs no timer of its own. The list holds the calls in
@@ -17,7 +20,8 @@ export interface Deadline {
  *
  * A timer that fires may be late because this process was busy, and then the answer is perhaps already in the socket.
  * Timers run before sockets are read; so what is due is given two turns of the event loop before it expires, and then
- * as long as the timer was late, because two turns read no more than a few megabytes.
+ * as long as the timer was late, because two turns read no more than a few megabytes; and as long again for as often as the first
+ * of those that are due has had its answer by then, five times at most: the others' are on their way.
  */
 export class Deadlines {
   private first: Deadline | undefined;
@@ -59,10 +63,14 @@ export class Deadlines {
     });
   }
 
-  private expireLater(dueBy: number, lateMs: number): void {
+  private expireLater(dueBy: number, lateMs: number, times = MOST_TIMES): void {
+    const { first } = this;
     // Timers are seldom on time to the millisecond.
-    if (lateMs < 2 || !this.first || this.first.dueAt > dueBy) this.expireUntil(dueBy);
-    else this.clock.setTimer(lateMs, () => this.expireUntil(dueBy));
+    if (lateMs < 2 || !first || first.dueAt > dueBy) return this.expireUntil(dueBy);
+    this.clock.setTimer(lateMs, () => {
+      if (first === this.first || times === 1) this.expireUntil(dueBy);
+      else this.expireLater(dueBy, lateMs, times - 1);
+    });
   }
 
   private rearm(): void {

@@ -82,8 +82,8 @@ describe('CallGuard', () => {
 
   it('run — the timer is late because this process was busy → as much time again to read', async () => {
     const gate = deferred<void>();
-    start('answered', 'read', () => gate.promise);
     start('never', 'read');
+    start('answered', 'read', () => gate.promise);
     clock.stall(400);
     await turns();
     clock.advance(299);
@@ -99,6 +99,24 @@ describe('CallGuard', () => {
     clock.advance(100);
     await turns();
     expect(settled.at(-1)).toBe('later ERR_CACHE_TIMEOUT');
+  });
+
+  it('run — after such a standstill answers come one by one → as much time again after each, five times', async () => {
+    const gates = Array.from({ length: 8 }, () => deferred<void>());
+    gates.forEach((gate, i) => start(String(i), 'read', () => gate.promise));
+    clock.stall(150);
+    await turns();
+    for (const gate of gates.slice(0, 5)) {
+      expect(settled.join()).not.toContain('TIMEOUT');
+      gate.resolve();
+      await turns();
+      clock.advance(50);
+      await turns();
+    }
+    expect(settled).toEqual([
+      ...['0', '1', '2', '3', '4'],
+      ...['5', '6', '7'].map((name) => `${name} ERR_CACHE_TIMEOUT`),
+    ]);
   });
 
   it('run — an answer after the deadline, good or bad → nothing further', async () => {
