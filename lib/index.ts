@@ -10,6 +10,7 @@ export { RawStrings, type RawSetOptions } from './cache/raw-strings.js';
 export type { SchemaResult, StandardSchema } from './cache/schema.js';
 export type { LoadContext } from './cache/read/loader-run.js';
 export type { BatchLoadContext, Pairs } from './cache/read/batch-call.js';
+export type { RefreshAhead } from './cache/staleness.js';
 export { WriteBehind } from './cache/write/write-behind.js';
 export type { QueuedWrite, WriteBehindOptions } from './cache/write/write-behind.options.js';
 export type { BatchWriteContext, WriteContext } from './cache/write/write-through.js';

@@ -234,4 +234,24 @@ for (const topology of TOPOLOGIES.filter((name) => name !== 'memory'))
       expect(await two.service.getOrSet('k', failing)).toBe('old');
       expect(failing).toHaveBeenCalledTimes(1);
     });
+
+    it('E5 one regenerates → the others have the old value at once, also if that fails', async () => {
+      const options = { grace: '1m', errorBackoff: '5s', staleWhileRevalidate: true } as const;
+      const one = await openCache(topology, options);
+      const two = await openCache(topology, { ...options, namespace: one.namespace });
+      await grownOld(one.service);
+      const gate = new Gate();
+      const regenerate = async (): Promise<string> => (await gate.pass(), failing());
+      const foreground = { staleWhileRevalidate: false };
+      const regenerating = one.service.getOrSet('k', regenerate, foreground);
+      await gate.arrived();
+      const others = [one, one, two, two].map(({ service }) => service.getOrSet('k', failing));
+      expect(await Promise.all(others)).toEqual(['old', 'old', 'old', 'old']);
+      await waitFor(() => two.engine.pending().flights === 0);
+      gate.open();
+      expect(await regenerating).toBe('old');
+      for (const { service } of [one, two])
+        expect(await service.getOrSet('k', failing, foreground)).toBe('old');
+      expect(failing).toHaveBeenCalledTimes(1);
+    });
   });
