@@ -44,13 +44,16 @@ export interface Surroundings {
   log?: LogSink;
   /** What messages of this cache call it. */
   name?: string;
+  createMeter?: (clock: Clock, name?: string) => Meter;
+  /** Where entries live; default: where the topology says. */
+  createBackend?: (options: ResolvedCacheOptions, parts: BackendParts) => Backend;
 }
 
 export function assemble(
   options: ResolvedCacheOptions,
-  { clock = systemClock, log = console, name }: Surroundings = {},
+  { clock = systemClock, log = console, name, ...make }: Surroundings = {},
 ): AssembledCache {
-  const meter = new Meter(clock, name);
+  const meter = make.createMeter?.(clock, name) ?? new Meter(clock, name);
   const reporter = new Reporter({ clock, log, onError: options.onError, meter });
   const tools = { clock, reporter, meter, ids: new IdSource(), wakeups: new Wakeups() };
   const tier = createTier(options, {
@@ -64,7 +67,7 @@ export function assemble(
   const feed = new InvalidationFeed({ namespace, reporter, clock, startMs: timeouts.connectMs });
   const queues = new WriteQueues({ clock, reporter, shutdownTimeoutMs });
   const sinks = copySinks({ tier, mirror, feed, queues, meter });
-  const backend: Backend = createBackend(options, { ...tools, sinks });
+  const backend: Backend = (make.createBackend ?? createBackend)(options, { ...tools, sinks });
   const memos = new RequestMemos();
   const { store, rawStore, tags, announce, layout } = backend;
   const engine = new CacheEngine({

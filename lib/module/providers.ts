@@ -11,7 +11,7 @@ import {
   getLockToken,
 } from '../common/tokens.js';
 import { LockProvider } from '../locks/lock.provider.js';
-import { assemble, type AssembledCache } from './assemble.js';
+import { assemble, type AssembledCache, type Surroundings } from './assemble.js';
 import { CacheLifecycle } from './lifecycle.js';
 import { OnInvalidationExplorer } from './on-invalidation.explorer.js';
 import { resolveOptions } from './resolve-options.js';
@@ -20,6 +20,8 @@ import type { ResolvedCacheOptions } from './resolved-options.js';
 /** What the application gave, unchecked. This token and the next are private to each registration of the module. */
 export const GIVEN_OPTIONS = Symbol('nestjs-redis-cache.given-options');
 const ASSEMBLED_CACHE = Symbol('nestjs-redis-cache.assembled-cache');
+/** Nothing in an application; the testing module puts a clock and a store in. The same for two installed copies. */
+export const SURROUNDINGS = Symbol.for('nestjs-redis-cache.surroundings');
 
 /** Aliases, so that a test which overrides a class has replaced it for everybody. */
 const ALIASES: Provider[] = [
@@ -37,6 +39,7 @@ export function cacheProviders(name: string): Provider[] {
   const listenerToken =
     name === DEFAULT_CACHE ? InvalidationListener : getInvalidationListenerToken(name);
   return [
+    { provide: SURROUNDINGS, useValue: {} },
     {
       provide: optionsToken,
       useFactory: (given: unknown) => resolveOptions(given, describeCache(name)),
@@ -44,9 +47,9 @@ export function cacheProviders(name: string): Provider[] {
     },
     {
       provide: ASSEMBLED_CACHE,
-      useFactory: (options: ResolvedCacheOptions) =>
-        assemble(options, { log: new Logger(describeCache(name)), name }),
-      inject: [optionsToken],
+      useFactory: (options: ResolvedCacheOptions, surroundings: Surroundings) =>
+        assemble(options, { log: new Logger(describeCache(name)), name, ...surroundings }),
+      inject: [optionsToken, SURROUNDINGS],
     },
     {
       provide: CacheLifecycle,
