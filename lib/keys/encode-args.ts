@@ -66,16 +66,24 @@ class Encoding {
 
   private content(value: object): string {
     if (Array.isArray(value)) return this.array(value);
+    const plain = isPlain(value);
+    // A plain object is none of these, and by far the most frequent.
+    const special = plain ? undefined : this.special(value);
+    if (special !== undefined) return special;
+    const { toJSON } = value as { toJSON?: unknown };
+    if (typeof toJSON === 'function')
+      return `${this.name(value)}=${this.value(toJSON.call(value, ''))}`;
+    return (plain ? '' : this.name(value, 'fields')) + this.fields(value);
+  }
+
+  private special(value: object): string | undefined {
     if (types.isDate(value)) return `@Date(${value.getTime()})`;
     if (types.isMap(value)) return `@Map${this.entries(value)}`;
     if (types.isSet(value)) return `@Set${this.members(value)}`;
     if (ArrayBuffer.isView(value)) return `@${classOf(value)}(${base64(value)})`;
     if (types.isAnyArrayBuffer(value))
       return `@${classOf(value)}(${base64(new Uint8Array(value))})`;
-    const { toJSON } = value as { toJSON?: unknown };
-    if (typeof toJSON === 'function')
-      return `${this.name(value)}=${this.value(toJSON.call(value, ''))}`;
-    return (isPlain(value) ? '' : this.name(value, 'fields')) + this.fields(value);
+    return undefined;
   }
 
   private array(value: readonly unknown[]): string {
@@ -137,6 +145,7 @@ function base64({ buffer, byteOffset, byteLength }: ArrayBufferView): string {
 function isPlain(value: object): boolean {
   const prototype = Object.getPrototypeOf(value) as object | null;
   return (
+    prototype === Object.prototype ||
     prototype === null ||
     (Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, 'isPrototypeOf'))
   );

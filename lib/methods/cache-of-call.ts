@@ -2,12 +2,14 @@ import type { CacheEngine } from '../cache/cache-engine.js';
 import { engineOf, type CacheService } from '../cache/cache.service.js';
 import { noCache } from '../cache/decorated/decorated-method.js';
 import { getCacheToken } from '../common/tokens.js';
+import type { KeySpace } from '../keys/key-space.js';
 import { injectedInto, injectInto } from './injection.js';
 import type { Call, Place } from './wrap-method.js';
 
 /** The cache of an instance, in the namespace of the decorator. */
 export class CacheOfCall {
   readonly service: CacheService;
+  readonly space: KeySpace;
 
   constructor(
     root: CacheService,
@@ -15,6 +17,7 @@ export class CacheOfCall {
     private readonly namespace: string | undefined,
   ) {
     this.service = namespace === undefined ? root : root.namespace(namespace);
+    this.space = engine.keySpace(namespace);
   }
 
   /** The first class that has used this name for its keys: in this cache and namespace, for as long as the cache lives. */
@@ -35,6 +38,8 @@ const owners = new WeakMap<CacheEngine, Map<string, object>>();
 export class CacheFinder {
   private readonly token: symbol;
   private readonly found = new WeakMap<CacheService, CacheOfCall>();
+  /** By class: whether its instances are kept out of the cache. */
+  private readonly excluded = new WeakMap<object, boolean>();
 
   constructor(
     private readonly place: Place,
@@ -74,8 +79,13 @@ export class CacheFinder {
   private isExcluded({ instance }: Call): boolean {
     if (instance == null) return false;
     const { constructor, [this.place.name]: method } = instance as Record<string | symbol, object>;
-    return [this.place.descriptor.value as object, method, constructor].some(
-      (target) => target !== undefined && noCache.get(target) === true,
-    );
+    let excluded = this.excluded.get(constructor!);
+    if (excluded === undefined) {
+      excluded = [this.place.descriptor.value as object, method, constructor].some(
+        (target) => target !== undefined && noCache.get(target) === true,
+      );
+      this.excluded.set(constructor!, excluded);
+    }
+    return excluded;
   }
 }

@@ -1,9 +1,11 @@
 import type { Cached } from '../cache/decorated/compile.js';
-import type { LoadOptions } from '../cache/entry.options.js';
-import type { LoadContext } from '../cache/read/loader-run.js';
+import type { CacheEngine } from '../cache/cache-engine.js';
+import { loadSettings, type LoadOptions, type LoadSettings } from '../cache/entry.options.js';
+import type { LoadContext, Loader } from '../cache/read/loader-run.js';
 import { isCacheError } from '../common/errors.js';
+import type { Key } from '../keys/encode-key.js';
 import { CacheFinder, type CacheOfCall } from './cache-of-call.js';
-import { defaultKey, givenByArgs, givenByBoth, keyFrom, valuesFrom } from './call-key.js';
+import { defaultKey, givenByArgs, keyFrom, tagsFrom } from './call-key.js';
 import { valueOf, wrapMethod, type Call, type Place } from './wrap-method.js';
 
 /** Has the method's results come from the cache; a miss runs it, once in the whole cluster. */
@@ -16,6 +18,7 @@ class CacheableMethod {
   readonly finder: CacheFinder;
   /** Undefined where nothing is said: the cache answers a little faster then. */
   private readonly options: LoadOptions | undefined;
+  private readonly settings = new WeakMap<CacheEngine, LoadSettings>();
 
   constructor(
     private readonly place: Place,
@@ -36,7 +39,7 @@ class CacheableMethod {
       return this.load(call, context);
     };
     try {
-      return await cache.service.getOrSet(key, load, this.options);
+      return await this.getOrSet(cache, key, load);
     } catch (error) {
       // A method that overrides this one, has the same key, and calls it while it is loading: it is a part of that load.
       if (!begun && call.isSuper() && isNestedLoad(error)) return call.run();
@@ -44,7 +47,19 @@ class CacheableMethod {
     }
   }
 
-  private keyOf(call: Call, cache: CacheOfCall) {
+  /** As `CacheService.getOrSet`, without looking at the same options with each call. */
+  private async getOrSet({ service, engine, space }: CacheOfCall, key: Key, loader: Loader) {
+    if (!this.options) return service.getOrSet(key, loader);
+    let settings = this.settings.get(engine);
+    if (!settings) {
+      settings = loadSettings(this.place.where, this.options, engine.options);
+      this.settings.set(engine, settings);
+    }
+    const request = { key: space.entry(key), kind: 'value', loader, settings } as const;
+    return (await engine.load(request)).value.take();
+  }
+
+  private keyOf(call: Call, cache: CacheOfCall): Key {
     const { key, args } = this.cached;
     return key
       ? keyFrom(key, this.place, givenByArgs(call))
@@ -55,8 +70,11 @@ class CacheableMethod {
     const result = await valueOf(this.place, call);
     const { tags, unless } = this.cached;
     if (await unless?.call(call.instance, result, ...call.args)) context.skip();
-    else if (tags)
-      context.setTags(valuesFrom(tags, this.place, givenByBoth(call, result)) as readonly string[]);
+    else if (tags) {
+      const own = tagsFrom(tags, this.place, call, result);
+      if (own) context.setTags(own);
+      else context.skip();
+    }
     return result;
   }
 }

@@ -45,6 +45,16 @@ export function valuesFrom(source: Source, { where }: Place, given: Given): read
   return values;
 }
 
+/**
+ * The tags of a value; undefined: a part of it names them, and it is null, so nobody could evict it. Throws `CacheKeyError`
+ * where any other value is missing.
+ */
+export function tagsFrom(source: Source, place: Place, call: Call, value: unknown) {
+  const namesResult = source.paths?.some(([root]) => root === 'result') ?? false;
+  if (value == null && namesResult) return undefined;
+  return valuesFrom(source, place, givenByBoth(call, value)) as readonly string[];
+}
+
 function missing(where: string, what: string, paths: Source['paths']): CacheKeyError {
   const named = (paths ?? []).map((path) => `{${path.join('.')}}`).join(', ');
   if (named === '') return new CacheKeyError(`${where}: the function for ${what} gives nothing`);

@@ -43,7 +43,7 @@ function hidden(prototype: object, key: symbol, inject: () => void): void {
   inject();
 }
 
-/** By module; what could not be found is there as undefined. */
+/** By module. What is not there may come later: a method may be called while the application starts. */
 const lookedUp = new WeakMap<ModuleRef, Map<symbol, unknown>>();
 
 /**
@@ -55,7 +55,7 @@ const lookedUp = new WeakMap<ModuleRef, Map<symbol, unknown>>();
 export function injectedInto<T>(instance: unknown, wanted: Wanted): T | undefined {
   const own = isObject(instance) ? (instance as Record<symbol, unknown>) : undefined;
   const direct = own?.[wanted.token];
-  if (direct !== undefined) return direct as T;
+  if (direct != null) return direct as T;
   const moduleRef = own?.[MODULE_REF] as ModuleRef | undefined;
   const found = moduleRef && lookUp(moduleRef, wanted.token);
   if (found !== undefined) return found as T;
@@ -78,20 +78,22 @@ export function notRegistered({ where, cache }: Wanted): CacheOptionsError {
 function lookUp(moduleRef: ModuleRef, token: symbol): unknown {
   const known = lookedUp.get(moduleRef) ?? new Map<symbol, unknown>();
   lookedUp.set(moduleRef, known);
-  if (!known.has(token)) known.set(token, get(moduleRef, token));
-  return known.get(token);
+  const found = known.get(token) ?? get(moduleRef, token);
+  if (found !== undefined) known.set(token, found);
+  return found;
 }
 
 function get(moduleRef: ModuleRef, token: symbol): unknown {
   try {
-    return moduleRef.get<unknown>(token, { strict: false });
+    return moduleRef.get<unknown>(token, { strict: false }) ?? undefined; // null: not made yet
   } catch {
     return undefined; // not registered, which is all that Nest could tell
   }
 }
 
 const NOT_BY_NEST = 'was not built by Nest, so nothing was injected into it';
-const NO_MODULE = 'belongs to an application without RedisCacheModule.forRoot()';
+const NO_MODULE =
+  'belongs to an application without RedisCacheModule.forRoot(), or is called before that';
 
 /** Classes; those that are gone take no room. */
 const warned = new WeakSet<object>();

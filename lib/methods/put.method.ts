@@ -4,7 +4,7 @@ import { CacheEvictError } from '../common/errors.js';
 import type { Key } from '../keys/encode-key.js';
 import type { Given } from '../keys/key-source.js';
 import { CacheFinder, type CacheOfCall } from './cache-of-call.js';
-import { givenByArgs, givenByBoth, keyFrom, valuesFrom } from './call-key.js';
+import { givenByArgs, givenByBoth, keyFrom, tagsFrom } from './call-key.js';
 import { valueOf, wrapMethod, type Call, type Place } from './wrap-method.js';
 
 /** Always runs the method, and stores what it returns, so that no load that began before it can overwrite it. */
@@ -86,7 +86,8 @@ class PutMethod {
       if (ttl !== undefined) context.setTtl(ttl);
     }
     if (!tags) return;
-    const given = givenByBoth(call, value);
-    context.setTags(valuesFrom(tags, this.place, given) as readonly string[]);
+    const own = tagsFrom(tags, this.place, call, value);
+    if (own) context.setTags(own);
+    else context.skip();
   }
 }

@@ -116,7 +116,14 @@ class UsersService {
     return run({ id, team });
   }
 
-  @Cacheable({ key: 'tag-fn:{0}', tags: (id: string, _page: number | undefined, result: { run: number }) => [`${id}:${result.run}`] }) // prettier-ignore
+  @Cacheable({ key: 'team-of:{0}', tags: 'team:{result.team}' })
+  async teamOf(_id: string, result: object | null) {
+    runs++;
+    return result;
+  }
+
+  @Cacheable({
+    key: 'tag-fn:{0}', tags: (id: string, _page: number | undefined, result: { run: number }) => [`${id}:${result.run}`] }) // prettier-ignore
   async tagFunction(id: string, _page?: number) {
     return run({ id });
   }
@@ -291,6 +298,13 @@ describe.each(PLACES)('@Cacheable on a method, %s', (topology) => {
     await users.tagFunction('a');
     await cache.evictTags('a:4');
     expect(await users.tagFunction('a')).toMatchObject({ run: 5 });
+  });
+
+  it('D7 no value for a tag → CacheKeyError; null, of which no tag can be made → returned, not stored', async () => {
+    const { users } = await open();
+    for (const _ of [1, 2]) expect(await users.teamOf('1', null)).toBeNull();
+    expect(runs).toBe(2);
+    await expect(users.teamOf('1', {})).rejects.toThrow('{result.team} has no value');
   });
 
   it('D7 ttl, force, namespace → as for getOrSet', async () => {

@@ -126,7 +126,7 @@ describe('how a method comes to its cache', () => {
       for (const _ of [1, 2]) await service.find('1');
     expect(runs).toBe(6);
     expect(log).toEqual([
-      'Cats belongs to an application without RedisCacheModule.forRoot(): its decorated methods run without the cache',
+      'Cats belongs to an application without RedisCacheModule.forRoot(), or is called before that: its decorated methods run without the cache',
       'Dogs was not built by Nest, so nothing was injected into it: its decorated methods run without the cache',
     ]);
   });
@@ -151,14 +151,13 @@ describe('how a method comes to its cache', () => {
     }
   });
 
-  it('K1 a provider of which the options of the cache are made → is cached all the same', async () => {
+  it('K1 a provider that the options of the cache are made with → is cached once there is a cache', async () => {
     @Injectable()
     class Config {
       @Cacheable({ key: 'region' })
       async region() {
         return `r${++runs}`;
       }
-      readonly namespace = 'of-config';
     }
     @Global()
     @Module({ providers: [Config], exports: [Config] })
@@ -166,11 +165,11 @@ describe('how a method comes to its cache', () => {
     const cache = RedisCacheModule.forRootAsync({
       imports: [ConfigModule],
       inject: [Config],
-      useFactory: ({ namespace }: Config) => ({ namespace }),
+      useFactory: async (config: Config) => ({ namespace: await config.region() }),
     });
     const { module } = await startWithout({ imports: [cache] });
     const config = module.get(Config, { strict: false });
-    for (const _ of [1, 2]) expect(await config.region()).toBe('r1');
+    for (const _ of [1, 2]) expect(await config.region()).toBe('r2');
   });
 
   it('D9 the instance → looks as if nothing had been injected', async () => {
