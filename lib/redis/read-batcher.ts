@@ -1,14 +1,23 @@
 import type { Cluster } from 'ioredis';
-import { deferred, type Deferred } from '../common/async.js';
+import { atEndOfTick, deferred } from '../common/async.js';
 import { readFromCluster, readOne } from './cluster-reads.js';
 import type { RedisClient } from './topology.js';
 
 type Bytes = Buffer | null;
 
-type Reading = Deferred<Bytes> & {
+/** Takes what is at a key: called rather than promised, where there are thousands in a tick. */
+export interface BytesTaker {
+  give(bytes: Bytes): void;
+  refuse(error: unknown): void;
+}
+
+interface Reading {
+  readonly taker: BytesTaker;
   /** Others of this batch that read the same key; they get copies. */
-  others?: Deferred<Bytes>[];
-};
+  others?: BytesTaker[];
+  /** Of those to whom the same bytes are good enough. */
+  shared?: Promise<Bytes>;
+}
 
 export interface ReadBatcherOptions {
   /** In a cluster all keys must be those of one master. */
@@ -32,24 +41,35 @@ export class ReadBatcher {
   constructor(private readonly options: ReadBatcherOptions) {}
 
   read(key: string): Promise<Bytes> {
+    const { promise, resolve, reject } = deferred<Bytes>();
+    this.readTo(key, { give: resolve, refuse: reject });
+    return promise;
+  }
+
+  readTo(key: string, taker: BytesTaker): void {
     const same = this.readings.get(key);
-    if (!same) return this.add(key).promise;
-    const other = deferred<Bytes>();
-    (same.others ??= []).push(other);
-    return other.promise;
+    if (same) (same.others ??= []).push(taker);
+    else this.add(key, { taker });
   }
 
   /** As `read`, and all of one batch get the same bytes: not to be changed. */
   readShared(key: string): Promise<Bytes> {
-    return (this.readings.get(key) ?? this.add(key)).promise;
+    const same = this.readings.get(key);
+    if (same?.shared) return same.shared;
+    const { promise, resolve, reject } = deferred<Bytes>();
+    const taker = { give: resolve, refuse: reject };
+    if (same) {
+      (same.others ??= []).push(taker);
+      return (same.shared = promise);
+    }
+    this.add(key, { taker, shared: promise });
+    return promise;
   }
 
-  private add(key: string): Reading {
-    const reading: Reading = deferred();
+  private add(key: string, reading: Reading): void {
     if (this.readings.size === 0) atEndOfTick(this.flush);
     this.readings.set(key, reading);
     if (this.readings.size >= this.options.maxKeys) this.flush();
-    return reading;
   }
 
   private readonly flush = (): void => {
@@ -70,22 +90,17 @@ export class ReadBatcher {
   };
 }
 
-/** After the promise jobs that are due now: a tick callback set from one of them runs when none is left. */
-function atEndOfTick(flush: () => void): void {
-  queueMicrotask(() => process.nextTick(flush));
-}
-
 async function readAll(client: RedisClient, keys: string[]): Promise<Bytes[]> {
   if (keys.length === 1) return [await readOne(client, keys[0]!)];
   return client.isCluster ? readFromCluster(client as Cluster, keys) : client.mgetBuffer(keys);
 }
 
-function give(reading: Reading, bytes: Bytes): void {
-  reading.resolve(bytes);
-  for (const other of reading.others ?? []) other.resolve(bytes && Buffer.from(bytes));
+function give({ taker, others }: Reading, bytes: Bytes): void {
+  taker.give(bytes);
+  for (const other of others ?? []) other.give(bytes && Buffer.from(bytes));
 }
 
-function refuse(reading: Reading, error: unknown): void {
-  reading.reject(error);
-  for (const other of reading.others ?? []) other.reject(error);
+function refuse({ taker, others }: Reading, error: unknown): void {
+  taker.refuse(error);
+  for (const other of others ?? []) other.refuse(error);
 }

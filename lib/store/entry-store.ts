@@ -21,6 +21,8 @@
 export interface EntryStore {
   /** The bytes at the key. Reads that are asked for in one tick may travel together, none joins one already sent. */
   read(key: string): Promise<Buffer | null>;
+  /** As `read`, for one of very many. */
+  readTo(key: string, taker: BytesTaker): void;
   /** The bytes at each key, in the order given. */
   readMany(keys: readonly string[]): Promise<(Buffer | null)[]>;
   /** The bytes at the key and what is left of its life: ms, or Infinity where it does not expire. */
@@ -138,3 +140,9 @@ export interface TakeRequest {
 }
 
 export type TakeReply = { state: 'taken'; bytes: Buffer } | { state: 'absent' | 'unlike' };
+
+/** Called with the bytes, or why there are none; later, and once. */
+export interface BytesTaker {
+  give(bytes: Buffer | null): void;
+  refuse(error: unknown): void;
+}

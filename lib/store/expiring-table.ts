@@ -56,6 +56,12 @@ export class ExpiringTable {
     this.entries.get(key)!.bytes = bytes;
   }
 
+  /** Until `ms` from now, unless it lives longer anyway; one that would never expire does from now on. */
+  prolong(key: string, ms: number): void {
+    const leftMs = this.ttlOf(key);
+    this.expire(key, leftMs === Infinity ? ms : Math.max(leftMs, ms));
+  }
+
   /** A key that is there lives `ms` from now. */
   expire(key: string, ms: number): void {
     this.entries.get(key)!.expiresAt = this.clock.monotonic() + ms;

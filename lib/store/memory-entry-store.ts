@@ -3,6 +3,7 @@ import type { Clock } from '../common/clock.js';
 import type {
   AcquireReply,
   AcquireRequest,
+  BytesTaker,
   EntryStore,
   FillRequest,
   IncrementReply,
@@ -55,6 +56,10 @@ export class MemoryEntryStore implements EntryStore {
 
   async read(key: string): Promise<Buffer | null> {
     return this.copyOf(key);
+  }
+
+  readTo(key: string, taker: BytesTaker): void {
+    queueMicrotask(() => taker.give(this.copyOf(key)));
   }
 
   async readMany(keys: readonly string[]): Promise<(Buffer | null)[]> {
@@ -159,7 +164,7 @@ export class MemoryEntryStore implements EntryStore {
       const { writers } = barrierOf(bytes);
       if (!writers.includes(writer))
         this.table.replace(key, barrierRecord({ tainted: true, writers: [...writers, writer] }));
-      this.prolong(key, barrierMs);
+      this.table.prolong(key, barrierMs);
       return;
     }
     this.table.put(key, barrierRecord({ tainted: false, writers: [writer] }), barrierMs);
@@ -173,7 +178,7 @@ export class MemoryEntryStore implements EntryStore {
     const bytes = this.table.get(key);
     if (!bytes || readHead(bytes).type !== 'B' || !barrierOf(bytes).writers.includes(writer))
       return false;
-    this.prolong(key, barrierMs);
+    this.table.prolong(key, barrierMs);
     return true;
   }
 
@@ -228,12 +233,6 @@ export class MemoryEntryStore implements EntryStore {
     const softAt = softMs > 0 ? this.wallMs() + softMs : 0;
     this.table.put(key, valueRecord(newId, body, softAt), ttlMs);
     if (before && readHead(before).type === 'L') this.wake(key, before);
-  }
-
-  /** Until `ms` from now, unless it lives longer anyway; a barrier that would never expire does from now on. */
-  private prolong(key: string, ms: number): void {
-    const leftMs = this.table.ttlOf(key);
-    this.table.expire(key, leftMs === Infinity ? ms : Math.max(leftMs, ms));
   }
 
   private register(key: string, lease: Buffer): void {

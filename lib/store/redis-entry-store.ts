@@ -4,6 +4,7 @@ import type { Topology } from '../redis/topology.js';
 import type {
   AcquireReply,
   AcquireRequest,
+  BytesTaker,
   EntryStore,
   FillRequest,
   IncrementReply,
@@ -55,6 +56,10 @@ export class RedisEntryStore implements EntryStore {
 
   read(key: string): Promise<Buffer | null> {
     return this.reads.of(this.topology.shardOf(key)).read(key);
+  }
+
+  readTo(key: string, taker: BytesTaker): void {
+    this.reads.of(this.topology.shardOf(key)).readTo(key, taker);
   }
 
   readMany(keys: readonly string[]): Promise<(Buffer | null)[]> {

@@ -11,7 +11,8 @@ import type { TagVersions } from '../../tags/tag-table.js';
 import { pathOf } from '../../tags/table-key.js';
 import type { CacheParts } from '../parts.js';
 import { BatchCall, type BatchLoader } from './batch-call.js';
-import type { Fetched, Finder, Found } from './finder.js';
+import type { Finder, Found } from './finder.js';
+import type { Fetched } from './looks.js';
 import type { Reader, Served } from './reader.js';
 import { tally } from './tally.js';
 

@@ -1,8 +1,6 @@
 import { types } from 'node:util';
 import type { EntryKey } from '../../keys/key-space.js';
-import type { Note } from '../../l1/epochs.js';
-import { isValid, knows, type TagVersions } from '../../tags/tag-table.js';
-import { pathOf } from '../../tags/table-key.js';
+import { isValid, knows } from '../../tags/tag-table.js';
 import {
   fitted,
   isReadable,
@@ -17,6 +15,7 @@ import type { EvictJournal } from '../evict-journal.js';
 import type { CacheParts } from '../parts.js';
 import { isCurrent, keep, type Copy, type Stamp } from '../tier.js';
 import type { EntryFormats } from './entry-formats.js';
+import { Looks, type Fetched, type Wanted } from './looks.js';
 
 /** A hit, what there is instead, or that Redis cannot or must not be asked. `c0` is the tag clock as of this look. */
 export type Found =
@@ -40,26 +39,10 @@ export interface InGrace {
 
 const UNREACHABLE: Found = { state: 'unreachable' };
 
-export interface Wanted {
-  readonly key: EntryKey;
-  readonly kind: EntryKind;
-  /** Tags that the entry probably has: they spare a second look at the table. */
-  readonly tags?: readonly string[];
-  /** In errors and reports. */
-  readonly operation: string;
-  /** What the reader can make use of. */
-  readonly reads?: ReadSettings | undefined;
-}
-
-/** What came from Redis for one key, and what was true of it before that was asked for. */
-export interface Fetched {
-  readonly bytes: Buffer | null;
-  readonly versions: TagVersions | undefined;
-  readonly note: Note | undefined;
-}
-
 /** Looks entries up: among the copies of this process, then in Redis, judged by the tag table. */
 export class Finder {
+  private readonly looks: Looks;
+
   constructor(
     private readonly parts: CacheParts,
     private readonly state: {
@@ -68,7 +51,9 @@ export class Finder {
       /** A value has been read whose life that prolongs. */
       readonly onSliding: (key: EntryKey, value: Opened) => void;
     },
-  ) {}
+  ) {
+    this.looks = new Looks(parts);
+  }
 
   /** What has been found here is given to a reader. */
   used(key: EntryKey, value: Opened): void {
@@ -90,7 +75,8 @@ export class Finder {
     const hit = types.isPromise(copy) ? await copy : copy;
     if (hit) return hit;
     try {
-      const found = await this.read(wanted);
+      const judged = this.judge(wanted, await this.looks.at(wanted));
+      const found = types.isPromise(judged) ? await judged : judged;
       // The evict of this key may have failed while the read was under way.
       return journal.blocks(key.redisKey) ? UNREACHABLE : found;
     } catch (error) {
@@ -122,18 +108,6 @@ export class Finder {
     } catch {
       return false;
     }
-  }
-
-  private async read(wanted: Wanted): Promise<Found> {
-    const { key, tags } = wanted;
-    const note = this.parts.tier?.note(key.redisKey);
-    // In one tick, so that both travel together.
-    const [bytes, versions] = await Promise.all([
-      this.parts.store.read(key.redisKey),
-      this.parts.tags.glance(key.redisKey, tags ?? []),
-    ]);
-    this.parts.mirror.of(pathOf(key.redisKey)).note(versions);
-    return this.judge(wanted, { bytes, versions, note });
   }
 
   /** What was found is to this reader; later only where the table has to be asked for further tags. */

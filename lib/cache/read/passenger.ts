@@ -1,7 +1,8 @@
 import { fitted, type Opened } from '../entry.js';
 import type { LoadSettings } from '../entry.options.js';
 import type { Flight, FlightOutcome } from '../flights.js';
-import type { Found, InGrace, Wanted } from './finder.js';
+import type { Found, InGrace } from './finder.js';
+import type { Wanted } from './looks.js';
 import { loadsOf, type LoadRequest } from './loader-run.js';
 
 /** What came of a load for one caller. */

@@ -34,7 +34,7 @@ export type WorkerPlan = HistoryPlan | StampedePlan;
 export interface Read {
   key: string;
   version: number;
-  source: 'copy' | 'hit' | 'loaded' | 'joined' | 'private';
+  source: 'copy' | 'hit' | 'stale' | 'loaded' | 'joined' | 'private';
   began: number;
   ended: number;
 }

@@ -1,0 +1,117 @@
+import { atEndOfTick, type Deferred } from '../../common/async.js';
+import type { EntryKey } from '../../keys/key-space.js';
+import type { Note } from '../../l1/epochs.js';
+import type { BytesTaker } from '../../store/entry-store.js';
+import { pathOf } from '../../tags/table-key.js';
+import type { TagVersions } from '../../tags/tag-table.js';
+import type { EntryKind } from '../entry.js';
+import type { ReadSettings } from '../entry.options.js';
+import type { CacheParts } from '../parts.js';
+
+export interface Wanted {
+  readonly key: EntryKey;
+  readonly kind: EntryKind;
+  /** Tags that the entry probably has: they spare a second look at the table. */
+  readonly tags?: readonly string[];
+  /** In errors and reports. */
+  readonly operation: string;
+  /** What the reader can make use of. */
+  readonly reads?: ReadSettings | undefined;
+}
+
+/** What came from Redis for one key, and what was true of it before that was asked for. */
+export interface Fetched {
+  readonly bytes: Buffer | null;
+  readonly versions: TagVersions | undefined;
+  readonly note: Note | undefined;
+}
+
+/** One look, from when it is asked for. It is over when both the entry and the tag table have answered, or one of them failed. */
+class Look implements BytesTaker {
+  private bytes: Buffer | null | undefined;
+
+  constructor(
+    readonly wanted: Wanted,
+    private readonly batch: Batch,
+    private readonly note: Note | undefined,
+    private readonly over: Omit<Deferred<Fetched>, 'promise'>,
+  ) {}
+
+  give(bytes: Buffer | null): void {
+    this.bytes = bytes;
+    this.settle();
+  }
+
+  settle(): void {
+    const { bytes, note, batch } = this;
+    if (bytes === undefined || !batch.glance) return;
+    this.over.resolve({ bytes, versions: batch.glance.versions, note });
+  }
+
+  refuse(error: unknown): void {
+    this.over.reject(error);
+  }
+}
+
+/** Looks that one copy of a tag table judges. */
+interface Batch {
+  readonly looks: Look[];
+  /** Once the table has answered. */
+  glance?: { versions: TagVersions | undefined };
+}
+
+/**
+ * The looks of one tick: one at each tag table, and one at all the entries. None joins a command that has been sent, so what a
+ * look sees was read after it was asked for. Within, takers are called rather than promised to: of looks there are thousands in a tick.
+ */
+export class Looks {
+  /** By tag table; empty between ticks. */
+  private batches = new Map<unknown, Batch>();
+
+  constructor(private readonly parts: CacheParts) {}
+
+  at(wanted: Wanted): Promise<Fetched> {
+    const { tags, tier } = this.parts;
+    const { redisKey } = wanted.key;
+    const table = tags.tableOf(redisKey);
+    let batch = this.batches.get(table);
+    if (!batch) {
+      if (this.batches.size === 0) atEndOfTick(this.send);
+      this.batches.set(table, (batch = { looks: [] }));
+    }
+    const { looks } = batch;
+    const note = tier?.note(redisKey);
+    return new Promise((resolve, reject) =>
+      looks.push(new Look(wanted, batch, note, { resolve, reject })),
+    );
+  }
+
+  private readonly send = (): void => {
+    const { batches } = this;
+    this.batches = new Map();
+    for (const batch of batches.values()) this.fetch(batch);
+  };
+
+  private fetch(batch: Batch): void {
+    const { store, tags, mirror } = this.parts;
+    const { redisKey } = batch.looks[0]!.wanted.key;
+    tags.glance(redisKey, likelyTags(batch)).then(
+      (versions) => {
+        mirror.of(pathOf(redisKey)).note(versions);
+        batch.glance = { versions };
+        for (const look of batch.looks) look.settle();
+      },
+      (error: unknown) => {
+        for (const look of batch.looks) look.refuse(error);
+      },
+    );
+    for (const look of batch.looks) store.readTo(look.wanted.key.redisKey, look);
+  }
+}
+
+function likelyTags({ looks }: Batch): readonly string[] {
+  if (looks.length === 1) return looks[0]!.wanted.tags ?? [];
+  const likely = new Set<string>();
+  for (const { wanted } of looks) for (const tag of wanted.tags ?? []) likely.add(tag);
+  return [...likely];
+}
