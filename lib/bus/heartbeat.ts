@@ -27,11 +27,16 @@ const PROOF_MS = 3_000;
  * are remembered.
  */
 export class Heartbeat {
-  private readonly proofs = new Map<string, Deadline>();
+  private readonly proofs = new Map<
+    string,
+    { readonly deadline: Deadline; readonly sentAt: number }
+  >();
   private readonly deadlines: Deadlines;
   private timer: TimerHandle;
   /** Numbers are never used again, so a late beat of an earlier connection proves nothing about this one. */
   private next = 0;
+  /** What the last beat took that has come back, in ms. */
+  lagMs: number | undefined;
 
   constructor(private readonly options: HeartbeatOptions) {
     this.deadlines = new Deadlines(PROOF_MS, options.clock);
@@ -44,14 +49,16 @@ export class Heartbeat {
 
   stop(): void {
     this.options.clock.clearTimer(this.timer);
-    for (const deadline of this.proofs.values()) this.deadlines.clear(deadline);
+    for (const { deadline } of this.proofs.values()) this.deadlines.clear(deadline);
     this.proofs.clear();
   }
 
   /** True if it is a beat of ours that still proves something. */
   heard(beat: string): boolean {
-    if (!this.proofs.has(beat)) return false;
-    for (const [earlier, deadline] of this.proofs) {
+    const own = this.proofs.get(beat);
+    if (!own) return false;
+    this.lagMs = this.options.clock.monotonic() - own.sentAt;
+    for (const [earlier, { deadline }] of this.proofs) {
       if (earlier === beat) break;
       this.deadlines.clear(deadline);
       this.proofs.delete(earlier);
@@ -62,12 +69,12 @@ export class Heartbeat {
   private beat(pauseMs: number): void {
     const { clock, send, onSilence } = this.options;
     const beat = `${BEAT}${this.next++}`;
-    const silence = this.deadlines.set(() => {
+    const deadline = this.deadlines.set(() => {
       this.proofs.delete(beat);
       this.stop();
       onSilence();
     });
-    this.proofs.set(beat, silence);
+    this.proofs.set(beat, { deadline, sentAt: clock.monotonic() });
     this.timer = clock.setTimer(pauseMs, () => this.beat(Math.min(2 * pauseMs, BEAT_MS)));
     send(beat);
   }

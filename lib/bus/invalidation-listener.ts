@@ -9,15 +9,25 @@ import type { InvalidationFeed, InvalidationHandler } from './invalidation-feed.
  */
 export class InvalidationListener {
   readonly #feed: InvalidationFeed;
+  readonly #lagMs: () => number | undefined;
 
   /** Made by the module; see `RedisCacheModule.forRoot`. */
-  constructor(feed: InvalidationFeed) {
+  constructor(feed: InvalidationFeed, lagMs: () => number | undefined = () => undefined) {
     this.#feed = feed;
+    this.#lagMs = lagMs;
   }
 
   /** Whether all messages arrive, as far as is known: the copies in this process are being kept true. */
   get live(): boolean {
     return this.#feed.live;
+  }
+
+  /**
+   * How long a message takes through Redis, in ms, as measured within the last second or so; of several shards the slowest.
+   * Undefined: they do not all arrive, or there is no Redis.
+   */
+  get lagMs(): number | undefined {
+    return this.#lagMs();
   }
 
   /**

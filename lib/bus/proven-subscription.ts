@@ -63,6 +63,11 @@ export class ProvenSubscription<Message = Buffer> {
     });
   }
 
+  /** From the commands' connection through the server to this one, as measured last; undefined: not live. */
+  get lagMs(): number | undefined {
+    return this.live ? this.heartbeat.lagMs : undefined;
+  }
+
   start(): void {
     this.subscriber.start();
   }

@@ -16,6 +16,8 @@ export interface Bus {
   readonly live: boolean;
   /** The server's clock minus ours, in ms, as measured last; 0 until then. */
   readonly serverOffsetMs: number;
+  /** How long a message of our own took to come back, in ms, at most a second ago or so; undefined: not live. */
+  readonly lagMs: number | undefined;
   start(): void;
   /** Ends in whatever state it is. May be called twice. */
   close(): Promise<void>;
@@ -85,6 +87,10 @@ export class RedisBus implements Bus {
 
   get live(): boolean {
     return this.subscription.live;
+  }
+
+  get lagMs(): number | undefined {
+    return this.subscription.lagMs;
   }
 
   start(): void {

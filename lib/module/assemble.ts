@@ -100,12 +100,18 @@ export function assemble(
     service: new CacheService(engine, engine.keySpace()),
     engine,
     locks,
-    listener: new InvalidationListener(feed),
+    listener: new InvalidationListener(feed, () => lagOf(backend.buses)),
     buses: backend.buses,
     connect: () => backend.connect(),
     flush: () => queues.flush(),
     close: () => (closing ??= close()),
   };
+}
+
+/** Of the slowest; undefined where one is not live. */
+function lagOf(buses: readonly Bus[]): number | undefined {
+  const lags = buses.flatMap(({ lagMs }) => lagMs ?? []);
+  return lags.length > 0 && lags.length === buses.length ? Math.max(...lags) : undefined;
 }
 
 function createTier(
