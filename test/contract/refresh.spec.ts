@@ -31,7 +31,9 @@ describe.each(VARIANTS)('refreshes in the background on %s', (_, topology, varia
   it('E8 E1 a value in grace → at once, to everybody, and one refresh', async () => {
     await grownOld(service);
     const gate = new Gate();
-    const loader = jest.fn(async ({ stale }: LoadContext) => (await gate.pass(), `not ${stale}`));
+    const loader = jest.fn(
+      async ({ stale }: LoadContext) => (await gate.pass(), `not ${String(stale)}`),
+    );
     const callers = Array.from({ length: 100 }, () => service.getOrSet('k', loader));
     expect(new Set(await Promise.all(callers))).toEqual(new Set(['old']));
     gate.open();
@@ -256,6 +258,8 @@ for (const topology of TOPOLOGIES.filter((name) => name !== 'memory'))
       const gate = new Gate();
       store.acquire = async (...args) => (await gate.pass(), acquire(...args));
       await grownOld(one.service);
+      // The clocks of the two are corrected each by itself.
+      await waitFor(async () => (await two.service.get('k')) === undefined);
       const loader = jest.fn(() => 'new');
       expect(await two.service.getOrSet('k', loader)).toBe('old');
       await gate.arrived();
