@@ -12,7 +12,10 @@ type Kinds<Port, Untouched extends keyof Port = never> = Readonly<
   Record<Exclude<keyof Port, Untouched>, FaultKind>
 >;
 
-const ENTRIES: Kinds<EntryStore, 'scan' | 'evictMany'> = {
+/** What is not one promise. */
+type Special = 'readTo' | 'scan' | 'evictMany';
+
+const ENTRIES: Kinds<EntryStore, Special> = {
   read: 'reads',
   readMany: 'reads',
   inspect: 'reads',
@@ -82,7 +85,12 @@ export function createFaultyBackend(
   const store: EntryStore = new Proxy(entries, {
     get: (target, name) => (name in special ? special[name as 'scan'] : Reflect.get(target, name)),
   });
-  const special: Pick<EntryStore, 'scan' | 'evictMany'> = {
+  const special: Pick<EntryStore, Special> = {
+    readTo: (key, taker) =>
+      void store.read(key).then(
+        (bytes) => taker.give(bytes),
+        (error) => taker.refuse(error),
+      ),
     async *scan(prefix, options) {
       await faults.around({ kind: 'reads', operation: 'scan', limits }, async () => undefined);
       yield* memory.store.scan(prefix, options);
