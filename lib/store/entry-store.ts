@@ -19,6 +19,9 @@
  * may or may not have happened. Keys are complete Redis keys, and the bytes are those of `codec/envelope.ts`.
  */
 export interface EntryStore {
+  /** Reads travel, and those of one tick had better do so together; else they are answered where they are asked. */
+  readonly isRemote: boolean;
+
   /** The bytes at the key. Reads that are asked for in one tick may travel together, none joins one already sent. */
   read(key: string): Promise<Buffer | null>;
   /** As `read`, for one of very many. */

@@ -41,6 +41,7 @@ export interface MemoryEntryStoreOptions {
  * wall time, because it is compared with the wall clock elsewhere.
  */
 export class MemoryEntryStore implements EntryStore {
+  readonly isRemote = false;
   private readonly table: ExpiringTable;
   private readonly changes: MemoryChanges;
 
@@ -59,7 +60,7 @@ export class MemoryEntryStore implements EntryStore {
   }
 
   readTo(key: string, taker: BytesTaker): void {
-    queueMicrotask(() => taker.give(this.copyOf(key)));
+    taker.give(this.copyOf(key));
   }
 
   async readMany(keys: readonly string[]): Promise<(Buffer | null)[]> {

@@ -43,6 +43,7 @@ const NOTHING_SEEN = { facts: NO_BYTES, id: '', count: 0 };
 
 /** The protocol as scripts, one atomic step each, on whatever servers the topology has. */
 export class RedisEntryStore implements EntryStore {
+  readonly isRemote = true;
   private readonly calls: ScriptCalls;
   private readonly reads: BatchedReads;
 

@@ -71,19 +71,23 @@ export class Looks {
   constructor(private readonly parts: CacheParts) {}
 
   at(wanted: Wanted): Promise<Fetched> {
-    const { tags, tier } = this.parts;
-    const { redisKey } = wanted.key;
-    const table = tags.tableOf(redisKey);
+    const { store, tier } = this.parts;
+    const note = tier?.note(wanted.key.redisKey);
+    return new Promise((resolve, reject) => {
+      const batch = store.isRemote ? this.batchFor(wanted) : { looks: [] };
+      batch.looks.push(new Look(wanted, batch, note, { resolve, reject }));
+      if (!store.isRemote) this.fetch(batch);
+    });
+  }
+
+  private batchFor({ key }: Wanted): Batch {
+    const table = this.parts.tags.tableOf(key.redisKey);
     let batch = this.batches.get(table);
     if (!batch) {
       if (this.batches.size === 0) atEndOfTick(this.send);
       this.batches.set(table, (batch = { looks: [] }));
     }
-    const { looks } = batch;
-    const note = tier?.note(redisKey);
-    return new Promise((resolve, reject) =>
-      looks.push(new Look(wanted, batch, note, { resolve, reject })),
-    );
+    return batch;
   }
 
   private readonly send = (): void => {
