@@ -38,8 +38,20 @@ export function createConnection(
   };
   const client: Redis = url === undefined ? new Redis(options) : fromUrl(url, options);
   client.on('error', reportOnce(context));
+  client.on('close', () => forgetSentinels(client));
   giveUpWhenSilent(client, context.clock);
   return client;
+}
+
+/**
+ * The Sentinels that would tell of a new master go with the connection that they were to end. Heard while the client asks for
+ * the master, their word would end that attempt, and with it the client for good.
+ */
+function forgetSentinels(client: Redis): void {
+  const { connector } = client as unknown as {
+    connector: { failoverDetector?: { cleanup: () => void } | null };
+  };
+  connector.failoverDetector?.cleanup();
 }
 
 /**

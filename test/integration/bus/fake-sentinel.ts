@@ -3,6 +3,9 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 /** A Sentinel that names whatever master it is told to, and has nothing to say about anything else. */
 export class FakeSentinel {
   private readonly sockets = new Set<Socket>();
+  private readonly subscribers = new Set<Socket>();
+  /** Who asks for the master is told when this resolves. */
+  beforeAnswer = (): Promise<void> => Promise.resolve();
 
   private constructor(
     private readonly listener: Server,
@@ -10,9 +13,9 @@ export class FakeSentinel {
   ) {
     listener.on('connection', (socket) => {
       this.sockets.add(socket);
-      socket.on('error', () => undefined).on('close', () => this.sockets.delete(socket));
+      socket.on('error', () => undefined).on('close', () => this.forget(socket));
       socket.on('data', (bytes) => {
-        for (const command of commandsIn(bytes.toString())) socket.write(this.answer(command));
+        for (const command of commandsIn(bytes.toString())) this.hear(command, socket);
       });
     });
   }
@@ -27,13 +30,37 @@ export class FakeSentinel {
     return { host: '127.0.0.1', port: (this.listener.address() as AddressInfo).port };
   }
 
+  /** How many listen for a change of the master. */
+  get listeners(): number {
+    return this.subscribers.size;
+  }
+
+  /** Names another master from now on, and tells who listens. */
+  switchTo(master: { host: string; port: number }): void {
+    this.master = master;
+    for (const socket of this.subscribers)
+      socket.write(array('message', '+switch-master', 'main 127.0.0.1 1 127.0.0.1 2'));
+  }
+
   async close(): Promise<void> {
     const closed = new Promise((resolve) => this.listener.close(resolve));
     for (const socket of this.sockets) socket.destroy();
     await closed;
   }
 
-  private answer([name, sub]: string[]): string {
+  private forget(socket: Socket): void {
+    this.sockets.delete(socket);
+    this.subscribers.delete(socket);
+  }
+
+  private hear(command: readonly string[], socket: Socket): void {
+    const [name, sub] = command;
+    if (name === 'subscribe') this.subscribers.add(socket);
+    if (sub !== 'get-master-addr-by-name') return void socket.write(this.answer(command));
+    void this.beforeAnswer().then(() => socket.writable && socket.write(this.answer(command)));
+  }
+
+  private answer([name, sub]: readonly string[]): string {
     if (name === 'hello') return "-ERR unknown command 'HELLO'\r\n";
     if (name === 'subscribe') return array('subscribe', sub!) + ':1\r\n';
     if (sub === 'sentinels') return '*0\r\n';
