@@ -61,7 +61,8 @@ const MAX_TIME_MS = 50;
  * where it is known that messages may have been lost.
  */
 export class RedisBus implements Bus {
-  serverOffsetMs = 0;
+  /** The server's clock minus our monotonic one: a jump of our wall clock changes nothing. */
+  private serverAheadMs: number | undefined;
   /** Messages that nothing of ours can have sent. */
   malformed = 0;
   private readonly sequences = new Sequences();
@@ -91,6 +92,13 @@ export class RedisBus implements Bus {
 
   get lagMs(): number | undefined {
     return this.subscription.lagMs;
+  }
+
+  get serverOffsetMs(): number {
+    const { clock } = this.options;
+    return this.serverAheadMs === undefined
+      ? 0
+      : clock.monotonic() + this.serverAheadMs - clock.now();
   }
 
   start(): void {
@@ -127,11 +135,11 @@ export class RedisBus implements Bus {
   /** Wrong by half the time that the answer took, at most. */
   private async measureOffset(): Promise<void> {
     const { shard, guard, clock } = this.options;
-    const askedAt = clock.now();
+    const askedAt = clock.monotonic();
     const time = (): Promise<unknown[]> => shard.client.time();
     const [seconds, micros] = (await guard.run('read', 'heartbeat', time, shard.name)).map(Number);
-    const answeredAt = clock.now();
+    const answeredAt = clock.monotonic();
     if (answeredAt - askedAt > MAX_TIME_MS) return;
-    this.serverOffsetMs = seconds! * 1_000 + micros! / 1_000 - (askedAt + answeredAt) / 2;
+    this.serverAheadMs = seconds! * 1_000 + micros! / 1_000 - (askedAt + answeredAt) / 2;
   }
 }
