@@ -32,6 +32,7 @@ export {
   type FailedKey,
   type OptionProblem,
 } from './common/errors.js';
+export type { TransactionAdapter } from './common/transaction.js';
 export { getCacheToken, getInvalidationListenerToken, getLockToken } from './common/tokens.js';
 export { CacheEvict } from './decorators/cache-evict.decorator.js';
 export { CachePut } from './decorators/cache-put.decorator.js';

@@ -1,6 +1,7 @@
 import type { KeySpace } from '../keys/key-space.js';
 import type { Key } from '../keys/encode-key.js';
 import { countsOf, type CacheCounts, type CacheStats } from '../observe/stats.js';
+import { afterCommit } from './after-commit.js';
 import type { CacheEngine } from './cache-engine.js';
 import type { CallMode } from './call-mode.js';
 import type { EntryInfo } from './inspection.js';
@@ -45,6 +46,15 @@ export abstract class CacheControls {
    */
   withMemo<T>(fn: () => T | Promise<T>): Promise<T> {
     return this.#engine.memos.run(fn);
+  }
+
+  /**
+   * Does something, such as `() => cache.evict(key)`, once the database transaction around this call has committed, and not at all if that
+   * is rolled back; then this resolves at once. Outside of a transaction it does it now, and waits for it. It takes the module's option
+   * `transaction`.
+   */
+  afterCommit(act: () => unknown): Promise<void> {
+    return afterCommit(this.#engine.parts, act, { asked: true });
   }
 
   /** What this cache has done since it was made, with all of its namespaces: a frozen snapshot, to be compared with others. */

@@ -1,3 +1,4 @@
+import type { TransactionAdapter } from '../common/transaction.js';
 import type { Isolation } from '../l1/isolation.js';
 import type { RefreshAhead } from './staleness.js';
 
@@ -30,4 +31,5 @@ export interface CacheSettings {
     readonly calls: 'throw' | 'queue';
     readonly decorators: 'throw' | 'queue';
   };
+  readonly transaction?: TransactionAdapter;
 }

@@ -1,3 +1,4 @@
+import type { Committing } from '../cache/after-commit.js';
 import type { EntryKey, KeySpace } from '../keys/key-space.js';
 
 /**
@@ -8,6 +9,8 @@ import type { EntryKey, KeySpace } from '../keys/key-space.js';
  */
 export interface HttpCache {
   readonly options: HttpCacheDefaults;
+  /** What knows of transactions. */
+  readonly parts: Committing;
   keySpace(namespace?: string): KeySpace;
 
   /**

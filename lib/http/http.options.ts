@@ -64,6 +64,11 @@ export interface CacheEvictOptions extends CacheChoice {
   all?: true;
   /** 'after': once the handler has succeeded, before the response is sent. 'before': whatever becomes of it. Default 'after'. */
   when?: 'after' | 'before';
+  /**
+   * Within a database transaction: evicts once that has committed, and not at all if it is rolled back. Default: true where the
+   * module has the option `transaction`. With false at once.
+   */
+  afterCommit?: boolean;
   /** False: nothing is evicted. */
   condition?: (context: ExecutionContext, result: any) => boolean | Promise<boolean>;
 }

@@ -55,6 +55,11 @@ export interface CacheEvictMethodOptions extends CacheChoice {
   all?: true;
   /** 'after': once the method has succeeded. 'before': whatever becomes of it. Default 'after'. */
   when?: 'after' | 'before';
+  /**
+   * Within a database transaction: evicts once that has committed, and not at all if it is rolled back. Default: true where the
+   * module has the option `transaction`. With false at once.
+   */
+  afterCommit?: boolean;
   /** False: nothing is evicted. */
   condition?: (...argsAndResult: any[]) => Maybe<boolean>;
 }

@@ -64,6 +64,14 @@ export function IsCallback(): PropertyDecorator {
   return accept('a function', (value) => typeof value === 'function', 'isCallback');
 }
 
+export function IsTransactionAdapter(): PropertyDecorator {
+  return accept(
+    'an adapter with the methods isActive and afterCommit, such as typeOrmTransactions(dataSource)',
+    (value) => hasMethod(value, 'isActive') && hasMethod(value, 'afterCommit'),
+    'isTransactionAdapter',
+  );
+}
+
 export function IsName(): PropertyDecorator {
   return accept(
     '1 to 64 characters of A-Z a-z 0-9 . _ -',

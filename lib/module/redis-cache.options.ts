@@ -3,6 +3,7 @@ import { ValidateIf, ValidateNested } from 'class-validator';
 import type { SerializerChoice } from '../codec/serializer.js';
 import type { RefreshAhead } from '../cache/staleness.js';
 import type { Duration } from '../common/duration.js';
+import type { TransactionAdapter } from '../common/transaction.js';
 import type { CacheErrorEvent } from '../observe/reporter.js';
 import { InvalidationOptions, L1Options, LeaseOptions, TimeoutOptions } from './nested.options.js';
 import {
@@ -14,6 +15,7 @@ import {
   IsOneOf,
   IsRefreshAhead,
   IsSerializer,
+  IsTransactionAdapter,
 } from './option-rules.js';
 import { CompressionOptions, EncryptionOptions } from './payload.options.js';
 import { MemoryTopologyOptions, type TopologyOptions } from './topology.options.js';
@@ -160,6 +162,14 @@ export class RedisCacheOptions {
    */
   @IsOneOf('throw', 'queue')
   evictFailure?: 'throw' | 'queue';
+
+  /**
+   * Knows the database transaction in which code runs: what `@CacheEvict` and `afterCommit` do inside of one waits for its commit, and
+   * is left out after a rollback. For TypeORM: `typeOrmTransactions(dataSource)` of `nestjs-redis-cache/typeorm`.
+   * @default none: they act at once
+   */
+  @IsTransactionAdapter()
+  transaction?: TransactionAdapter;
 
   /** Hears every failure that the cache answers with something else than an error. What it throws is logged. */
   @IsCallback()

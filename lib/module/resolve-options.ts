@@ -72,7 +72,13 @@ type FilledOptions = Required<
     compression: false | Required<CompressionOptions>;
   };
 type OptionsWithoutDefault =
-  'negativeTtl' | 'grace' | 'softTimeout' | 'errorBackoff' | 'evictFailure' | 'onError';
+  | 'negativeTtl'
+  | 'grace'
+  | 'softTimeout'
+  | 'errorBackoff'
+  | 'evictFailure'
+  | 'transaction'
+  | 'onError';
 
 function resolved(options: FilledOptions): ResolvedCacheOptions {
   const { topology, lease, timeouts, evictFailure, l1, invalidation } = options;
@@ -109,6 +115,7 @@ function resolved(options: FilledOptions): ResolvedCacheOptions {
       calls: evictFailure ?? 'throw',
       decorators: evictFailure ?? 'queue',
     }),
+    ...(options.transaction && { transaction: options.transaction }),
     ...(options.onError && { onError: options.onError }),
     serializer: options.serializer,
     compression: options.compression && Object.freeze({ ...options.compression }),

@@ -48,6 +48,8 @@ export type EvictTarget =
 export interface Evicting extends Decorated {
   readonly target: EvictTarget;
   readonly when: 'after' | 'before';
+  /** Undefined: where the cache knows of transactions. */
+  readonly afterCommit: boolean | undefined;
   readonly condition: Callback | undefined;
 }
 
@@ -93,10 +95,13 @@ export function compileCached(
 export function compileEvicting(where: string, options: EvictOptions): Evicting {
   const problems = check.problemsOf(options, EVICT);
   const { when = 'after', cache = DEFAULT_CACHE, namespace, condition } = options ?? {};
+  const { afterCommit } = options ?? {};
   const roots = when === 'before' ? ROOTS : WITH_RESULT;
   const target = compileTarget(options ?? {}, { roots, problems });
+  if (afterCommit && when === 'before')
+    problems.push({ path: 'afterCommit', given: 'true', accepted: "false with when: 'before'" });
   if (problems.length > 0) throw new CacheOptionsError(where, problems);
-  return { where, cache, namespace, target, when, condition };
+  return { where, cache, namespace, target, when, afterCommit, condition };
 }
 
 function compileTarget(options: EvictOptions, compilation: Compilation): EvictTarget {

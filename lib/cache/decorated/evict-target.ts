@@ -1,4 +1,5 @@
 import type { Key } from '../../keys/encode-key.js';
+import { afterCommit, type Committing } from '../after-commit.js';
 import type { CacheEngine } from '../cache-engine.js';
 import type { Evicting } from './compile.js';
 
@@ -6,10 +7,21 @@ import type { Evicting } from './compile.js';
 export type Evictable = Pick<
   CacheEngine,
   'keySpace' | 'evict' | 'evictTags' | 'evictPattern' | 'clear'
->;
+> & { readonly parts: Committing };
 
-/** Evicts these keys, tags or patterns, or all. */
+/** Evicts these keys, tags or patterns, or all; within a transaction, once that has committed. */
 export async function evictFrom(
+  cache: Evictable,
+  evicting: Evicting,
+  values: readonly unknown[],
+  failure: 'throw' | 'queue',
+): Promise<void> {
+  const evict = (): Promise<unknown> => evictNow(cache, evicting, values, failure);
+  if (evicting.when === 'before' || evicting.afterCommit === false) return void (await evict());
+  await afterCommit(cache.parts, evict, { asked: evicting.afterCommit === true });
+}
+
+async function evictNow(
   cache: Evictable,
   { target, namespace }: Evicting,
   values: readonly unknown[],

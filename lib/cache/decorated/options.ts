@@ -36,6 +36,7 @@ export interface EvictOptions extends CacheChoice {
   pattern?: string | Callback;
   all?: true;
   when?: 'after' | 'before';
+  afterCommit?: boolean;
   condition?: Callback;
 }
 
@@ -66,6 +67,7 @@ export const EVICT: check.Rules<EvictOptions> = {
   },
   all: { accepted: 'true', ok: (v) => v === true },
   when: { accepted: "'after' or 'before'", ok: (v) => v === 'after' || v === 'before' },
+  afterCommit: check.aBoolean,
   condition: check.aFunction,
   cache: rule.aCacheName,
   namespace: rule.aNamespace,

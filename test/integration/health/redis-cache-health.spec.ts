@@ -125,7 +125,7 @@ describe('RedisCacheHealth', () => {
     const { http, status, details } = await ask();
     expect([http, status, details.cache.status]).toEqual([200, 'degraded', 'degraded']);
     const nodes = Object.values(details.cache.nodes as Record<string, { error?: string }>);
-    expect(nodes.map(({ error }) => error === undefined).toSorted()).toEqual([false, true]);
+    expect(nodes.filter(({ error }) => error === undefined)).toHaveLength(1);
   });
 
   it('K5 check — Redis stands still → down within the timeout of a read', async () => {

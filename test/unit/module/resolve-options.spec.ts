@@ -235,6 +235,11 @@ const rows: Record<string, Row> = {
     text: "'throw' or 'queue'",
   },
   onError: { accepts: [() => undefined], rejects: ['log', {}, null], text: 'a function' },
+  transaction: {
+    accepts: [{ isActive: () => false, afterCommit: () => undefined }],
+    rejects: ['typeorm', {}, null, { isActive: () => true }],
+    text: 'an adapter with the methods isActive and afterCommit',
+  },
   serializer: {
     accepts: ['json', 'msgpack', serializer, { ...serializer, name: 'v1' }],
     rejects: [

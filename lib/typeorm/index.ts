@@ -1,0 +1,1 @@
+export { typeOrmTransactions, TypeOrmTransactions } from './typeorm-transactions.js';
