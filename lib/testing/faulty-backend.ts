@@ -63,24 +63,11 @@ export function createFaultyBackend(
   const memory = createMemoryBackend({ ...parts, sinks: () => sink });
   faults.watch((down) => (down ? sink.shut() : sink.open()));
 
-  /** The port, its methods as things are. */
-  function faulty<Port extends object>(
-    port: Port,
-    kinds: Readonly<Record<string, FaultKind>>,
-  ): Port {
-    return new Proxy(port, {
-      get(target, name) {
-        const member: unknown = Reflect.get(target, name);
-        if (typeof member !== 'function') return member;
-        const kind = kinds[name as string];
-        if (!kind) return member.bind(target) as unknown;
-        const call = { kind, operation: String(name), limits };
-        return (...args: unknown[]) =>
-          faults.around(call, async () => Reflect.apply(member, target, args) as unknown);
-      },
+  const faulty = <Port extends object>(port: Port, kinds: Readonly<Record<string, FaultKind>>) =>
+    withFaults(port, (name) => {
+      const kind = kinds[name];
+      return kind && ((run) => faults.around({ kind, operation: name, limits }, run));
     });
-  }
-
   const entries = faulty(memory.store, ENTRIES);
   const store: EntryStore = new Proxy(entries, {
     get: (target, name) => (name in special ? special[name as 'scan'] : Reflect.get(target, name)),
@@ -115,4 +102,23 @@ export function createFaultyBackend(
       }
     },
   };
+}
+
+type Around = (run: () => Promise<unknown>) => Promise<unknown>;
+
+/** The port, with something around some of its methods. */
+function withFaults<Port extends object>(
+  port: Port,
+  aroundOf: (method: string) => Around | undefined,
+): Port {
+  return new Proxy(port, {
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name);
+      if (typeof member !== 'function') return member;
+      const around = aroundOf(String(name));
+      if (!around) return member.bind(target) as unknown;
+      return (...args: unknown[]) =>
+        around(async () => Reflect.apply(member, target, args) as unknown);
+    },
+  });
 }
