@@ -68,6 +68,10 @@ export class Counters {
 
   /** Rejects where Redis cannot be reached, whatever `failure` says: there is no count to give instead. */
   add(key: EntryKey, addition: Addition): Promise<number> {
+    return this.parts.reporter.told(addition.operation, this.addNow(key, addition));
+  }
+
+  private addNow(key: EntryKey, addition: Addition): Promise<number> {
     const { store, ids, feed, meter } = this.parts;
     const { live, evictor } = this.state;
     const { operation, by, ttlMs } = addition;

@@ -4,6 +4,7 @@ import type { CallModes } from './call-mode.js';
 import { look, type ValueRecord } from './entry.js';
 import type { ReadSettings } from './entry.options.js';
 import type { EvictJournal } from './evict-journal.js';
+import { goOnWithout } from './failure.js';
 import type { CacheParts } from './parts.js';
 import type { Finder } from './read/finder.js';
 
@@ -50,7 +51,7 @@ export class Inspection {
   /** What is left of an entry's life in ms, Infinity if it does not expire, undefined if there is none. */
   async ttl(key: EntryKey): Promise<number | undefined> {
     if (this.state.journal.blocks(key.redisKey)) return undefined;
-    const { store, settings, reporter, layout, meter } = this.parts;
+    const { store, layout, meter } = this.parts;
     try {
       const found = await store.inspect(key.redisKey);
       if (!found) return undefined;
@@ -64,9 +65,8 @@ export class Inspection {
       }
       return undefined;
     } catch (error) {
-      if (settings.failure === 'strict') throw error;
+      goOnWithout(this.parts, { operation: 'ttl', returning: undefined }, error);
       meter.count('degraded');
-      reporter.report('ttl', undefined, error);
       return undefined;
     }
   }

@@ -2,6 +2,7 @@ import { readRecord, type StoredRecord } from '../codec/envelope.js';
 import { decodeKey } from '../keys/encode-key.js';
 import type { Glob } from '../keys/glob.js';
 import type { EntryKey, KeySpace } from '../keys/key-space.js';
+import { goOnWithout } from './failure.js';
 import type { CacheParts } from './parts.js';
 import type { EntryFormats } from './read/entry-formats.js';
 import type { Finder } from './read/finder.js';
@@ -25,9 +26,9 @@ export class KeyListing {
         for (const [i, { key }] of batch.entries()) if (live[i]) yield key.given;
       }
     } catch (error) {
-      if (signal?.aborted || this.parts.settings.failure === 'strict') throw error;
+      if (signal?.aborted) throw error;
+      goOnWithout(this.parts, { operation: 'keys', returning: 'the keys until here' }, error);
       this.parts.meter.count('degraded');
-      this.parts.reporter.report('keys', 'the keys until here', error);
     }
   }
 

@@ -8,6 +8,7 @@ import type { RawStore } from '../store/raw-store.js';
 import type { CallModes } from './call-mode.js';
 import { additionOf, refusal, type CounterOptions } from './counters.js';
 import { SET_OPTIONS } from './entry.options.js';
+import { goOnWithout } from './failure.js';
 import { lifeMs } from './life.options.js';
 import type { CacheSettings } from './settings.js';
 
@@ -76,7 +77,8 @@ export class RawStrings {
 
   /** Whether it was there. Rejects where Redis cannot be reached, and does not try again. */
   async evict(key: Key): Promise<boolean> {
-    return this.#parts.store.evict(this.keyOf(key));
+    const { store, reporter } = this.#parts;
+    return reporter.told('raw.evict', store.evict(this.keyOf(key)));
   }
 
   /** What is left of its life in ms; Infinity: it does not expire; undefined: there is none. */
@@ -101,7 +103,8 @@ export class RawStrings {
   ): Promise<number> {
     const entry: EntryKey = this.#space.entry(key);
     const addition = additionOf(operation, by, options);
-    const sum = await this.#parts.store.increment(rawKeyOf(entry), addition);
+    const { store, reporter } = this.#parts;
+    const sum = await reporter.told(operation, store.increment(rawKeyOf(entry), addition));
     if (sum.state === 'counted') return sum.count;
     throw refusal(sum.state, operation, entry);
   }
@@ -110,8 +113,7 @@ export class RawStrings {
     try {
       return await call();
     } catch (error) {
-      if (this.#parts.settings.failure === 'strict') throw error;
-      this.#parts.reporter.report(operation, other ?? undefined, error);
+      goOnWithout(this.#parts, { operation, returning: other ?? undefined }, error);
       return other;
     }
   }

@@ -87,10 +87,14 @@ export class HeldLock implements Lock {
   }
 
   async extend(ttl: Duration): Promise<boolean> {
-    return this.prolong(extensionMs(ttl));
+    return this.parts.reporter.told('lockExtend', this.prolong(extensionMs(ttl)));
   }
 
   async release(): Promise<boolean> {
+    return this.parts.reporter.told('lockRelease', this.giveBack());
+  }
+
+  private async giveBack(): Promise<boolean> {
     if (this.state === 'over') return false;
     this.stop('given back');
     const { key, id } = this.grant;
@@ -100,7 +104,7 @@ export class HeldLock implements Lock {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.release().catch((error: unknown) =>
+    await this.giveBack().catch((error: unknown) =>
       this.parts.reporter.report('lockRelease', undefined, error),
     );
   }

@@ -75,7 +75,8 @@ export class LockProvider {
   /** Whether anybody holds it. It may have changed by the time you know: to act on it, use `tryAcquire`. */
   async isLocked(name: string): Promise<boolean> {
     this.#closing.signal.throwIfAborted();
-    return this.#parts.store.isHeld(this.#keyOf(name));
+    const { store, reporter } = this.#parts;
+    return reporter.told('isLocked', store.isHeld(this.#keyOf(name)));
   }
 
   /**
@@ -84,7 +85,8 @@ export class LockProvider {
    */
   async forceRelease(name: string): Promise<boolean> {
     this.#closing.signal.throwIfAborted();
-    return this.#parts.store.release(this.#keyOf(name), {});
+    const { store, reporter } = this.#parts;
+    return reporter.told('forceRelease', store.release(this.#keyOf(name), {}));
   }
 
   /**
@@ -113,7 +115,11 @@ export class LockProvider {
         if (settings.signal) signals.push(settings.signal);
         const { ttlMs } = settings;
         const wanted = { name, key: this.#keyOf(name), ttlMs, ifHeld, waitUntil, signals };
-        const grant = await new Acquisition(wanted, this.#parts).run();
+        const { reporter } = this.#parts;
+        const grant = await reporter.told(
+          'lockAcquire',
+          new Acquisition(wanted, this.#parts).run(),
+        );
         if (!grant) {
           await giveBack();
           return undefined;

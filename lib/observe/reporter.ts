@@ -1,4 +1,5 @@
 import type { Clock } from '../common/clock.js';
+import { isCacheError } from '../common/errors.js';
 import type { Meter } from './meter.js';
 
 /** What `onError` hears: the call that failed, what it returns instead, and why. */
@@ -16,6 +17,8 @@ export interface LogSink {
 const ONE_LINE_PER_MS = 10_000;
 /** Causes remembered for the rate limit; they are operation and error code, so there are a few dozen at most. */
 const MOST_CAUSES = 256;
+/** What a call rejects with where Redis has failed it. */
+const OF_REDIS: ReadonlySet<string> = new Set(['ERR_CACHE_CONNECTION', 'ERR_CACHE_TIMEOUT']);
 
 /**
  * Tells the application what the cache swallowed: every event to `onError`, one log line per cause and ten seconds.
@@ -44,6 +47,16 @@ export class Reporter {
       this.options.onError?.({ operation, returning, error });
     } catch (thrown) {
       this.warn('onError', `the onError handler threw: ${String(thrown)}`);
+    }
+  }
+
+  /** What this call gives, for which nothing can stand in: where Redis has failed it, it is told of, and rejects all the same. */
+  async told<T>(operation: string, call: Promise<T>): Promise<T> {
+    try {
+      return await call;
+    } catch (error) {
+      if (isCacheError(error) && OF_REDIS.has(error.code)) this.report(operation, undefined, error);
+      throw error;
     }
   }
 

@@ -6,6 +6,7 @@ import type { CallModes } from '../call-mode.js';
 import type { Opened } from '../entry.js';
 import type { LoadSettings, ReadSettings } from '../entry.options.js';
 import type { EvictJournal } from '../evict-journal.js';
+import { goOnWithout } from '../failure.js';
 import type { Front } from '../front.js';
 import type { TagVersions } from '../../tags/tag-table.js';
 import { pathOf } from '../../tags/table-key.js';
@@ -149,8 +150,8 @@ export class BatchReader {
     if (failures.size === 0) return found;
     const given = keys.map((key) => key.given);
     const error = new CacheBatchError(look.operation, given, failures);
-    if (this.parts.settings.failure === 'strict') throw error;
-    this.parts.reporter.report(look.operation, `${keys.length - failures.size} keys`, error);
+    const returning = `${keys.length - failures.size} keys`;
+    goOnWithout(this.parts, { operation: look.operation, returning }, error);
     return found;
   }
 

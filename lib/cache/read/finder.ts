@@ -12,6 +12,7 @@ import {
 } from '../entry.js';
 import type { ReadSettings } from '../entry.options.js';
 import type { EvictJournal } from '../evict-journal.js';
+import { goOnWithout } from '../failure.js';
 import type { CacheParts } from '../parts.js';
 import { isCurrent, keep, type Copy, type Stamp } from '../tier.js';
 import type { EntryFormats } from './entry-formats.js';
@@ -68,22 +69,26 @@ export class Finder {
   }
 
   async find(wanted: Wanted): Promise<Found> {
-    const { key, operation } = wanted;
+    try {
+      return await this.seek(wanted);
+    } catch (error) {
+      goOnWithout(this.parts, { operation: wanted.operation, returning: undefined }, error);
+      return UNREACHABLE;
+    }
+  }
+
+  /** The same for who answers for a failure himself: rejects where Redis cannot be reached. */
+  async seek(wanted: Wanted): Promise<Found> {
+    const { redisKey } = wanted.key;
     const { journal } = this.state;
-    if (journal.blocks(key.redisKey)) return UNREACHABLE;
+    if (journal.blocks(redisKey)) return UNREACHABLE;
     const copy = this.copy(wanted);
     const hit = types.isPromise(copy) ? await copy : copy;
     if (hit) return hit;
-    try {
-      const judged = this.judge(wanted, await this.looks.at(wanted));
-      const found = types.isPromise(judged) ? await judged : judged;
-      // The evict of this key may have failed while the read was under way.
-      return journal.blocks(key.redisKey) ? UNREACHABLE : found;
-    } catch (error) {
-      if (this.parts.settings.failure === 'strict') throw error;
-      this.parts.reporter.report(operation, undefined, error);
-      return UNREACHABLE;
-    }
+    const judged = this.judge(wanted, await this.looks.at(wanted));
+    const found = types.isPromise(judged) ? await judged : judged;
+    // The evict of this key may have failed while the read was under way.
+    return journal.blocks(redisKey) ? UNREACHABLE : found;
   }
 
   /** As `peek`, if it is what the reader wants; later only where a schema has to say so. */

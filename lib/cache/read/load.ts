@@ -2,6 +2,7 @@ import { refreshKeyOf } from '../../keys/key-space.js';
 import type { Note } from '../../l1/epochs.js';
 import { isValid } from '../../tags/tag-table.js';
 import { isReadable, look, type Opened } from '../entry.js';
+import { goOnWithout } from '../failure.js';
 import type { Flight, Flights, FlightOutcome } from '../flights.js';
 import type { LeaseWaits } from '../lease-waits.js';
 import type { CacheParts } from '../parts.js';
@@ -228,10 +229,9 @@ export class Loads {
     request: LoadRequest,
     { error, lease }: { error: unknown; lease: Lease },
   ): Promise<FlightOutcome> {
-    if (this.parts.settings.failure === 'strict') return { kind: 'failed', error };
-    this.parts.reporter.report('getOrSet', 'the loaded value', error);
-    this.parts.meter.count('degraded');
     try {
+      goOnWithout(this.parts, { operation: 'getOrSet', returning: 'the loaded value' }, error);
+      this.parts.meter.count('degraded');
       return await this.loadAside(flight, request);
     } finally {
       // ACQUIRE may have been executed although its reply never came; others must not wait for that lease.

@@ -2,6 +2,7 @@ import type { EntryKey } from '../../keys/key-space.js';
 import type { CallModes } from '../call-mode.js';
 import { fitted, isReadable, look as lookAt, type Opened, type ValueRecord } from '../entry.js';
 import type { ReadSettings } from '../entry.options.js';
+import { goOnWithout } from '../failure.js';
 import type { LiveLook, Look } from '../live-look.js';
 import type { TakeRequest } from '../../store/entry-store.js';
 import type { CacheParts } from '../parts.js';
@@ -22,7 +23,7 @@ export class Taker {
 
   /** Undefined: a miss, or (`failure: 'open'`) Redis cannot be reached. */
   async take(key: EntryKey, reads?: ReadSettings): Promise<Opened | undefined> {
-    const { settings, reporter, meter } = this.parts;
+    const { meter } = this.parts;
     if (this.state.modes.readsNothing) {
       meter.count('bypassed');
       return undefined;
@@ -36,10 +37,9 @@ export class Taker {
       else meter.miss(key, 'take');
       return taken;
     } catch (error) {
-      if (settings.failure === 'strict') throw error;
+      goOnWithout(this.parts, { operation: 'take', returning: undefined }, error);
       meter.count('degraded');
       meter.miss(key, 'take');
-      reporter.report('take', undefined, error);
       return undefined;
     }
   }

@@ -3,6 +3,7 @@ import { CacheBatchError } from '../../common/errors.js';
 import type { EntryKey } from '../../keys/key-space.js';
 import type { CallModes } from '../call-mode.js';
 import type { EntryKind } from '../entry.js';
+import { goOnWithout } from '../failure.js';
 import type { LiveLook } from '../live-look.js';
 import type { CacheParts } from '../parts.js';
 
@@ -22,9 +23,8 @@ export class Toucher {
     try {
       return await this.touchNow(key, ttlMs);
     } catch (error) {
-      if (this.parts.settings.failure === 'strict') throw error;
+      goOnWithout(this.parts, { operation: 'touch', returning: false }, error);
       this.parts.meter.count('degraded');
-      this.parts.reporter.report('touch', false, error);
       return false;
     }
   }
@@ -41,9 +41,8 @@ export class Toucher {
     if (failures.size === 0) return touched;
     const given = keys.map((key) => key.given);
     const error = new CacheBatchError('touchMany', given, failures);
-    if (this.parts.settings.failure === 'strict') throw error;
+    goOnWithout(this.parts, { operation: 'touchMany', returning: touched }, error);
     this.parts.meter.count('degraded', failures.size);
-    this.parts.reporter.report('touchMany', touched, error);
     return touched;
   }
 

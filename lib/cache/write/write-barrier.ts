@@ -2,6 +2,7 @@ import { CacheEvictError } from '../../common/errors.js';
 import type { TimerHandle } from '../../common/clock.js';
 import type { EntryKey } from '../../keys/key-space.js';
 import type { StoredBody } from '../../store/entry-store.js';
+import { goOnWithout } from '../failure.js';
 import type { CacheParts } from '../parts.js';
 import type { Evictor } from './evictor.js';
 
@@ -61,7 +62,7 @@ export class WriteBarrier {
 
   /** The keys whose barrier stands. Without Redis the write goes on (`open`), and its keys are evicted at its end. */
   private async begin(keys: readonly EntryKey[], writer: string): Promise<EntryKey[]> {
-    const { store, settings, reporter } = this.parts;
+    const { store, settings } = this.parts;
     const { evictor } = this.state;
     const begun: EntryKey[] = [];
     const results = await Promise.allSettled(
@@ -74,11 +75,10 @@ export class WriteBarrier {
     );
     const failure = results.find((result) => result.status === 'rejected');
     if (!failure) return begun;
-    if (settings.failure === 'strict') {
+    if (settings.failure === 'strict')
       await this.end(keys, writer, undefined).catch(() => undefined);
-      throw failure.reason;
-    }
-    reporter.report('withWrite', 'the write, its keys evicted at its end', failure.reason);
+    const answer = { operation: 'withWrite', returning: 'the write, its keys evicted at its end' };
+    goOnWithout(this.parts, answer, failure.reason);
     return begun;
   }
 

@@ -5,6 +5,7 @@ import type { StoredBody } from '../../store/entry-store.js';
 import { pathOf } from '../../tags/table-key.js';
 import type { CallModes } from '../call-mode.js';
 import type { WriteSettings } from '../entry.options.js';
+import { goOnWithout } from '../failure.js';
 import { keptMs } from '../life.options.js';
 import type { CacheParts } from '../parts.js';
 import type { EntryFormats } from '../read/entry-formats.js';
@@ -48,9 +49,8 @@ export class Writer {
     if (failures.size === 0) return;
     const given = values.map(({ key }) => key.given);
     const error = new CacheBatchError('setMany', given, failures);
-    if (this.parts.settings.failure === 'strict') throw error;
+    goOnWithout(this.parts, { operation: 'setMany', returning: undefined }, error);
     this.parts.meter.count('degraded', failures.size);
-    this.parts.reporter.report('setMany', undefined, error);
   }
 
   /** The write, ready to be sent; rejects where the value cannot be stored, with or without Redis. */
@@ -103,9 +103,8 @@ export class Writer {
     try {
       return await write();
     } catch (error) {
-      if (this.parts.settings.failure === 'strict') throw error;
+      goOnWithout(this.parts, { operation: 'set', returning: false }, error);
       this.parts.meter.count('degraded');
-      this.parts.reporter.report('set', false, error);
       return false;
     }
   }
@@ -126,7 +125,7 @@ export class Writer {
   /** The fill id of a value that is there and does not count: a tag of it was evicted, or its namespace, or it has another version. */
   private async unusableAt(key: EntryKey, { version, serializer }: WriteSettings): Promise<string> {
     const reads = { version, serializer };
-    const found = await this.state.finder.find({ key, kind: 'value', operation: 'set', reads });
+    const found = await this.state.finder.seek({ key, kind: 'value', operation: 'set', reads });
     return found.state === 'absent' ? found.reject : '';
   }
 }

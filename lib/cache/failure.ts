@@ -1,0 +1,18 @@
+import type { CacheParts } from './parts.js';
+
+/** What a call answers where Redis has failed it. */
+interface Answer {
+  readonly operation: string;
+  readonly returning: unknown;
+}
+
+/** Redis has failed a call: `onError` hears of it, and (`failure: 'strict'`) the error is thrown; else the call goes on. */
+export function goOnWithout(
+  { settings, reporter }: Pick<CacheParts, 'settings' | 'reporter'>,
+  { operation, returning }: Answer,
+  error: unknown,
+): void {
+  const { failure } = settings;
+  reporter.report(operation, failure === 'strict' ? undefined : returning, error);
+  if (failure === 'strict') throw error;
+}

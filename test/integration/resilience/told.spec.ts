@@ -1,0 +1,109 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { TestCache } from '../../support/caches.js';
+import { openCache } from '../../support/caches.js';
+import { FaultProxy } from '../../support/proxy.js';
+import { waitFor } from '../../support/wait-for.js';
+
+type Call = (cache: TestCache) => Promise<unknown>;
+
+/** What rejects without Redis where `failure` is 'strict', by the operation that `onError` hears. */
+const CALLS: [operation: string, call: Call][] = [
+  ['get', ({ service }) => service.get('k')],
+  ['has', ({ service }) => service.has('k')],
+  ['getMany', ({ service }) => service.getMany(['a', 'b'])],
+  ['ttl', ({ service }) => service.ttl('k')],
+  ['take', ({ service }) => service.take('k')],
+  ['keys', ({ service }) => listed(service.keys())],
+  ['getOrSet', ({ service }) => service.getOrSet('k', () => 1)],
+  ['getOrSetMany', ({ service }) => service.getOrSetMany(['a', 'b'], async () => [])],
+  ['set', ({ service }) => service.set('k', 1)],
+  ['set', ({ service }) => service.set('k', 1, { if: 'absent' })],
+  ['setMany', ({ service }) => service.setMany([['k', 1]])],
+  ['touch', ({ service }) => service.touch('k', '1m')],
+  ['touchMany', ({ service }) => service.touchMany(['k'], '1m')],
+  ['evict', ({ service }) => service.evict('k')],
+  ['evict', ({ service }) => service.evictTags('t')],
+  ['evict', ({ service }) => service.clear()],
+  ['evictPattern', ({ service }) => service.evictPattern('*')],
+  ['withWrite', ({ service }) => service.withWrite('k', async () => 1)],
+  ['withWrite', ({ service }) => service.writeThrough('k', async () => 1)],
+  ['raw.get', ({ service }) => service.raw.get('k')],
+  ['raw.set', ({ service }) => service.raw.set('k', 'text')],
+];
+
+/** What rejects in any case. */
+const ALWAYS: [operation: string, call: Call][] = [
+  ['increment', ({ service }) => service.increment('k')],
+  ['decrement', ({ service }) => service.decrement('k')],
+  ['raw.increment', ({ service }) => service.raw.increment('k')],
+  ['raw.evict', ({ service }) => service.raw.evict('k')],
+  ['lockAcquire', ({ locks }) => locks.acquire('k')],
+  ['lockAcquire', ({ locks }) => locks.tryAcquire(['a', 'b'])],
+  ['isLocked', ({ locks }) => locks.isLocked('k')],
+  ['forceRelease', ({ locks }) => locks.forceRelease('k')],
+];
+
+const OPERATIONS = new Set([...CALLS, ...ALWAYS].map(([operation]) => operation));
+
+async function listed<T>(all: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = [];
+  for await (const each of all) list.push(each);
+  return list;
+}
+
+describe('onError without Redis', () => {
+  let proxy: FaultProxy;
+
+  beforeAll(async () => {
+    proxy = await FaultProxy.start(process.env.TEST_REDIS_URL!);
+  });
+  afterAll(() => proxy.close());
+
+  /** What is heard of a call, and of nothing else. */
+  async function hearing(
+    failure: 'open' | 'strict',
+    act: (cache: TestCache) => Promise<void>,
+  ): Promise<string[]> {
+    const cache = await openCache({ type: 'single', url: proxy.url }, { failure, l1: false });
+    proxy.set('reset');
+    cache.errors.length = 0;
+    await act(cache);
+    const heard = cache.errors.map(({ operation }) => operation);
+    proxy.set('pass');
+    await waitFor(() => cache.engine.pending().journal === 0);
+    // The subscription fails as well, by itself.
+    return heard.filter((operation) => OPERATIONS.has(operation));
+  }
+
+  it.each([...CALLS, ...ALWAYS])(
+    "R2 %s — failure: 'strict' → rejects, and onError hears of it once",
+    async (operation, call) => {
+      const heard = await hearing('strict', async (cache) => {
+        await expect(call(cache)).rejects.toMatchObject({
+          code: expect.stringMatching(/CONNECTION|TIMEOUT|EVICT/),
+        });
+      });
+      // A write that does not begin also evicts what it may have barred.
+      expect(operation === 'withWrite' ? heard.slice(-1) : heard).toEqual([operation]);
+    },
+  );
+
+  it.each(ALWAYS)(
+    'R1 %s — nothing to give instead → rejects, and onError hears of it once',
+    async (operation, call) => {
+      const heard = await hearing('open', async (cache) => {
+        await expect(call(cache)).rejects.toMatchObject({
+          code: expect.stringMatching(/CONNECTION|TIMEOUT/),
+        });
+      });
+      expect(heard).toEqual([operation]);
+    },
+  );
+
+  it("R1 set — 'if', and nothing to compare with → false, and onError hears of it once", async () => {
+    const heard = await hearing('open', async ({ service }) => {
+      expect(await service.set('k', 1, { if: 'absent' })).toBe(false);
+    });
+    expect(heard).toEqual(['set']);
+  });
+});
