@@ -1,0 +1,186 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { Controller, Delete, Get, Inject, Injectable, UseInterceptors } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
+import request from 'supertest';
+import { CacheService } from '../../../lib/cache/cache.service.js';
+import { CacheOptionsError } from '../../../lib/common/errors.js';
+import {
+  Cache,
+  CACHE_MANAGER,
+  CacheInterceptor,
+  CacheKey,
+  CacheManagerModule,
+  CacheTTL,
+} from '../../../lib/migration/index.js';
+import { CacheTesting, RedisCacheTestingModule } from '../../../lib/testing/index.js';
+
+@Injectable()
+class CatsService {
+  constructor(
+    @Inject(CACHE_MANAGER) readonly byToken: Cache,
+    readonly byClass: Cache,
+  ) {}
+}
+
+let runs: string[];
+const ran = (name: string): { name: string; run: number } => ({ name, run: runs.push(name) });
+
+@Controller('cats')
+@UseInterceptors(CacheInterceptor)
+@CacheTTL(60_000)
+class CatsController {
+  @Get()
+  all() {
+    return ran('all');
+  }
+
+  @Get('keyed')
+  @CacheKey('cats{1}')
+  @CacheTTL(1000)
+  keyed() {
+    return ran('keyed');
+  }
+
+  @Get('for-ever')
+  @CacheTTL(0)
+  @CacheKey(() => 'for-ever')
+  forEver() {
+    return ran('for-ever');
+  }
+
+  @Delete()
+  @CacheKey('deleted')
+  remove() {
+    return ran('remove');
+  }
+}
+
+const closing: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close();
+});
+
+async function start(name?: string) {
+  runs = [];
+  const module = await Test.createTestingModule({
+    imports: [
+      RedisCacheTestingModule.register({ ttl: '5m' }),
+      ...(name === undefined ? [] : [RedisCacheTestingModule.register({ name })]),
+      CacheManagerModule.register({ cache: name }),
+    ],
+    providers: [CatsService],
+    controllers: [CatsController],
+  }).compile();
+  const app = await module.createNestApplication({ logger: false }).init();
+  closing.push(() => app.close());
+  const get = async (path: string, headers = {}): Promise<number> =>
+    ((await request(app.getHttpServer()).get(path).set(headers)).body as { run: number }).run;
+  const { clock } = app.get(CacheTesting);
+  return { app, get, clock, service: app.get(CacheService), cats: app.get(CatsService), cache: app.get(Cache) }; // prettier-ignore
+}
+
+describe('Cache', () => {
+  it('get, set, del, mget, mset, mdel, clear, reset → as cache-manager has them', async () => {
+    const { cache, cats } = await start();
+    expect(cats.byToken).toBe(cats.byClass);
+    expect(await cache.get('a')).toBeUndefined();
+    expect(await cache.set('a', { n: 1 })).toEqual({ n: 1 });
+    expect(await cache.get('a')).toEqual({ n: 1 });
+    await cache.mset([{ key: 'b', value: 2 }, { key: 'c', value: null, ttl: 1000 }]); // prettier-ignore
+    expect(await cache.mget(['c', 'x', 'b'])).toEqual([null, undefined, 2]);
+    expect(await cache.del('a')).toBe(true);
+    expect(await cache.mdel(['b', 'x'])).toBe(true);
+    expect(await cache.mget(['a', 'b', 'c'])).toEqual([undefined, undefined, null]);
+    expect(await cache.clear()).toBe(true);
+    expect(await cache.get('c')).toBeUndefined();
+    await cache.set('a', 1);
+    await cache.reset();
+    expect(await cache.get('a')).toBeUndefined();
+    await cache.set('a', 1);
+    await cache.set('a', undefined);
+    expect(await cache.get('a')).toBeUndefined();
+  });
+
+  it('ttl — ms, 0, none → expires, for ever, the module’s', async () => {
+    const { cache, clock, service } = await start();
+    await cache.set('ms', 1, 1500);
+    await cache.set('zero', 1, 0);
+    await cache.set('none', 1);
+    expect(await cache.ttl('ms')).toBeGreaterThan(Date.now() + 1000);
+    expect([await cache.ttl('zero'), await cache.ttl('x')]).toEqual([undefined, undefined]);
+    expect(await service.ttl('zero')).toBe(Infinity);
+    await clock.advance(1500);
+    expect(await cache.mget(['ms', 'zero', 'none'])).toEqual([undefined, 1, 1]);
+    await clock.advance('5m');
+    expect(await cache.mget(['zero', 'none'])).toEqual([1, undefined]);
+  });
+
+  it.each(['5m', -1, NaN, { ttl: 5 }])('ttl — %p → CacheOptionsError', async (ttl) => {
+    const { cache } = await start();
+    await expect(cache.set('a', 1, ttl as number)).rejects.toThrow(CacheOptionsError);
+  });
+
+  it('wrap — one load for many, ttl of the value, refreshThreshold → reloaded in the background', async () => {
+    const { cache, clock } = await start();
+    let loads = 0;
+    const load = async (): Promise<number> => ++loads;
+    expect(await Promise.all([cache.wrap('a', load), cache.wrap('a', load)])).toEqual([1, 1]);
+    await cache.wrap('b', load, (value) => value * 1000); // 2 s
+    await clock.advance('2s');
+    expect(await cache.get('b')).toBeUndefined();
+    const refreshed = (): Promise<number> => cache.wrap('c', load, { ttl: 10_000, refreshThreshold: 4000 }); // prettier-ignore
+    expect(await refreshed()).toBe(3);
+    await clock.advance('5s');
+    expect(await refreshed()).toBe(3);
+    await clock.advance('2s');
+    expect(await refreshed()).toBe(3);
+    await clock.advance(50);
+    expect(await refreshed()).toBe(4);
+    const raw = { raw: true } as object;
+    await expect(cache.wrap('d', load, raw)).rejects.toThrow(CacheOptionsError);
+  });
+
+  it('register — a cache of that name → that one', async () => {
+    const { cache, service } = await start('reports');
+    await cache.set('a', 1);
+    expect(await service.get('a')).toBeUndefined();
+    expect(await cache.get('a')).toBe(1);
+  });
+});
+
+describe('CacheInterceptor, CacheKey, CacheTTL', () => {
+  it('a controller → GET is cached, for the ttl of the class or of the handler', async () => {
+    const { get, clock } = await start();
+    expect([await get('/cats'), await get('/cats')]).toEqual([1, 1]);
+    expect([await get('/cats/keyed'), await get('/cats/keyed')]).toEqual([2, 2]);
+    expect(await get('/cats/for-ever')).toBe(3);
+    await clock.advance(1000);
+    expect([await get('/cats'), await get('/cats/keyed')]).toEqual([1, 4]);
+    await clock.advance('1m');
+    expect([await get('/cats'), await get('/cats/for-ever')]).toEqual([5, 3]);
+  });
+
+  it('CacheKey — del of it → the handler runs again', async () => {
+    const { get, cache } = await start();
+    expect(await get('/cats/keyed')).toBe(1);
+    await cache.del('cats{1}');
+    expect(await get('/cats/keyed')).toBe(2);
+  });
+
+  it('CacheKey on DELETE → the handler runs each time', async () => {
+    const { app } = await start();
+    for (let i = 0; i < 2; i++) await request(app.getHttpServer()).delete('/cats').expect(200);
+    expect(runs).toEqual(['remove', 'remove']);
+  });
+
+  it('a request that says who it is → not answered from the cache', async () => {
+    const { get } = await start();
+    const ada = { authorization: 'Bearer ada' };
+    expect([await get('/cats'), await get('/cats', ada), await get('/cats')]).toEqual([1, 2, 1]);
+  });
+
+  it('CacheTTL — a function, a wrong number → CacheOptionsError at decoration', () => {
+    expect(() => CacheTTL((() => 1) as never)(CatsController)).toThrow(/a function/);
+    expect(() => CacheTTL(-1)(CatsController)).toThrow(CacheOptionsError);
+  });
+});
