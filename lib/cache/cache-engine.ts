@@ -147,12 +147,9 @@ export class CacheEngine {
   async loadHttp(
     key: EntryKey,
     load: HttpLoad,
-    options: {
-      ttlMs?: number;
-      tags?: readonly string[];
-      waitTimeoutMs?: number;
-      force?: boolean;
-    },
+    options: Partial<
+      Pick<LoadSettings, 'ttlMs' | 'waitTimeoutMs' | 'force' | 'version' | 'sliding'>
+    >,
   ): Promise<{
     bytes: Buffer | undefined;
     source: 'hit' | 'loaded' | 'joined';
@@ -163,12 +160,13 @@ export class CacheEngine {
     const ttlMs = options.ttlMs ?? settings.ttlMs;
     const own: LoadSettings = {
       ttlMs,
-      tags: options.tags,
       negativeTtlMs: ttlMs,
       cacheNull: true,
       graceMs: 0,
       staleWhileRevalidate: false,
       force: options.force ?? false,
+      version: options.version,
+      sliding: options.sliding,
       waitTimeoutMs: options.waitTimeoutMs ?? settings.lease.waitTimeoutMs,
     };
     const served = await this.load({ key, kind: 'http', loader: load, settings: own });

@@ -28,11 +28,11 @@ export function compileCacheable(
   const keyOf = kind === 'put' ? 'result' : 'call';
   const cached = compileCached(where, options, { keyOf, further });
   const { http } = options;
-  const { ttl, waitTimeout, force, negativeTtl, cacheNull } = cached.options;
+  const { ttl, waitTimeout, force, negativeTtl, cacheNull, version, sliding } = cached.options;
   return {
     ...cached,
     kind,
-    load: { ttlMs: lifeMs(ttl), waitTimeoutMs: lifeMs(waitTimeout), force },
+    load: { ttlMs: lifeMs(ttl), waitTimeoutMs: lifeMs(waitTimeout), force, version, sliding },
     negativeTtlMs: lifeMs(negativeTtl),
     cacheNull,
     http: { ...http, headers: http?.headers?.map((name) => name.toLowerCase()) },

@@ -13,6 +13,11 @@ export interface HttpCache {
   readonly parts: Committing;
   keySpace(namespace?: string): KeySpace;
 
+  /** The stored response of which this process has a copy, counted as a hit. */
+  readonly front: {
+    peek(key: EntryKey, operation: string, kind: 'http'): CopyOfResponse | undefined;
+  };
+
   /**
    * The stored response, or what `load` makes of it. Whatever is to be stored has been when this resolves, so a
    * response is never on its way before its entry.
@@ -35,7 +40,7 @@ export interface HttpCache {
     one(
       key: EntryKey,
       write: HttpLoader,
-      settings: { readonly ttlMs: number },
+      settings: { readonly ttlMs: number } & Pick<HttpLoadOptions, 'version' | 'sliding'>,
       kind: 'http',
     ): Promise<unknown>;
   };
@@ -53,6 +58,13 @@ export interface HttpCache {
     glob: string,
     options: { failure: 'throw' | 'queue' },
   ): Promise<number>;
+}
+
+export interface CopyOfResponse {
+  /** The bytes; the same buffer for everybody, and not to be written to. */
+  take(): unknown;
+  /** As {@link HttpLoadResult.ttlMs}. */
+  freshMs(): number;
 }
 
 /** The part of the module's options that an interceptor falls back to. */
@@ -83,6 +95,10 @@ export interface HttpLoadOptions {
   waitTimeoutMs?: number | undefined;
   /** Loads although there is an entry, and replaces it. */
   force?: boolean | undefined;
+  /** A response of another version is a miss. */
+  version?: string | number | undefined;
+  /** Reads begin its life anew. */
+  sliding?: boolean | undefined;
 }
 
 export interface HttpLoadResult {

@@ -3,10 +3,11 @@ import type { Cached, Evicting } from '../cache/decorated/compile.js';
 import type { CacheChoice, SharedLoadOptions } from '../cache/decorated/options.js';
 import { Metadata } from '../common/metadata.js';
 import type { Key } from '../keys/encode-key.js';
+import type { HttpLoadOptions } from './http-cache.js';
 
 /**
- * Options of `@Cacheable` on a controller's handler. Of those of a load, `ttl`, `negativeTtl`, `cacheNull`, `force` and
- * `waitTimeout` are for responses, too.
+ * Options of `@Cacheable` on a controller's handler. Of those of a load, `ttl`, `sliding`, `negativeTtl`, `cacheNull`, `version`,
+ * `force` and `waitTimeout` are for responses, too; with any other one the application does not start.
  */
 export interface CacheableOptions extends CacheChoice, SharedLoadOptions {
   /**
@@ -77,7 +78,7 @@ export interface CacheEvictOptions extends CacheChoice {
 export interface CacheableRoute extends Cached {
   /** 'put': the handler always runs, and its response replaces what is stored. */
   readonly kind: 'load' | 'put';
-  readonly load: { ttlMs?: number; waitTimeoutMs?: number; force?: boolean };
+  readonly load: HttpLoadOptions;
   readonly negativeTtlMs: number | undefined;
   readonly cacheNull: boolean | undefined;
   readonly http: CacheableHttpOptions;

@@ -38,7 +38,8 @@ export async function put(
       key = emitted.one ? keyOf(emitted.value) : undefined;
     } else key = keyOf();
     if (key) {
-      const settings = { ttlMs: cacheable.load.ttlMs ?? cache.options.ttlMs };
+      const { ttlMs = cache.options.ttlMs, version, sliding } = cacheable.load;
+      const settings = { ttlMs, version, sliding };
       const write: typeof recorder.load = async (context) => {
         const made = await recorder.record({ ...context, signal });
         return stores ? made : undefined;
