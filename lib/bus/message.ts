@@ -16,7 +16,7 @@ export interface Message {
 /** Version of the format; what has another one is not understood, and the copies are dropped. */
 const FORMAT = 1;
 /** A message of ours has at most some hundred keys of at most 300 bytes. */
-export const MAX_MESSAGE_BYTES = 65_536;
+const MAX_MESSAGE_BYTES = 65_536;
 const REASONS: readonly InvalidationReason[] = ['evict', 'set', 'clear', 'disconnect'];
 
 /** `[format, instance, link, sequence, reason?, keys | path, tags?, version?]` as JSON. */

@@ -112,7 +112,7 @@ const tags: Rule = {
   ok: (v) => tagProblems(v).length === 0,
 };
 
-export const READ_OPTIONS: Rules<ReadOptions> = {
+const READ_OPTIONS: Rules<ReadOptions> = {
   version: { accepted: 'a string of 1 to 256 characters, or a finite number', ok: isVersion },
   serializer: { accepted: SERIALIZER_ACCEPTED, ok: isSerializerChoice },
   schema: aSchema,

@@ -4,7 +4,7 @@ const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 const HALF = 10;
 
 /** 10 base62 characters, about 59 random bits: two processes never share one in practice. */
-export function createInstanceId(): string {
+function createInstanceId(): string {
   let id = '';
   while (id.length < HALF) {
     // 248 is the largest multiple of 62 in a byte; taking the rest modulo 62 would favour some characters.

@@ -87,7 +87,7 @@ export async function storable(answer: Answer): Promise<Storable | Refusal> {
 }
 
 /** The `Vary` of the key itself: the headers that its template names. */
-export function varyOf(cacheable: CacheableRoute): string[] {
+function varyOf(cacheable: CacheableRoute): string[] {
   return (cacheable.key?.paths ?? [])
     .filter(([root]) => root === 'headers')
     .map(([, ...name]) => name.join('.').toLowerCase());

@@ -6,7 +6,7 @@ import { readHead } from '../codec/envelope.js';
  */
 
 /** Type byte and id; the rest of a lease are its waiters, of a value its body. */
-export const HEAD_BYTES = 21;
+const HEAD_BYTES = 21;
 /** Where the scripts put `softAt` (float64, big endian, ms of the server's clock, 0 = never). */
 const SOFT_AT = 24;
 const GRACE_MS = 32;
