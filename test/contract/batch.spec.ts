@@ -255,7 +255,7 @@ describe.each(VARIANTS)('batches on %s', (_, topology, variant) => {
       expect(await service.has('b')).toBe(false);
     });
 
-    it('A2 getOrSetMany — force → loads hits as well, and replaces them', async () => {
+    it('A2 M5 getOrSetMany — force → loads hits as well, and replaces them', async () => {
       await service.setMany([
         ['a', 'old'],
         ['b', 'old'],

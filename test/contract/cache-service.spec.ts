@@ -4,7 +4,7 @@ import type { Key } from '../../lib/keys/encode-key.js';
 import { openCache, VARIANTS, type TestCache } from '../support/caches.js';
 import { waitFor } from '../support/wait-for.js';
 
-describe.each(VARIANTS)('CacheService on %s', (_, topology, variant) => {
+describe.each(VARIANTS)('T15 CacheService on %s', (_, topology, variant) => {
   let cache: TestCache;
   let service: CacheService;
 

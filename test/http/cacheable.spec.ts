@@ -470,7 +470,7 @@ describe.each(PLATFORMS)('@Cacheable on %s', (platform) => {
     expect(runs).toBeGreaterThan(1);
   });
 
-  it('condition and unless — refuse → not asked, not stored', async () => {
+  it('A6 condition and unless — refuse → not asked, not stored', async () => {
     const { verdict } = await start();
     expect(await verdict('/cats/conditional?fresh=1')).toBe('BYPASS');
     expect(await verdict('/cats/conditional?fresh=1')).toBe('BYPASS');

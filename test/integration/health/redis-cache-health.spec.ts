@@ -66,7 +66,7 @@ async function start(topology: RedisCacheOptions['topology'], given: HealthCheck
 }
 
 describe('RedisCacheHealth', () => {
-  it('K5 check — memory → up', async () => {
+  it('K5 O10 check — memory → up', async () => {
     const ask = await start({ type: 'memory' });
     expect(await ask()).toMatchObject({
       http: 200,
@@ -82,7 +82,7 @@ describe('RedisCacheHealth', () => {
     });
   });
 
-  it('K5 check — Redis answers, is killed, comes back → up with lag and ping, down, up', async () => {
+  it('K5 O10 check — Redis answers, is killed, comes back → up with lag and ping, down, up', async () => {
     const [server] = servers as [TestServer];
     const name = `${server.host}:${server.port}`;
     const ask = await start({ type: 'single', url: server.url }, { cache: 'reports' });
@@ -117,7 +117,7 @@ describe('RedisCacheHealth', () => {
     expect([http, status]).toEqual([200, 'degraded']);
   });
 
-  it('K5 check — one of two shards is killed → degraded, and it says which', async () => {
+  it('K5 O10 check — one of two shards is killed → degraded, and it says which', async () => {
     const shards = servers.map(({ url }, i) => ({ name: `shard-${i}`, url }));
     const ask = await start({ type: 'sharded', shards });
     await waitFor(async () => (await ask()).status === 'ok');
@@ -128,7 +128,7 @@ describe('RedisCacheHealth', () => {
     expect(nodes.filter(({ error }) => error === undefined)).toHaveLength(1);
   });
 
-  it('K5 check — Redis stands still → down within the timeout of a read', async () => {
+  it('K5 O10 check — Redis stands still → down within the timeout of a read', async () => {
     const [server] = servers as [TestServer];
     const ask = await start({ type: 'single', url: server.url });
     await waitFor(async () => (await ask()).status === 'ok');
@@ -142,7 +142,7 @@ describe('RedisCacheHealth', () => {
     }
   });
 
-  it('K5 check — a timeout that is shorter than that of a read → down, with a message', async () => {
+  it('K5 O10 check — a timeout that is shorter than that of a read → down, with a message', async () => {
     const [server] = servers as [TestServer];
     const ask = await start({ type: 'single', url: server.url }, { timeout: 20 });
     await server.pause();
@@ -154,7 +154,7 @@ describe('RedisCacheHealth', () => {
     }
   });
 
-  it('K5 check — a cache that there is not, a wrong timeout → CacheOptionsError', async () => {
+  it('K5 O10 check — a cache that there is not, a wrong timeout → CacheOptionsError', async () => {
     await start({ type: 'memory' });
     const health = open[0]!.get(RedisCacheHealth);
     await expect(health.check('x', { cache: 'none' })).rejects.toThrow(CacheOptionsError);

@@ -279,7 +279,7 @@ describe.each(PLACES)('@Cacheable on a method, %s', (topology) => {
     expect(runs).toBe(5);
   });
 
-  it('D7 condition → false bypasses the cache; unless → true is returned and not stored', async () => {
+  it('A6 D7 condition → false bypasses the cache; unless → true is returned and not stored', async () => {
     const { users, cache } = await open();
     for (const id of ['no', 'no', 'yes', 'yes']) await users.condition(id);
     expect(runs).toBe(3);

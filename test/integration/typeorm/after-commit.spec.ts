@@ -110,7 +110,7 @@ async function start(topology: 'memory' | 'single' = 'memory', given: Partial<Mo
 }
 
 describe.each(['memory', 'single'] as const)('afterCommit, TypeORM, %s', (topology) => {
-  it('K4 commit — evicted only then, and by the time that the transaction is over; readers see what was committed', async () => {
+  it('K4 W8 commit — evicted only then, and by the time that the transaction is over; readers see what was committed', async () => {
     const { dataSource, cats, isStored } = await start(topology);
     await dataSource.transaction(async (manager) => {
       await manager.update(Cat, { id: '1' }, { name: 'Tiger' });
@@ -122,7 +122,7 @@ describe.each(['memory', 'single'] as const)('afterCommit, TypeORM, %s', (topolo
     expect(await isStored('2')).toBe(true);
   });
 
-  it('K4 rollback by an error — nothing is evicted, the error is that of the transaction', async () => {
+  it('K4 W8 rollback by an error — nothing is evicted, the error is that of the transaction', async () => {
     const { dataSource, cats, isStored } = await start(topology);
     const failing = dataSource.transaction(async (manager) => {
       await manager.update(Cat, { id: '1' }, { name: 'Tiger' });

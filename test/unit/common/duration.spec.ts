@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { durationProblem, parseDuration, type Duration } from '../../../lib/common/duration.js';
 import { CacheOptionsError } from '../../../lib/common/errors.js';
 
-describe('parseDuration', () => {
+describe('X6 parseDuration', () => {
   it.each<[Duration, number]>([
     [1, 1],
     [300_000, 300_000],

@@ -54,7 +54,7 @@ describe('L1Cache', () => {
     expect(cache.get('0c')).toBe('0c');
   });
 
-  it('C1 no longer than the entry is fresh, nor than ttl', () => {
+  it('C1 X11 no longer than the entry is fresh, nor than ttl', () => {
     const { cache, clock, keep } = tier({ ttlMs: 500 });
     keep('0a', 100);
     keep('0b', 10_000);
