@@ -171,7 +171,7 @@ export class RedisCacheOptions {
   @IsTransactionAdapter()
   transaction?: TransactionAdapter;
 
-  /** Hears every failure that the cache answers with something else than an error. What it throws is logged. */
+  /** Hears every failure of Redis, of calls that go on without it and of calls that reject. What it throws is logged. */
   @IsCallback()
   onError?: (event: CacheErrorEvent) => void;
 
