@@ -1,6 +1,6 @@
 import type { EntryKey } from '../keys/key-space.js';
 import type { CallModes } from './call-mode.js';
-import type { Opened } from './entry.js';
+import type { EntryKind, Opened } from './entry.js';
 import type { CacheParts } from './parts.js';
 import type { ReadSettings } from './entry.options.js';
 import type { Finder } from './read/finder.js';
@@ -22,9 +22,9 @@ export class Front {
   ) {}
 
   /** What this process has a copy of. */
-  peek(key: EntryKey, operation: string): Opened | undefined {
+  peek(key: EntryKey, operation: string, kind: EntryKind = 'value'): Opened | undefined {
     if (this.state.modes.readsNothing) return undefined;
-    const value = this.state.finder.peek(key, 'value')?.value;
+    const value = this.state.finder.peek(key, kind)?.value;
     if (!value) return undefined;
     this.state.finder.used(key, value);
     this.parts.meter.hit('l1', key, operation);

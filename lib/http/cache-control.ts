@@ -10,10 +10,13 @@
 /** A token, and perhaps `=` with a token or a quoted string, which may hold commas. */
 const DIRECTIVE = /([!#$%&'*+.^_`|~\w-]+)(?:\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,;"]*))?/g;
 
+const NONE: ReadonlyMap<string, string> = new Map();
+
 /** The directives by their name in lower case; one without a value has ''. */
-export function parseCacheControl(header: string | undefined): Map<string, string> {
+export function parseCacheControl(header: string | undefined): ReadonlyMap<string, string> {
+  if (header === undefined) return NONE;
   const directives = new Map<string, string>();
-  for (const [, name, value] of (header ?? '').matchAll(DIRECTIVE))
+  for (const [, name, value] of header.matchAll(DIRECTIVE))
     directives.set(
       name!.toLowerCase(),
       value?.startsWith('"') ? value.slice(1, -1) : (value ?? ''),

@@ -17,20 +17,23 @@ const CACHE_NAME = 'nestjs-redis-cache';
 
 /** One member of the list; every detail of ours is a token (RFC 9651 §3.3.4), so nothing has to be quoted. */
 export function cacheStatus(outcome: CacheOutcome): string {
+  if (outcome.kind === 'hit') return hit(outcome.ttlMs);
   return [CACHE_NAME, ...parameters(outcome)].join('; ');
 }
+
+/** The one that is to be fast. */
+const hit = (ttlMs = Infinity): string =>
+  Number.isFinite(ttlMs)
+    ? `${CACHE_NAME}; hit; ttl=${Math.floor(ttlMs / 1000)}`
+    : `${CACHE_NAME}; hit`;
 
 export function xCache({ kind }: CacheOutcome): 'HIT' | 'MISS' | 'BYPASS' {
   if (kind === 'hit') return 'HIT';
   return kind === 'bypass' || kind === 'put' ? 'BYPASS' : 'MISS';
 }
 
-function parameters(outcome: CacheOutcome): string[] {
+function parameters(outcome: Exclude<CacheOutcome, { kind: 'hit' }>): string[] {
   switch (outcome.kind) {
-    case 'hit':
-      return Number.isFinite(outcome.ttlMs)
-        ? ['hit', `ttl=${Math.floor(outcome.ttlMs! / 1000)}`]
-        : ['hit'];
     case 'collapsed':
       return ['fwd=miss', 'collapsed'];
     case 'miss':

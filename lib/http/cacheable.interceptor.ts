@@ -16,12 +16,12 @@ import { HttpExchange } from './http-exchange.js';
 import { givenBy } from './lookup.js';
 import { put } from './put.js';
 import { Recorder, type Call } from './recorder.js';
-import { replay, report } from './replay.js';
+import { report } from './replay.js';
 import { requestKey, varied } from './request-key.js';
-import { bypassOf, isWanted } from './request-policy.js';
+import { bypassOf, type Bypass } from './request-policy.js';
 import type { Refusal } from './response-policy.js';
 import { Route } from './route.js';
-import { decodeResponse, valueOf, type StoredResponse } from './stored-response.js';
+import { answerWith, openAnswer } from './stored-answer.js';
 
 /**
  * Answers requests from the cache. `@Cacheable` binds it to its handler; bound globally or to a controller it acts on every
@@ -46,19 +46,39 @@ export class CacheableInterceptor implements NestInterceptor {
 
   intercept(context: ExecutionContext, inner: CallHandler): Observable<unknown> {
     if (context.getType() !== 'http') return inner.handle();
-    const next = { handle: () => leadingTo(context.getHandler(), () => inner.handle()) };
+    const handle = () => leadingTo(context.getHandler(), () => inner.handle());
     const exchange = HttpExchange.of(context);
-    if (!exchange) return next.handle();
+    if (!exchange) return handle();
     const route = this.routeOf(context);
     const { cacheable } = route;
     if (route.beyondUs && route.isDecorated)
       this.warnings.once(cacheable.where, NO_EFFECT[route.beyondUs]);
-    if (route.excluded || route.beyondUs || !exchange.claim()) return next.handle();
+    if (route.excluded || route.beyondUs || !(route.isOurs || exchange.claim())) return handle();
+    const request = { context, exchange, route, cacheable };
+    const plan = cacheable.condition ? undefined : this.planFor(request);
+    return (plan && this.atOnce(request, plan)) ?? this.later(request, { handle }, plan);
+  }
+
+  /** Answered by the copy in this process: nothing has to be waited for. */
+  private atOnce(request: Asked, { cache, key }: Plan): Observable<unknown> | undefined {
+    const { kind, load } = request.cacheable;
+    const copy =
+      key &&
+      kind === 'load' &&
+      !load.force &&
+      load.version === undefined &&
+      cache?.front.peek(key, 'http', 'http');
+    const stored = copy && openAnswer(request, copy.take() as Buffer);
+    if (!stored) return undefined;
+    const outcome = { kind: 'hit', ttlMs: copy.freshMs() } as const;
+    return answerWith(request.exchange, stored, { from: 'others', outcome });
+  }
+
+  private later(request: Asked, next: CallHandler, plan: Plan | undefined): Observable<unknown> {
     const run = new HandlerRun(next);
-    const call: Call = { context, exchange, route, cacheable, next, run };
     return new Observable((out) => {
       let answer: Subscription | undefined;
-      this.answer(call).then(
+      this.answer({ ...request, next, run }, plan).then(
         (values) => {
           if (!out.closed) answer = values.subscribe(out);
         },
@@ -71,23 +91,25 @@ export class CacheableInterceptor implements NestInterceptor {
     });
   }
 
-  private async answer(call: Call): Promise<Observable<unknown>> {
-    const { exchange, cacheable, next, context } = call;
+  private planFor(request: Asked, unwanted?: Bypass): Plan {
+    const { exchange, cacheable } = request;
     const cache = this.caches.named(cacheable.cache, cacheable.where);
-    if (!cache) return next.handle();
-    const wanted = await isWanted(cacheable, context);
-    const bypass = wanted
-      ? bypassOf(exchange, cacheable)
-      : ({ kind: 'bypass', why: 'bypass', detail: 'condition' } as const);
+    const bypass = unwanted ?? bypassOf(exchange, cacheable);
     if (bypass?.detail && bypass.detail in IDENTIFIED)
       this.warnings.once(cacheable.where, IDENTIFIED[bypass.detail]!);
-    if (cacheable.kind === 'put' && wanted) return this.put(call, cache, { stores: !bypass });
-    const key = bypass ? undefined : this.keyOf(call, cache);
-    if (!key) {
-      report(exchange, bypass ?? { kind: 'bypass', why: 'bypass', detail: 'key' });
-      return next.handle();
-    }
-    return this.throughCache(call, cache, key);
+    const keyed = cache && !bypass && cacheable.kind === 'load';
+    return { cache, bypass, key: keyed ? this.keyOf(request, cache) : undefined };
+  }
+
+  private async answer(call: Call, planned: Plan | undefined): Promise<Observable<unknown>> {
+    const { exchange, cacheable, next, context } = call;
+    const isWanted = !cacheable.condition || (await cacheable.condition(context));
+    const { cache, bypass, key } = planned ?? this.planFor(call, isWanted ? undefined : UNWANTED);
+    if (!cache) return next.handle();
+    if (cacheable.kind === 'put' && isWanted) return this.put(call, cache, { stores: !bypass });
+    if (key) return this.throughCache(call, cache, key);
+    report(exchange, bypass ?? { kind: 'bypass', why: 'bypass', detail: 'key' });
+    return next.handle();
   }
 
   private async put(
@@ -111,16 +133,15 @@ export class CacheableInterceptor implements NestInterceptor {
     const { exchange, cacheable, run } = call;
     const recorder = new Recorder(call, cache);
     let result = await this.load(cache, key, { call, recorder, force: cacheable.load.force });
-    let stored = result?.bytes && opened(result.bytes);
+    let stored = result?.bytes && openAnswer(call, result.bytes);
     if (result?.source === 'hit' && !stored) {
       result = await this.load(cache, key, { call, recorder, force: true });
-      stored = result?.bytes && opened(result.bytes);
+      stored = result?.bytes && openAnswer(call, result.bytes);
     }
     if (result && stored) {
-      replay(exchange, stored.response, result.source === 'loaded' ? 'own' : 'others');
-      report(exchange, outcomeOf(result));
       if (result.source === 'loaded' && result.stored) this.watchForCookies(call, cache, key);
-      return of(stored.value);
+      const from = result.source === 'loaded' ? 'own' : 'others';
+      return answerWith(exchange, stored, { from, outcome: outcomeOf(result) });
     }
     const emitted = await run.outcome();
     this.warnOf(call, recorder.refusal);
@@ -147,12 +168,16 @@ export class CacheableInterceptor implements NestInterceptor {
   }
 
   private keyOf(
-    { exchange, cacheable, route, context }: Call,
+    { exchange, cacheable, route, context }: Asked,
     cache: HttpCache,
     ...result: [] | [unknown]
   ): EntryKey | undefined {
     const { key, http, where, namespace } = cacheable;
     try {
+      if (!key && !http.varyBy)
+        return route.keys.of(exchange, () =>
+          cache.keySpace(namespace).entry(requestKey(exchange, route)),
+        );
       const own = key
         ? (key.of(givenBy(context, ...result)) as Key | undefined)
         : requestKey(exchange, route);
@@ -184,11 +209,24 @@ export class CacheableInterceptor implements NestInterceptor {
     const handler = context.getHandler();
     const known = this.routes.get(handler) ?? new Map<object, Route>();
     this.routes.set(handler, known);
-    const route = known.get(context.getClass()) ?? new Route(context, this.config);
+    const route =
+      known.get(context.getClass()) ?? new Route(context, this.config, CacheableInterceptor);
     known.set(context.getClass(), route);
     return route;
   }
 }
+
+type Asked = Omit<Call, 'next' | 'run'>;
+
+/** What is to be done for a request, before anything has been asked. */
+interface Plan {
+  readonly cache: HttpCache | undefined;
+  readonly bypass: Bypass | undefined;
+  /** Undefined: it is not to be read; with `@CachePut` the key is made of the result. */
+  readonly key?: EntryKey | undefined;
+}
+
+const UNWANTED: Bypass = { kind: 'bypass', why: 'bypass', detail: 'condition' };
 
 const SHARED =
   "bypasses the cache, since the answer may be for one user alone: if it is the same for everybody, say http: { shared: true }; if not, give http.varyBy or a key like 'mine:{user.id}'";
@@ -209,12 +247,6 @@ const NO_KEY = 'a request bypasses the cache, since it has no value for a part o
 const NO_VARY = 'a request bypasses the cache, since http.varyBy gives nothing for it';
 const LATE_COOKIE =
   'a response got a cookie while it was sent, and is removed from the cache again: give the handler @NoCache(), or keep the middleware that sets the cookie away from it';
-
-function opened(bytes: Buffer): { response: StoredResponse; value: unknown } | undefined {
-  const response = decodeResponse(bytes);
-  const body = response && valueOf(response);
-  return body && { response, value: body.value };
-}
 
 function outcomeOf({ source, stored, ttlMs }: HttpLoadResult): Parameters<typeof report>[1] {
   if (source === 'hit') return { kind: 'hit', ttlMs };

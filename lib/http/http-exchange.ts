@@ -1,5 +1,12 @@
 import type { ExecutionContext } from '@nestjs/common';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import {
+  chunkOf,
+  isPlainExpress,
+  isPlainFastify,
+  sendBytes,
+  type ExpressResponse,
+} from './as-stored.js';
 
 /** The parts of a request that keys and policies look at; Express and Fastify agree on them. */
 export interface HttpRequest {
@@ -15,10 +22,6 @@ export interface HttpRequest {
   readonly body?: unknown;
   readonly user?: unknown;
   readonly raw?: IncomingMessage;
-}
-
-interface ExpressResponse extends ServerResponse {
-  raw?: undefined;
 }
 
 interface FastifyReply {
@@ -99,6 +102,21 @@ export class HttpExchange {
   get isSent(): boolean {
     if (!this.response.raw) return this.response.headersSent;
     return this.response.sent || this.response.raw.headersSent;
+  }
+
+  /** Whether an object would be sent as its JSON and nothing else, see {@link asStored}. */
+  get sendsPlainJson(): boolean {
+    return this.response.raw
+      ? isPlainFastify(this.response, this.request)
+      : isPlainExpress(this.response);
+  }
+
+  /** What has to be emitted, as if the handler had returned it, so that just these bytes are sent, with this content type. */
+  asStored(body: Buffer, contentType: string): unknown {
+    this.setHeader('content-type', contentType);
+    if (this.response.raw) return chunkOf(body);
+    this.response.json = sendBytes;
+    return body;
   }
 
   get setsCookie(): boolean {

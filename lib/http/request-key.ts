@@ -1,6 +1,7 @@
 import { unescape } from 'node:querystring';
 import type { Key, KeyPart } from '../keys/encode-key.js';
-import type { HttpExchange } from './http-exchange.js';
+import type { EntryKey } from '../keys/key-space.js';
+import type { HttpExchange, HttpRequest } from './http-exchange.js';
 import type { Route } from './route.js';
 
 /** More pairs than this are not sorted: parsers drop those beyond a limit of theirs, so their order matters. */
@@ -14,7 +15,7 @@ const MOST_SORTED = 100;
 export function requestKey(exchange: HttpExchange, route: Route): Key {
   const { request } = exchange;
   const { path, query } = splitUrl(request.originalUrl);
-  const routed = `${request.baseUrl ?? ''}${request.url}`;
+  const routed = routedUrl(request);
   const key = ['GET', route.name, path, sortQuery(query)];
   const version = route.versionOf(request);
   if (version !== undefined) key.push(`version=${version}`);
@@ -22,6 +23,37 @@ export function requestKey(exchange: HttpExchange, route: Route): Key {
   if (routed !== request.originalUrl) key.push(`url=${routed}`);
   return key;
 }
+
+/** URLs of one route whose keys are remembered, and how long each may be. */
+const MOST_KNOWN = 500;
+const LONGEST_KNOWN = 200;
+
+/** The keys of one route without a key, by URL: most requests are for few of them. */
+export class KnownKeys {
+  private readonly keys = new Map<string, EntryKey>();
+
+  /** Where the key is made of the URL alone. */
+  constructor(private readonly isOfUrl: (request: HttpRequest) => boolean) {}
+
+  of({ request }: HttpExchange, make: () => EntryKey): EntryKey {
+    const { originalUrl } = request;
+    const isKnowable = originalUrl.length <= LONGEST_KNOWN && this.isOfUrl(request);
+    let key = isKnowable ? this.keys.get(originalUrl) : undefined;
+    if (key) return key;
+    key = make();
+    if (isKnowable) {
+      if (this.keys.size >= MOST_KNOWN) this.keys.clear();
+      this.keys.set(originalUrl, key);
+    }
+    return key;
+  }
+}
+
+const routedUrl = ({ baseUrl, url }: HttpRequest): string => (baseUrl ? `${baseUrl}${url}` : url);
+
+/** No middleware has made another URL of it. */
+export const isAsSent = (request: HttpRequest): boolean =>
+  routedUrl(request) === request.originalUrl;
 
 /**
  * `key` and what it varies by: `[...key, vary]`, or `[...key, ...vary, n]` for an array of n parts. The count, which is the

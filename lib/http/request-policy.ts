@@ -1,4 +1,3 @@
-import type { ExecutionContext } from '@nestjs/common';
 import { parseCacheControl } from './cache-control.js';
 import type { CacheOutcome } from './cache-status.js';
 import type { HttpExchange } from './http-exchange.js';
@@ -20,11 +19,6 @@ export function bypassOf(exchange: HttpExchange, route: CacheableRoute): Bypass 
     return { kind: 'bypass', why: 'request', detail: 'no-store' };
   const detail = tellsUsersApart(route) ? undefined : identityOf(exchange);
   return detail ? { kind: 'bypass', why: 'bypass', detail } : undefined;
-}
-
-/** Whether `condition` lets the request through to the cache. */
-export async function isWanted(route: CacheableRoute, context: ExecutionContext): Promise<boolean> {
-  return !route.condition || (await route.condition(context));
 }
 
 function tellsUsersApart({ http, key }: CacheableRoute): boolean {

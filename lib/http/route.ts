@@ -21,6 +21,7 @@ import { noCache } from '../cache/decorated/decorated-method.js';
 import { compileCacheable } from './compile-route.js';
 import type { HttpRequest } from './http-exchange.js';
 import { cacheableRoute, type CacheableRoute } from './http.options.js';
+import { isAsSent, KnownKeys } from './request-key.js';
 
 type Handler = ReturnType<ExecutionContext['getHandler']>;
 
@@ -38,7 +39,13 @@ export class Route {
   readonly returnsBody: boolean;
   /** The controller is reached under one host alone. */
   readonly boundToHost: boolean;
-
+  /** No interceptor but the acting one of ours sees what is answered. */
+  readonly isOutermost: boolean;
+  /** One interceptor of ours stands before the handler, and no second one. */
+  readonly isOurs: boolean;
+  readonly keys = new KnownKeys(
+    (request) => !this.boundToHost && isAsSent(request) && this.versionOf(request) === undefined,
+  );
   /** Instances of classes are still to be serialised, by an interceptor that must see them as such. */
   readonly serializes: boolean;
   private readonly versions: unknown;
@@ -46,6 +53,7 @@ export class Route {
   constructor(
     context: ExecutionContext,
     private readonly config: ApplicationConfig,
+    ours: Type<NestInterceptor>,
   ) {
     const handler = context.getHandler();
     const controller = context.getClass();
@@ -61,11 +69,16 @@ export class Route {
     this.versions = read(VERSION_METADATA, handler, controller);
     if (read(SSE_METADATA, handler)) this.beyondUs = 'sse';
     else if (writesResponse(controller, handler)) this.beyondUs = 'response';
-    this.serializes = [
+    const interceptors = [
       ...config.getGlobalInterceptors(),
       ...config.getGlobalRequestInterceptors().map(({ metatype }) => metatype),
-      ...[handler, controller].flatMap((target) => [read(INTERCEPTORS_METADATA, target)].flat()),
-    ].some(isClassSerializer);
+      ...[controller, handler].flatMap((target) =>
+        [read(INTERCEPTORS_METADATA, target) ?? []].flat(),
+      ),
+    ].map(typeOf);
+    this.isOutermost = interceptors[0] === ours;
+    this.isOurs = interceptors.filter((type) => isA(type, ours)).length === 1;
+    this.serializes = interceptors.some((type) => isA(type, ClassSerializerInterceptor));
   }
 
   /**
@@ -83,15 +96,14 @@ export class Route {
   }
 }
 
-function isClassSerializer(interceptor: unknown): boolean {
-  const type =
-    typeof interceptor === 'function'
-      ? (interceptor as Type<NestInterceptor>)
-      : (interceptor as object | undefined)?.constructor;
-  return (
-    type === ClassSerializerInterceptor || type?.prototype instanceof ClassSerializerInterceptor
-  );
+function typeOf(interceptor: unknown): unknown {
+  return typeof interceptor === 'function'
+    ? interceptor
+    : (interceptor as object | undefined)?.constructor;
 }
+
+const isA = (type: unknown, base: Type): boolean =>
+  type === base || (type as Type | undefined)?.prototype instanceof base;
 
 /** `@Res()` or `@Next()` without `passthrough`, by the rule of Nest's router. */
 function writesResponse(controller: Type, handler: Handler): boolean {

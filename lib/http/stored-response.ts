@@ -23,8 +23,17 @@ export function encodeResponse({ status, headers, storedAtMs, body }: StoredResp
   return Buffer.concat(body ? [start, head, body] : [start, head]);
 }
 
+/** What was decoded, for as long as its bytes are there: a copy in the process is decoded once. */
+const decoded = new WeakMap<Buffer, StoredResponse>();
+
 /** Undefined for anything that {@link encodeResponse} of this version did not write. */
 export function decodeResponse(bytes: Buffer): StoredResponse | undefined {
+  let response = decoded.get(bytes);
+  if (!response && (response = decode(bytes))) decoded.set(bytes, response);
+  return response;
+}
+
+function decode(bytes: Buffer): StoredResponse | undefined {
   if (bytes.length < HEAD_AT || bytes[0] !== VERSION) return undefined;
   const bodyAt = HEAD_AT + bytes.readUInt32BE(1);
   if (bodyAt > bytes.length) return undefined;
@@ -53,6 +62,11 @@ export function valueOf(response: StoredResponse): { value: unknown } | undefine
   if (!response.body) return { value: undefined };
   const value = parseJson(response.body);
   return value === undefined ? undefined : { value };
+}
+
+/** Whether the body is an object or an array: what platforms make of anything else differs. */
+export function holdsObject({ body }: StoredResponse): boolean {
+  return body?.[0] === 0x7b || body?.[0] === 0x5b;
 }
 
 function parseJson(bytes: Buffer): unknown {
