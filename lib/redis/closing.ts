@@ -2,7 +2,8 @@ import type { Redis } from 'ioredis';
 import { deferred } from '../common/async.js';
 import type { Clock } from '../common/clock.js';
 
-const QUIT_MS = 500;
+/** As long as any call may take by default. What was to be done has been done before. */
+const QUIT_MS = 300;
 /** For a closed socket's last bytes. The client keeps the process alive for so long. */
 export const DISCONNECT_MS = 100;
 
