@@ -6,6 +6,7 @@ import { startServer } from '../support/start-server.js';
 import * as judged from './load/judge-load.js';
 import { LOAD_PROGRAMS, underLoad, type Fault } from './load/under-load.js';
 import { Row } from './row.js';
+import { owned } from './support/owned.js';
 import { operator, REFUSING, SERVER_ARGS } from './support/states.js';
 
 describe('builds that are wrong on purpose', () => {
@@ -70,21 +71,16 @@ describe('builds that are wrong on purpose', () => {
         },
       ],
     ],
-  ])(
-    '%s control: %s → it is noticed',
-    async (number, name, happening, mutations) => {
-      const row = new Row(number, `control: ${name}`);
-      const compiled = await Compiled.make(LOAD_PROGRAMS, mutations);
-      const run = await underLoad(compiled, {
-        optionsOf: () => ({ topology: { type: 'single', url: server.url } }),
-        lastsMs: 2_000,
-        ...happening(),
-      });
-      await compiled.remove();
-      const found = judged.violations(run, { copyAgeMs: 250 });
-      row.is('violations are found', found > 0, true, `${found}`);
-      expect(row.broken).toEqual([]);
-    },
-    60_000,
-  );
+  ])('%s control: %s → it is noticed', async (number, name, happening, mutations) => {
+    const row = new Row(number, `control: ${name}`);
+    const compiled = owned(await Compiled.make(LOAD_PROGRAMS, mutations), (m) => m.remove());
+    const run = await underLoad(compiled, {
+      optionsOf: () => ({ topology: { type: 'single', url: server.url } }),
+      lastsMs: 2_000,
+      ...happening(),
+    });
+    const found = judged.violations(run, { copyAgeMs: 250 });
+    row.is('violations are found', found > 0, true, `${found}`);
+    expect(row.broken).toEqual([]);
+  });
 });

@@ -45,15 +45,16 @@ it('everything is flushed under load, scripts too → one load more for each key
   judged.judgeCommon(row, run, { copyAgeMs: 250 });
   const sum = (of: (report: (typeof run.reports)[number]) => number): number =>
     run.reports.reduce((total, report) => total + of(report), 0);
-  const swallowed = run.reports.map((report) => report.swallowed);
-  row.is('failures', swallowed.flatMap(Object.keys), []);
+  const swallowed = run.reports.flatMap((report) => Object.entries(report.swallowed));
+  const failures = swallowed.reduce((total, [, count]) => total + count, 0);
+  row.none('failures', failures, swallowed.map(([name]) => name).join(', '));
   // A load that runs when its lease is flushed is begun again.
   const reasons = 3 * keys + sum((r) => r.evicts.length);
   const running = 2 * run.reports.length;
   row.atMost(
     'loads',
     sum((r) => r.loads),
-    { bound: reasons + running, unit: '', slack: 1 },
+    { bound: reasons + running + failures, unit: '', slack: 1 },
   );
   expect(row.broken).toEqual([]);
-}, 60_000);
+});

@@ -6,6 +6,7 @@ import { startServer } from '../support/start-server.js';
 import * as judged from './load/judge-load.js';
 import { LOAD_PROGRAMS, underLoad, type Run } from './load/under-load.js';
 import { lasting, Row } from './row.js';
+import { owned } from './support/owned.js';
 import { operator } from './support/states.js';
 
 describe('every subscription is killed again and again', () => {
@@ -36,13 +37,12 @@ describe('every subscription is killed again and again', () => {
   it('→ no copy is used while messages may be lost', async () => {
     const lastsMs = lasting(30_000, 3_000);
     const row = new Row('11', `subscriptions killed every 500 ms for ${lastsMs / 1_000} s`);
-    const compiled = await Compiled.make(LOAD_PROGRAMS);
+    const compiled = owned(await Compiled.make(LOAD_PROGRAMS), (made) => made.remove());
     const run = await killed(compiled, lastsMs);
-    await compiled.remove();
     judged.judgeCommon(row, run, { copyAgeMs: 85 });
     const during = judged.readsBetween(run, run.from, run.until);
     const copies = during.filter(({ source }) => source === 'copy').length;
     row.note('copies used meanwhile', `${copies} of ${during.length} reads`);
     expect(row.broken).toEqual([]);
-  }, 90_000);
+  });
 });

@@ -4,14 +4,15 @@ import { openCache, plainClient, type TestCache } from '../support/caches.js';
 import { Gate } from '../support/gate.js';
 import { waitFor } from '../support/wait-for.js';
 import { lasting, Row } from './row.js';
+import { PATIENT } from './support/states.js';
 
 const redisKeyOf = ({ engine }: TestCache, key: string): string =>
   engine.keySpace().entry(key).redisKey;
 
 /** Two caches that share nothing but Redis, as two processes would. */
 async function two(options: Parameters<typeof openCache>[1] = {}): Promise<[TestCache, TestCache]> {
-  const a = await openCache('single', options);
-  const b = await openCache('single', { ...options, namespace: a.namespace });
+  const a = await openCache('single', { ...PATIENT, ...options });
+  const b = await openCache('single', { ...PATIENT, ...options, namespace: a.namespace });
   await waitFor(() => a.buses[0]!.live && b.buses[0]!.live);
   return [a, b];
 }

@@ -6,12 +6,13 @@ import { FaultProxy } from '../support/proxy.js';
 import { startServer } from '../support/start-server.js';
 import { waitFor } from '../support/wait-for.js';
 import { Row } from './row.js';
+import { owned } from './support/owned.js';
 
 it('replies are lost → no command is carried out twice', async () => {
   const row = new Row('4', 'replies lost, commands not');
-  const server = await startServer();
-  const proxy = await FaultProxy.start(server.url);
-  const raw = new Redis(server.url);
+  const server = owned(await startServer(), (started) => started.stop());
+  const proxy = owned(await FaultProxy.start(server.url), (started) => started.close());
+  const raw = owned(new Redis(server.url), (client) => client.disconnect());
   const { service, buses } = await openCache({ type: 'single', url: proxy.url });
   await waitFor(() => buses[0]!.live);
   await service.set('warm', 0);
@@ -21,15 +22,11 @@ it('replies are lost → no command is carried out twice', async () => {
   proxy.set('drop-replies');
   await Promise.all(Array.from({ length: 100 }, (_, i) => service.set(`k${i}`, i)));
   proxy.set('pass');
-  await waitFor(() => service.set('warm', 1), { timeoutMs: 10_000 });
+  await waitFor(async () => (await service.ping()) >= 0, { timeoutMs: 10_000 });
   // Whatever the client has kept would be sent by now.
   await sleep(1_000);
   const stats = await raw.info('commandstats');
   const executed = Number(/cmdstat_set:calls=(\d+)/.exec(stats)?.[1] ?? 0);
-  // And the one that shows that replies arrive again.
-  row.is('sets carried out', executed, 101);
-  raw.disconnect();
-  await proxy.close();
-  await server.stop();
+  row.is('sets carried out', executed, 100);
   expect(row.broken).toEqual([]);
-}, 30_000);
+});

@@ -40,12 +40,11 @@ describe('a server that answers and does not write, under load', () => {
       // Whoever waits for a lease that cannot be given back.
       row.atMost('  most', during.most, { bound: 1_100 });
       const evicts = judged.failedEvicts(run);
-      if (state === FULL) row.is('evicts that reject', evicts.count, 0);
+      if (state === FULL) row.none('evicts that reject', evicts.count);
       else row.is('evicts reject with', evicts.codes, ['ERR_CACHE_EVICT'], `${evicts.count}`);
       row.atMost('hits again', judged.hitsAgainMs(run, run.until), { bound: 2_000 });
-      row.is('times taken for an outage', judged.timesOpened(run), 0);
+      row.none('times taken for an outage', judged.timesOpened(run));
       expect(row.broken).toEqual([]);
     },
-    60_000,
   );
 });

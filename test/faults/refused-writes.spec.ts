@@ -5,7 +5,14 @@ import type { TestServer } from '../support/server.js';
 import { startServer } from '../support/start-server.js';
 import { waitFor } from '../support/wait-for.js';
 import { Row } from './row.js';
-import { FULL, operator, REFUSING, SERVER_ARGS, type RefusingState } from './support/states.js';
+import {
+  FULL,
+  operator,
+  PATIENT,
+  REFUSING,
+  SERVER_ARGS,
+  type RefusingState,
+} from './support/states.js';
 
 const STORED = Array.from({ length: 200 }, (_, i) => `k${i}`);
 
@@ -22,10 +29,10 @@ describe('a server that answers and does not write', () => {
   beforeEach(async () => {
     raw = operator(server);
     const topology = { type: 'single', url: server.url } as const;
-    const a = await openCache(topology);
+    const a = await openCache(topology, PATIENT);
     const { namespace } = a;
-    const b = await openCache(topology, { namespace });
-    const c = await openCache(topology, { namespace, l1: false });
+    const b = await openCache(topology, { ...PATIENT, namespace });
+    const c = await openCache(topology, { ...PATIENT, namespace, l1: false });
     caches = { a, b, c };
     await waitFor(() => a.buses[0]!.live && b.buses[0]!.live);
     await Promise.all(STORED.map((key) => a.service.set(key, key, { tags: ['all'] })));
@@ -53,7 +60,7 @@ describe('a server that answers and does not write', () => {
     row.is('fills that fail are told', c.errors.length >= 100, true, `${c.errors.length}`);
     row.is('log lines for one cause', mostAlike(c.log), 1, `${c.log.length}`);
     expect(row.broken).toEqual([]);
-  }, 30_000);
+  });
 
   it.each(REFUSING.map((state): [string, RefusingState] => [state.says, state]))(
     '%s → what is stored is read, evicts reject and are done later',
@@ -94,7 +101,6 @@ describe('a server that answers and does not write', () => {
       row.is('  for everybody', await loadsFor(c, [key]), 1);
       expect(row.broken).toEqual([]);
     },
-    30_000,
   );
 });
 

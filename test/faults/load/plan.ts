@@ -8,10 +8,13 @@ export interface LoadPlan {
   options: Partial<RedisCacheOptions>;
   /** Where the rows are: a Redis that no fault befalls. */
   databaseUrl: string;
-  runMs: number;
+  /** So long after the load nothing may be under way any more. */
+  emptyWithinMs: number;
   /** Between the last write of all processes and the reads at rest. */
   restMs: number;
   keys: number;
+  /** In front of each key: a hash tag, for instance. */
+  keyPrefix: string;
   readsPerSecond: number;
   evictsPerSecond: number;
   loaderMs: { least: number; most: number };
@@ -55,7 +58,7 @@ export interface LoadReport extends Report {
   /** Rejections and exceptions that nobody has caught. */
   unhandled: string[];
   samples: Sample[];
-  /** How long after the load the tables were empty, or what was left in them after five seconds. */
+  /** How long after the load the tables were empty, or what was left in them when they had to be. */
   emptied: { afterMs: number } | { left: object };
   log: string[];
   /** Failures that the cache answered with something else, by operation and code. */

@@ -56,13 +56,10 @@ const row = (key: string): string => `row:${plan.namespace}:${key}`;
 const ledger = new LoadLedger();
 const running = new Set<Promise<void>>();
 
-let rest: () => void;
-const toRest = new Promise<void>((resolve) => (rest = resolve));
 await cache.connect();
-process.on('message', (message: 'go' | 'rest' | 'end') => {
+process.on('message', (message: 'go' | 'stop' | 'rest' | 'end') => {
   if (message === 'go') void run();
-  else if (message === 'rest') rest();
-  else void end();
+  else if (message === 'end') void end();
 });
 process.send!('ready');
 
@@ -142,7 +139,8 @@ function takeSamples(): () => void {
 }
 
 async function run(): Promise<void> {
-  const anyKey = zipf(plan.keys, 1.1);
+  const draw = zipf(plan.keys, 1.1);
+  const anyKey = (): string => plan.keyPrefix + draw();
   const { clockJump } = plan;
   if (clockJump) setTimeout(() => (jumpedMs = clockJump.byMs), clockJump.afterMs);
   const stops = [
@@ -150,17 +148,23 @@ async function run(): Promise<void> {
     steadily(plan.readsPerSecond, () => read(anyKey(), report.reads)),
     steadily(plan.evictsPerSecond, () => write(anyKey())),
   ];
-  await sleep(plan.runMs);
+  await told('stop');
   stops.forEach((stop) => stop());
   await Promise.all(running);
   report.emptied = await emptied();
   process.send!('emptied');
-  await toRest;
+  await told('rest');
   await sleep(plan.restMs);
-  const all = Array.from({ length: plan.keys }, (_, i) => `k${i}`);
+  const all = Array.from({ length: plan.keys }, (_, i) => `${plan.keyPrefix}k${i}`);
   await Promise.all(all.map((key) => read(key, report.readsAtRest)));
   report.mostLoadsAtOnce = ledger.mostAtOnce;
   process.send!(report);
+}
+
+function told(what: 'stop' | 'rest'): Promise<void> {
+  return new Promise((resolve) => {
+    process.on('message', (message) => message === what && resolve());
+  });
 }
 
 async function emptied(): Promise<LoadReport['emptied']> {
@@ -168,7 +172,7 @@ async function emptied(): Promise<LoadReport['emptied']> {
   for (;;) {
     const left = cache.engine.pending();
     if (Object.values(left).every((size) => size === 0)) return { afterMs: now() - began };
-    if (now() - began > 5_000) return { left };
+    if (now() - began > plan.emptyWithinMs) return { left };
     await sleep(20);
   }
 }

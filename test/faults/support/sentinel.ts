@@ -7,6 +7,7 @@ import { freePort } from '../../support/ports.js';
 import type { Launcher, TestServer } from '../../support/server.js';
 import { PASSED_ON, startServer } from '../../support/start-server.js';
 import { waitFor } from '../../support/wait-for.js';
+import { now } from '../load/ledger.js';
 import { operator } from './states.js';
 
 type Binary = Exclude<Launcher, { way: 'docker' }>;
@@ -25,7 +26,9 @@ export class WatchedServers {
   private constructor(
     readonly master: TestServer,
     readonly replica: TestServer,
-    private readonly sentinel: { child: ChildProcess; port: number; admin: Redis },
+    private readonly sentinel: { child: ChildProcess; port: number; admin: Redis; ears: Redis },
+    /** When Sentinel has told of another master; CLOCK_MONOTONIC in ms. */
+    readonly switched: Promise<number>,
   ) {}
 
   /** `downAfterMs`: a master that has been silent for so long is taken for down. */
@@ -42,7 +45,9 @@ export class WatchedServers {
       `sentinel down-after-milliseconds ${NAME} ${downAfterMs}`,
       `sentinel failover-timeout ${NAME} 3000`,
     ]);
-    const servers = new WatchedServers(master, replica, sentinel);
+    await sentinel.ears.subscribe('+switch-master');
+    const switched = once(sentinel.ears, 'message').then(now);
+    const servers = new WatchedServers(master, replica, sentinel, switched);
     const replicas = (): Promise<unknown> => sentinel.admin.call('SENTINEL', 'REPLICAS', NAME);
     await waitFor(async () => ((await replicas()) as unknown[]).length === 1);
     return servers;
@@ -53,8 +58,9 @@ export class WatchedServers {
   }
 
   async stop(): Promise<void> {
-    const { admin, child } = this.sentinel;
+    const { admin, ears, child } = this.sentinel;
     admin.disconnect();
+    ears.disconnect();
     const exited = once(child, 'exit');
     child.kill('SIGKILL');
     await exited;
@@ -74,7 +80,8 @@ async function startSentinel({ binary, libraryPath }: Binary, lines: readonly st
     retryStrategy: () => 20,
     maxRetriesPerRequest: null,
   });
-  admin.on('error', () => undefined);
+  const ears = admin.duplicate();
+  for (const client of [admin, ears]) client.on('error', () => undefined);
   await admin.ping();
-  return { child, port, admin };
+  return { child, port, admin, ears };
 }

@@ -50,6 +50,9 @@ export const FULL: RefusingState = {
   leave: (raw) => raw.config('SET', 'maxmemory', '0'),
 };
 
+/** For a cache whose deadlines are not what is looked at: a machine without time is no server that does not answer. */
+export const PATIENT = { timeouts: { read: '5s', write: '5s' } } as const;
+
 /** A client that puts a server into such states. */
 export function operator(server: TestServer): Redis {
   const raw = new Redis(server.url, { retryStrategy: () => 20, maxRetriesPerRequest: null });
