@@ -13,9 +13,10 @@ export class Bench {
   private readonly run = `bench-${randomBytes(6).toString('hex')}`;
   private readonly caches: AssembledCache[] = [];
   private readonly clients: Redis[] = [];
+  private readonly closing: (() => unknown)[] = [];
   private names = 0;
 
-  constructor(private readonly redisUrl: string) {
+  constructor(readonly redisUrl: string) {
     this.redis = this.openClient();
   }
 
@@ -51,6 +52,11 @@ export class Bench {
     return cache;
   }
 
+  /** For what the bench has not opened itself: a peer's connections. */
+  onClose(close: () => unknown): void {
+    this.closing.push(close);
+  }
+
   /** For people who wait. */
   tell(progress: string): void {
     process.stderr.write(`  ${progress}\n`);
@@ -75,6 +81,7 @@ export class Bench {
   async close(): Promise<void> {
     try {
       await Promise.all(this.caches.map((cache) => cache.close()));
+      await Promise.all(this.closing.map(async (close) => close()));
       await this.removeKeys();
     } finally {
       for (const client of this.clients) client.disconnect();

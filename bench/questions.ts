@@ -1,4 +1,6 @@
 import type { Bench } from './bench.js';
+import * as http from './questions/http.js';
+import * as peers from './questions/peers.js';
 import * as reads from './questions/reads.js';
 import * as recordSize from './questions/record-size.js';
 import * as tags from './questions/tags.js';
@@ -16,4 +18,6 @@ export const QUESTIONS: ReadonlyMap<string, Question> = new Map<string, Question
   ['record-size', recordSize],
   ['tags', tags],
   ['reads', reads],
+  ['http', http],
+  ['peers', peers],
 ]);
