@@ -4,10 +4,12 @@
  */
 import autocannon from 'autocannon';
 
-process.on('message', async (options) => {
+async function load(options) {
   const { requests, duration, non2xx, errors, timeouts, mismatches } = await autocannon(options);
   const failed = non2xx + errors + timeouts + mismatches;
   process.send({ answered: requests.total, seconds: duration, failed });
-});
+}
+
+process.on('message', (options) => void load(options));
 process.on('disconnect', () => process.exit());
 process.send('ready');

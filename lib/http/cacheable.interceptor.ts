@@ -18,7 +18,7 @@ import { put } from './put.js';
 import { Recorder, type Call } from './recorder.js';
 import { report } from './replay.js';
 import { requestKey, varied } from './request-key.js';
-import { bypassOf, type Bypass } from './request-policy.js';
+import { bypassOf, IDENTIFIED, type Bypass } from './request-policy.js';
 import type { Refusal } from './response-policy.js';
 import { Route } from './route.js';
 import { answerWith, openAnswer } from './stored-answer.js';
@@ -227,15 +227,6 @@ interface Plan {
 }
 
 const UNWANTED: Bypass = { kind: 'bypass', why: 'bypass', detail: 'condition' };
-
-const SHARED =
-  "bypasses the cache, since the answer may be for one user alone: if it is the same for everybody, say http: { shared: true }; if not, give http.varyBy or a key like 'mine:{user.id}'";
-
-const IDENTIFIED: Readonly<Record<string, string>> = {
-  authorization: `a request with an Authorization header ${SHARED}`,
-  cookie: `a request with a Cookie header ${SHARED}`,
-  user: `a request with a user ${SHARED}`,
-};
 
 const NO_EFFECT = {
   sse: 'has no effect on a handler of server-sent events',

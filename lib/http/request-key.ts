@@ -2,17 +2,23 @@ import { unescape } from 'node:querystring';
 import type { Key, KeyPart } from '../keys/encode-key.js';
 import type { EntryKey } from '../keys/key-space.js';
 import type { HttpExchange, HttpRequest } from './http-exchange.js';
-import type { Route } from './route.js';
 
 /** More pairs than this are not sorted: parsers drop those beyond a limit of theirs, so their order matters. */
 const MOST_SORTED = 100;
+
+/** What a route's own key is made of, beside the URL. */
+interface KeyedRoute {
+  readonly name: string;
+  readonly boundToHost: boolean;
+  versionOf(request: HttpRequest): string | undefined;
+}
 
 /**
  * The key of a route without one: method (HEAD shares with GET), handler, path and sorted query. The path is the one that
  * the client sent, with global prefix, version and mount path; whatever else chose the handler is added where it did: the
  * version of a header, the host, the URL that a middleware made of it.
  */
-export function requestKey(exchange: HttpExchange, route: Route): Key {
+export function requestKey(exchange: HttpExchange, route: KeyedRoute): Key {
   const { request } = exchange;
   const { path, query } = splitUrl(request.originalUrl);
   const routed = routedUrl(request);

@@ -33,3 +33,13 @@ function identityOf({ request }: HttpExchange): string | undefined {
   if (request.headers.cookie !== undefined) return 'cookie';
   return request.user != null ? 'user' : undefined;
 }
+
+const SHARED =
+  "bypasses the cache, since the answer may be for one user alone: if it is the same for everybody, say http: { shared: true }; if not, give http.varyBy or a key like 'mine:{user.id}'";
+
+/** Said once of each decorator, by what tells the user. */
+export const IDENTIFIED: Readonly<Record<string, string>> = {
+  authorization: `a request with an Authorization header ${SHARED}`,
+  cookie: `a request with a Cookie header ${SHARED}`,
+  user: `a request with a user ${SHARED}`,
+};

@@ -178,7 +178,7 @@ describe('what an application does with JSON is done on a hit, too', () => {
         next();
       }),
     );
-    await compressed(app);
+    await expectCompressed(app);
   });
 
   it('P6 Fastify, a hook that compresses what is sent → a hit is compressed', async () => {
@@ -189,11 +189,11 @@ describe('what an application does with JSON is done on a hit, too', () => {
         return gzipSync(body).toString('base64');
       }),
     );
-    await compressed(app);
+    await expectCompressed(app);
   });
 
   /** In base64, since the test's client reads text. */
-  async function compressed({ send }: Awaited<ReturnType<typeof startApp>>): Promise<void> {
+  async function expectCompressed({ send }: Awaited<ReturnType<typeof startApp>>): Promise<void> {
     for (const verdict of ['MISS', 'HIT']) {
       const { text, headers } = await send('/bodies/large');
       const plain = gunzipSync(Buffer.from(text, 'base64'));
