@@ -11,7 +11,7 @@ export default {
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
   transform: { '^.+\\.ts$': '@swc/jest' },
   // Most of what the suites do is wait.
-  maxWorkers: 3,
+  maxWorkers: 2,
   // A server in a container takes half a second to start, and on a busy machine several times that.
-  testTimeout: 15_000,
+  testTimeout: 45_000,
 };

@@ -136,7 +136,7 @@ describe.each(PLATFORMS)('leakage on %s', (platform) => {
       'fwd=bypass; detail=authorization',
     ])
       expect([kind, verdicts[`nestjs-redis-cache; ${kind}`]]).toEqual([kind, expect.any(Number)]);
-  }, 60_000);
+  }, 240_000);
 
   it('control — a private body that is declared shared → is seen to leak', async () => {
     const { foreign } = await fire(careless(await start()), 200);
