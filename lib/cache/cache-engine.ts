@@ -90,7 +90,7 @@ export class CacheEngine {
     this.writer = new Writer(parts, { formats, finder, modes });
     const barrier = (this.barrier = new WriteBarrier(parts, { evictor }));
     this.through = new WriteThrough(parts, { barrier, formats, modes });
-    this.batches = new BatchReader(parts, { front: this.front, reader, finder, journal, modes });
+    this.batches = new BatchReader(parts, { front: this.front, reader, finder, modes });
     this.tags = new TagEvictor(parts, journal);
     this.listing = new KeyListing(parts, finder, formats);
     this.inspection = new Inspection(parts, { finder, journal, modes });

@@ -37,7 +37,18 @@ export function isReadable({ only, version }: Opened, reads: ReadSettings | unde
 export async function fitted(value: Opened, schema: StandardSchema): Promise<Opened> {
   if (value.schema === schema) return value;
   const output = await parsed(schema, value.take());
-  return { ...value, schema, take: () => output };
+  return { ...restOf(value), freshMs: () => value.freshMs(), schema, take: () => output };
+}
+
+/** A value that was loaded and is not stored. */
+export const unstored = (value: Opened): Opened => ({
+  ...restOf(value),
+  take: () => value.take(),
+  freshMs: () => 0,
+});
+
+function restOf({ lifeMs, costMs, version, only, schema, sliding }: Opened) {
+  return { lifeMs, costMs, version, only, schema, sliding };
 }
 
 /** What a reader made of the bytes at a key. */
@@ -64,14 +75,14 @@ export interface Layout {
 export interface Expected {
   readonly key: EntryKey;
   readonly kind: EntryKind;
-  readonly layout: Layout;
 }
 
-export function look(bytes: Buffer | null, expected: Expected): Seen {
+export function look(bytes: Buffer | null, expected: Expected, layout: Layout): Seen {
   if (bytes === null) return ABSENT;
   const record = readRecord(bytes);
   if (record.type === 'value')
-    return isFor(record.header, expected)
+    return isFor(record.header, expected) &&
+      layout.trusts(record.header.topologyId, expected.key.redisKey)
       ? { state: 'usable', record }
       : { state: 'absent', reject: record.id };
   if (record.type === 'lease') return LEASE;
@@ -79,10 +90,5 @@ export function look(bytes: Buffer | null, expected: Expected): Seen {
   return record.id === '' ? ABSENT : { state: 'absent', reject: record.id };
 }
 
-function isFor(header: EntryHeader, { key, kind, layout }: Expected): boolean {
-  return (
-    (header.kind === 'http') === (kind === 'http') &&
-    header.digestOf === key.digestOf &&
-    layout.trusts(header.topologyId, key.redisKey)
-  );
-}
+const isFor = (header: EntryHeader, { key, kind }: Expected): boolean =>
+  (header.kind === 'http') === (kind === 'http') && header.digestOf === key.digestOf;

@@ -56,7 +56,7 @@ export class Inspection {
       const found = await store.inspect(key.redisKey);
       if (!found) return undefined;
       for (const kind of ['value', 'http'] as const) {
-        const seen = look(found.bytes, { key, kind, layout });
+        const seen = look(found.bytes, { key, kind }, layout);
         if (seen.state !== 'usable') continue;
         const { c0, tags, graceMs } = seen.record.header;
         const leftMs = found.ttlMs - graceMs;
@@ -105,8 +105,8 @@ export class Inspection {
   ): Promise<EntryInfo['state']> {
     const { layout } = this.parts;
     const { c0, tags, kind } = header;
-    const expected = { key, kind: kind === 'http' ? 'http' : 'value', layout } as const;
-    if (look(bytes, expected).state !== 'usable') return 'foreign';
+    const expected = { key, kind: kind === 'http' ? 'http' : 'value' } as const;
+    if (look(bytes, expected, layout).state !== 'usable') return 'foreign';
     const isBlocked = this.state.journal.blocks(key.redisKey);
     if (isBlocked || !(await this.state.finder.isStillValid(key, { c0, tags }))) return 'outdated';
     return ttl > 0 ? 'fresh' : 'stale';

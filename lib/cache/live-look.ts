@@ -57,7 +57,7 @@ export class LiveLook {
     ]);
     let reject = '';
     for (const kind of kinds) {
-      const seen = look(bytes, { key, kind, layout });
+      const seen = look(bytes, { key, kind }, layout);
       if (seen.state === 'absent') reject = seen.reject;
       if (seen.state !== 'usable') continue;
       const { record } = seen;

@@ -31,10 +31,11 @@ export function keep(
   key: EntryKey,
   copy: { note: Note | undefined; bytes: number } & Omit<Copy, 'horizon'>,
 ): void {
-  const { note, bytes, ...kept } = copy;
-  if (!tier || !note) return;
+  if (!tier || !copy.note) return;
+  const { note, bytes, kind, id, value, stamp } = copy;
   const horizon = mirror.of(pathOf(key.redisKey));
-  tier.put(key.redisKey, { ...kept, horizon }, { note, bytes, freshMs: copy.value.freshMs() });
+  const kept = { kind, id, value, stamp, horizon };
+  tier.put(key.redisKey, kept, { note, bytes, freshMs: value.freshMs() });
 }
 
 /** False: one of its tags, or its namespace, has been evicted since it was loaded. */

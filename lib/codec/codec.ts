@@ -83,17 +83,16 @@ export class Codec {
    * counts takes a counter as it is, since the server counts, and cannot encrypt.
    */
   open(
-    { header, payload }: ValueRecord,
+    record: ValueRecord,
     redisKey: string,
     purpose: 'read' | 'count' = 'read',
   ): PlainEntry | Promise<PlainEntry> {
+    const { header, payload } = record;
     const { compressed } = header;
     this.assertFits(compressed?.from ?? payload.length - (header.keyId ? ENCRYPTION_BYTES : 0));
     const clear =
-      purpose === 'count' && header.kind === 'counter'
-        ? payload
-        : this.decrypt({ header, payload }, redisKey);
-    if (!compressed) return { header, payload: clear };
+      purpose === 'count' && header.kind === 'counter' ? payload : this.decrypt(record, redisKey);
+    if (!compressed) return clear === payload ? record : { header, payload: clear };
     const plain = (bytes: Buffer): PlainEntry => ({ header, payload: bytes });
     const fail = (error: unknown): never => {
       throw unreadable(`decompression threw ${nameOf(error)}`);

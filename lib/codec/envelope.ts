@@ -104,34 +104,64 @@ const FIELDS = [
 ] as const satisfies readonly { flag: number; name: keyof EntryHeader; form: unknown }[];
 
 const KNOWN_FLAGS = (1 << 15) - 1;
+/** Lower flags are no fields. */
+const FIRST_FIELD = FIELDS[0].flag;
 
 export type RecordType = 'V' | 'L' | 'B';
 
-/**
- * No text begins like this by chance: an id of ours; for a lease, then the end or a comma; dots, then a taint byte. An id of
- * other bytes would not be the same one after it was read as text, and could never be rejected.
- */
-const FORMS: Readonly<Record<RecordType, RegExp>> = {
-  V: /^V[0-9A-Za-z!.]{20}/,
-  L: /^L[0-9A-Za-z!.]{20}(,|$)/,
-  B: /^B\.{20}[01]/,
-};
+/** Of what an id is made. One of other bytes would not be the same after it was read as text, and could never be rejected. */
+const ID_BYTES = new Set(
+  Buffer.from('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!.'),
+);
+/** By byte: 1 where an id may have it. */
+const IS_ID_BYTE = Uint8Array.from({ length: 256 }, (_, byte) => (ID_BYTES.has(byte) ? 1 : 0));
+
+const CODE = { V: 0x56, L: 0x4c, B: 0x42, dot: 0x2e, comma: 0x2c, zero: 0x30, one: 0x31 } as const;
 
 const NO_HEAD = { type: undefined, id: '' } as const;
 
 /** Type and id; no type means absent or foreign. The scripts read them by the same rules. */
 export function readHead(bytes: Buffer | undefined): { type: RecordType | undefined; id: string } {
-  if (!bytes || bytes.length < FMT_AT) return NO_HEAD;
-  const head = bytes.toString('latin1', 0, FMT_AT + 1);
-  const type = head[0] as RecordType;
-  return FORMS[type]?.test(head) ? { type, id: head.slice(ID_AT, FMT_AT) } : NO_HEAD;
+  const type = bytes && typeOf(bytes);
+  return type ? { type, id: idOf(bytes) } : NO_HEAD;
 }
+
+const idOf = (bytes: Buffer): string => bytes.toString('latin1', ID_AT, FMT_AT);
+
+/** No text begins like this by chance: an id of ours; for a lease, then the end or a comma; dots, then a taint byte. */
+function typeOf(bytes: Buffer): RecordType | undefined {
+  if (bytes.length < FMT_AT) return undefined;
+  const next = bytes[FMT_AT];
+  switch (bytes[0]) {
+    case CODE.V:
+      return hasId(bytes) ? 'V' : undefined;
+    case CODE.L:
+      return (next === undefined || next === CODE.comma) && hasId(bytes) ? 'L' : undefined;
+    case CODE.B:
+      return (next === CODE.zero || next === CODE.one) && isDotted(bytes) ? 'B' : undefined;
+    default:
+      return undefined;
+  }
+}
+
+function hasId(bytes: Buffer): boolean {
+  for (let i = ID_AT; i < FMT_AT; i++) if (IS_ID_BYTE[bytes[i]!] === 0) return false;
+  return true;
+}
+
+function isDotted(bytes: Buffer): boolean {
+  for (let i = ID_AT; i < FMT_AT; i++) if (bytes[i] !== CODE.dot) return false;
+  return true;
+}
+
+const FOREIGN: StoredRecord = { type: 'foreign', id: '' };
 
 /** What the bytes at a key are. Never throws; the payload is a view of `bytes`. */
 export function readRecord(bytes: Buffer): StoredRecord {
-  const { type, id } = readHead(bytes);
+  const type = typeOf(bytes);
+  if (type === undefined) return FOREIGN;
+  const id = idOf(bytes);
   if (type === 'V') return readValue(bytes, id) ?? { type: 'foreign', id };
-  if (type === undefined) return { type: 'foreign', id };
   return { type: type === 'L' ? 'lease' : 'barrier', id };
 }
 
@@ -154,7 +184,8 @@ function readValue(bytes: Buffer, id: string): StoredRecord | undefined {
     c0: bytes.readDoubleBE(C0_AT),
     topologyId: bytes.readUInt32BE(TOPOLOGY_AT),
   };
-  const payloadAt = readFields(bytes.subarray(0, end), flags, header);
+  const payloadAt =
+    flags < FIRST_FIELD ? FIELDS_AT : readFields(bytes.subarray(0, end), flags, header);
   if (payloadAt === undefined) return undefined;
   return { type: 'value', id, softAt, header, payload: bytes.subarray(payloadAt, end) };
 }
@@ -202,5 +233,12 @@ export function writeBody(header: EntryHeader, payload: Buffer): Buffer {
 
 /** Over what no script rewrites. zlib.crc32 is in Node since 20.15 and 22.2. */
 function checksum(record: Buffer, end: number): number {
-  return crc32(record.subarray(GRACE_AT, end), crc32(record.subarray(FMT_AT, SOFT_AT)));
+  return crc32(record.subarray(GRACE_AT, end), checksumOfFlags(record.readUInt16BE(FLAGS_AT)));
+}
+
+/** Over `fmt` and the flags; 0: not computed yet. Most entries of an application have the same flags. */
+const FLAG_CHECKSUMS = new Uint32Array(KNOWN_FLAGS + 1);
+
+function checksumOfFlags(flags: number): number {
+  return (FLAG_CHECKSUMS[flags] ||= crc32(Buffer.of(FMT, flags >> 8, flags & 0xff)));
 }

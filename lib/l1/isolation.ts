@@ -15,13 +15,17 @@ export interface Isolated {
  * own: what it gives makes another value that is equal to this one.
  */
 export function isolate(value: unknown, mode: Isolation, copier: () => () => unknown): Isolated {
-  if (typeof value !== 'object' || value === null || mode === 'reference') return shared(value);
-  return mode === 'freeze' && deepFreeze(value) ? shared(value) : copied(value, copier());
+  if (typeof value !== 'object' || value === null || mode === 'reference') return new Shared(value);
+  return mode === 'freeze' && deepFreeze(value) ? new Shared(value) : copied(value, copier());
 }
 
 /** Apart from the other form, whose copier may hold on to far more memory than the value. */
-function shared(value: unknown): Isolated {
-  return { take: () => value };
+class Shared implements Isolated {
+  constructor(private readonly value: unknown) {}
+
+  take(): unknown {
+    return this.value;
+  }
 }
 
 function copied(value: unknown, again: () => unknown): Isolated {

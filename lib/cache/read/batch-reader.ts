@@ -1,25 +1,20 @@
-import { types } from 'node:util';
 import { deferred, inSlices } from '../../common/async.js';
 import { CacheBatchError } from '../../common/errors.js';
 import type { EntryKey, KeySpace } from '../../keys/key-space.js';
 import type { CallModes } from '../call-mode.js';
 import type { Opened } from '../entry.js';
 import type { LoadSettings, ReadSettings } from '../entry.options.js';
-import type { EvictJournal } from '../evict-journal.js';
 import { goOnWithout } from '../failure.js';
 import type { Front } from '../front.js';
-import type { TagVersions } from '../../tags/tag-table.js';
-import { pathOf } from '../../tags/table-key.js';
 import type { CacheParts } from '../parts.js';
 import { BatchCall, type BatchLoader } from './batch-call.js';
-import type { Finder, Found } from './finder.js';
-import type { Fetched } from './looks.js';
+import type { Finder } from './finder.js';
+import { UNREACHABLE, type Found } from './found.js';
 import type { Reader, Served } from './reader.js';
 import { tally } from './tally.js';
 
 interface BatchState {
   readonly front: Front;
-  readonly journal: EvictJournal;
   readonly finder: Finder;
   readonly reader: Reader;
   readonly modes: CallModes;
@@ -31,8 +26,6 @@ interface Look {
   readonly operation: 'getMany' | 'getOrSetMany';
   readonly reads?: ReadSettings | undefined;
 }
-
-const UNREACHABLE: Found = { state: 'unreachable' };
 
 /** Reads many keys, and loads what is missing, in as few round trips as one key takes. */
 export class BatchReader {
@@ -113,69 +106,23 @@ export class BatchReader {
   }
 
   /** What there is for each key; keys whose server does not answer are `unreachable`, or (`failure: 'strict'`) it rejects. */
-  private async findMany(keys: readonly EntryKey[], look: Look): Promise<Found[]> {
-    const { journal, finder } = this.state;
-    const found: Found[] = [];
-    const asked: number[] = [];
-    for (const [i, key] of keys.entries()) {
-      if (journal.blocks(key.redisKey)) {
-        found[i] = UNREACHABLE;
-        continue;
-      }
-      const copy = finder.copy({ key, kind: 'value', ...look });
-      const hit = types.isPromise(copy) ? await copy : copy;
-      if (hit) found[i] = hit;
-      else asked.push(i);
-    }
-    if (asked.length === 0) return found;
-    const fetched = await this.fetch(
-      asked.map((i) => keys[i]!),
-      look,
-    );
+  private async findMany(
+    keys: readonly EntryKey[],
+    { tags, operation, reads }: Look,
+  ): Promise<Found[]> {
+    const wanted = keys.map((key) => ({ key, kind: 'value', tags, operation, reads }) as const);
+    const answers = await this.state.finder.seekMany(wanted);
     const failures = new Map<number, unknown>();
-    for (const [n, i] of asked.entries()) {
-      const key = keys[i]!;
-      const answer = fetched[n]!;
-      try {
-        if ('error' in answer) throw answer.error;
-        const judged = finder.judge({ key, kind: 'value', ...look }, answer);
-        found[i] = types.isPromise(judged) ? await judged : judged;
-      } catch (error) {
-        failures.set(i, error);
-        found[i] = UNREACHABLE;
-      }
-      // The evict of this key may have failed while the read was under way.
-      if (journal.blocks(key.redisKey)) found[i] = UNREACHABLE;
-    }
+    const found = answers.map((answer, i): Found => {
+      if (!('error' in answer)) return answer;
+      failures.set(i, answer.error);
+      return UNREACHABLE;
+    });
     if (failures.size === 0) return found;
     const given = keys.map((key) => key.given);
-    const error = new CacheBatchError(look.operation, given, failures);
+    const error = new CacheBatchError(operation, given, failures);
     const returning = `${keys.length - failures.size} keys`;
-    goOnWithout(this.parts, { operation: look.operation, returning }, error);
+    goOnWithout(this.parts, { operation, returning }, error);
     return found;
-  }
-
-  /** All in one tick, so that they travel together. */
-  private async fetch(
-    keys: readonly EntryKey[],
-    { tags = [] }: Look,
-  ): Promise<(Fetched | { error: unknown })[]> {
-    const { store, tags: table, tier, mirror } = this.parts;
-    const notes = keys.map((key) => tier?.note(key.redisKey));
-    const reading = Promise.allSettled(keys.map((key) => store.read(key.redisKey)));
-    const tables = keys.map((key) => table.tableOf(key.redisKey));
-    const glances = new Map<unknown, Promise<TagVersions | undefined>>();
-    for (const [i, of] of tables.entries())
-      if (!glances.has(of)) glances.set(of, table.glance(keys[i]!.redisKey, tags));
-    const [reads, seen] = await Promise.all([reading, Promise.allSettled(glances.values())]);
-    for (const look of seen)
-      if (look.status === 'fulfilled') mirror.of(pathOf(keys[0]!.redisKey)).note(look.value);
-    const versionsOf = new Map([...glances.keys()].map((of, i) => [of, seen[i]!]));
-    return reads.map((read, i) => {
-      const versions = versionsOf.get(tables[i])!;
-      if (read.status === 'rejected') return { error: read.reason };
-      if (versions.status === 'rejected') return { error: versions.reason };
-      return { bytes: read.value, versions: versions.value, note: notes[i] };
-    });
   }
 }

@@ -1,9 +1,10 @@
 import { types } from 'node:util';
 import type { PlainEntry } from '../../codec/codec.js';
+import type { EntryHeader } from '../../codec/envelope.js';
 import type { SerializerChoice } from '../../codec/serializer.js';
 import type { CacheSerializationError } from '../../common/errors.js';
 import type { EntryKey } from '../../keys/key-space.js';
-import { isolate } from '../../l1/isolation.js';
+import { isolate, type Isolated } from '../../l1/isolation.js';
 import type { StoredBody } from '../../store/entry-store.js';
 import type { EntryKind, Opened, ValueRecord } from '../entry.js';
 import type { CacheParts } from '../parts.js';
@@ -128,18 +129,22 @@ export class EntryFormats {
     record: ValueRecord,
     { key, serializer, purpose }: Purpose,
   ): Opened | undefined | Promise<Opened | undefined> {
-    const opened = (plain: PlainEntry): Opened =>
-      this.opened(plain, { key, softAt: record.softAt, serializer });
-    const failed = (error: unknown): undefined => {
-      this.parts.meter.count('undecodable');
-      this.parts.reporter.report('get', undefined, error);
-    };
+    const { softAt } = record;
     try {
       const plain = this.parts.codec.open(record, key.redisKey, purpose);
-      return types.isPromise(plain) ? plain.then(opened).catch(failed) : opened(plain);
+      return types.isPromise(plain)
+        ? plain
+            .then((bytes) => this.opened(bytes, { key, softAt, serializer }))
+            .catch((error: unknown) => this.unreadable(error))
+        : this.opened(plain, { key, softAt, serializer });
     } catch (error) {
-      return failed(error);
+      return this.unreadable(error);
     }
+  }
+
+  private unreadable(error: unknown): undefined {
+    this.parts.meter.count('undecodable');
+    this.parts.reporter.report('get', undefined, error);
   }
 
   /** How long ago a value in grace was fresh, in ms; undefined: it is fresh. One that has no grace is, as long as it is there. */
@@ -157,11 +162,8 @@ export class EntryFormats {
       serializer,
     }: { key: EntryKey; softAt: number; serializer: SerializerChoice | undefined },
   ): Opened {
-    const { lifeMs, costMs, sliding, version, serializer: by, serializerName = '' } = plain.header;
-    const only = by === 'call' ? serializerName : undefined;
-    const freshMs = (): number =>
-      softAt === 0 ? Infinity : Math.max(0, softAt - this.serverNow(key));
-    return { take: this.taker(plain, serializer), freshMs, lifeMs, costMs, sliding, version, only };
+    const clock = { serverNow: () => this.serverNow(key) };
+    return new OpenedEntry(this.isolated(plain, serializer), plain.header, { softAt, clock });
   }
 
   /** By the clock of the key's server, as far as it is known. */
@@ -169,17 +171,46 @@ export class EntryFormats {
     return this.parts.clock.now() + this.parts.serverOffsetMs(redisKey);
   }
 
-  private taker(plain: PlainEntry, serializer: SerializerChoice | undefined): () => unknown {
+  private isolated(plain: PlainEntry, serializer: SerializerChoice | undefined): Isolated {
     const { codec, settings } = this.parts;
     if (plain.header.kind === 'http') {
       const { payload } = detached(plain);
-      return () => payload;
+      return { take: () => payload };
     }
-    const isolated = isolate(codec.decode(plain, serializer), settings.isolation, () => {
+    return isolate(codec.decode(plain, serializer), settings.isolation, () => {
       const own = detached(plain);
       return () => codec.decode(own, serializer);
     });
-    return () => isolated.take();
+  }
+}
+
+/** A class, because there is one for each read: it takes less time to make than an object with functions of its own. */
+class OpenedEntry implements Opened {
+  readonly lifeMs: number | undefined;
+  readonly costMs: number | undefined;
+  readonly sliding: true | undefined;
+  readonly version: string | undefined;
+  readonly only: string | undefined;
+
+  constructor(
+    private readonly isolated: Isolated,
+    { lifeMs, costMs, sliding, version, serializer, serializerName = '' }: EntryHeader,
+    private readonly life: { readonly softAt: number; readonly clock: { serverNow(): number } },
+  ) {
+    this.lifeMs = lifeMs;
+    this.costMs = costMs;
+    this.sliding = sliding;
+    this.version = version;
+    this.only = serializer === 'call' ? serializerName : undefined;
+  }
+
+  take(): unknown {
+    return this.isolated.take();
+  }
+
+  freshMs(): number {
+    const { softAt, clock } = this.life;
+    return softAt === 0 ? Infinity : Math.max(0, softAt - clock.serverNow());
   }
 }
 

@@ -1,13 +1,12 @@
 import { types } from 'node:util';
 import type { EntryKey } from '../../keys/key-space.js';
-import { isValid, knows } from '../../tags/tag-table.js';
+import { isValid, knows, type TagVersions } from '../../tags/tag-table.js';
 import {
   fitted,
   isReadable,
   look,
   type EntryKind,
   type Opened,
-  type Seen,
   type ValueRecord,
 } from '../entry.js';
 import type { ReadSettings } from '../entry.options.js';
@@ -16,29 +15,8 @@ import { goOnWithout } from '../failure.js';
 import type { CacheParts } from '../parts.js';
 import { isCurrent, keep, type Copy, type Stamp } from '../tier.js';
 import type { EntryFormats } from './entry-formats.js';
+import { UNREACHABLE, type Found, type Hit, type InGrace } from './found.js';
 import { Looks, type Fetched, type Wanted } from './looks.js';
-
-/** A hit, what there is instead, or that Redis cannot or must not be asked. `c0` is the tag clock as of this look. */
-export type Found =
-  Hit | InGrace | (Exclude<Seen, { state: 'usable' }> & { c0?: number }) | { state: 'unreachable' };
-
-export interface Hit {
-  readonly state: 'hit';
-  readonly source: 'copy' | 'hit';
-  readonly id: string;
-  readonly value: Opened;
-}
-
-/** A value past its ttl, which may stand in for one that cannot be loaded, and else counts as absent. */
-export interface InGrace {
-  readonly state: 'stale';
-  readonly id: string;
-  readonly value: Opened;
-  /** How long it has been past its ttl. */
-  readonly staleMs: number;
-}
-
-const UNREACHABLE: Found = { state: 'unreachable' };
 
 /** Looks entries up: among the copies of this process, then in Redis, judged by the tag table. */
 export class Finder {
@@ -68,31 +46,69 @@ export class Finder {
     return this.state.journal.blocks(key.redisKey) ? undefined : copy;
   }
 
-  async find(wanted: Wanted): Promise<Found> {
-    try {
-      return await this.seek(wanted);
-    } catch (error) {
+  find(wanted: Wanted): Promise<Found> {
+    return this.findAs(wanted, (found) => found);
+  }
+
+  /** What `as` makes of it; in as few promises as can be, since they are much of what a read costs. */
+  findAs<T>(wanted: Wanted, as: (found: Found) => T): Promise<T> {
+    const without = (error: unknown): T => {
       goOnWithout(this.parts, { operation: wanted.operation, returning: undefined }, error);
-      return UNREACHABLE;
-    }
+      return as(UNREACHABLE);
+    };
+    const atOnce = this.atOnce(wanted);
+    if (types.isPromise(atOnce))
+      return atOnce.then((found) => (found ? as(found) : this.lookUp(wanted).then(as, without)));
+    if (atOnce) return Promise.resolve(as(atOnce));
+    return this.looks.at(wanted).then((fetched) => {
+      const found = this.judge(wanted, fetched);
+      return types.isPromise(found) ? found.then(as, without) : as(found);
+    }, without);
   }
 
   /** The same for who answers for a failure himself: rejects where Redis cannot be reached. */
   async seek(wanted: Wanted): Promise<Found> {
-    const { redisKey } = wanted.key;
-    const { journal } = this.state;
-    if (journal.blocks(redisKey)) return UNREACHABLE;
-    const copy = this.copy(wanted);
-    const hit = types.isPromise(copy) ? await copy : copy;
-    if (hit) return hit;
-    const judged = this.judge(wanted, await this.looks.at(wanted));
-    const found = types.isPromise(judged) ? await judged : judged;
-    // The evict of this key may have failed while the read was under way.
-    return journal.blocks(redisKey) ? UNREACHABLE : found;
+    return (await this.atOnce(wanted)) ?? this.lookUp(wanted);
+  }
+
+  /** For each what there is, looked up together, or the error. */
+  async seekMany(wanted: readonly Wanted[]): Promise<(Found | { error: unknown })[]> {
+    const found: (Found | { error: unknown })[] = [];
+    const asked: number[] = [];
+    for (const [i, each] of wanted.entries()) {
+      const atOnce = this.atOnce(each);
+      const here = types.isPromise(atOnce) ? await atOnce : atOnce;
+      if (here) found[i] = here;
+      else asked.push(i);
+    }
+    const fetched = await this.looks.atMany(asked.map((i) => wanted[i]!));
+    for (const [n, i] of asked.entries()) {
+      const answer = fetched[n]!;
+      if ('error' in answer) found[i] = answer;
+      else {
+        const judged = this.judge(wanted[i]!, answer);
+        found[i] = types.isPromise(judged) ? await judged.catch(failed) : judged;
+      }
+    }
+    return found;
+  }
+
+  /** What it takes no look at Redis to find. */
+  private atOnce(wanted: Wanted): Found | undefined | Promise<Hit | undefined> {
+    return this.isBlocked(wanted) ? UNREACHABLE : this.copy(wanted);
+  }
+
+  private async lookUp(wanted: Wanted): Promise<Found> {
+    return this.judge(wanted, await this.looks.at(wanted));
+  }
+
+  /** An evict of this key has not reached Redis, so what is there must not be used. */
+  private isBlocked({ key }: Wanted): boolean {
+    return this.state.journal.blocks(key.redisKey);
   }
 
   /** As `peek`, if it is what the reader wants; later only where a schema has to say so. */
-  copy(wanted: Wanted): Hit | undefined | Promise<Hit | undefined> {
+  private copy(wanted: Wanted): Hit | undefined | Promise<Hit | undefined> {
     const copy = this.peek(wanted.key, wanted.kind, wanted.reads);
     if (!copy) return undefined;
     this.used(wanted.key, copy.value);
@@ -116,43 +132,57 @@ export class Finder {
   }
 
   /** What was found is to this reader; later only where the table has to be asked for further tags. */
-  judge(wanted: Wanted, fetched: Fetched): Found | Promise<Found> {
-    const { key, kind } = wanted;
+  private judge(wanted: Wanted, fetched: Fetched): Found | Promise<Found> {
+    // It may have failed while the read was under way.
+    if (this.isBlocked(wanted)) return UNREACHABLE;
+    const { key } = wanted;
     const { bytes, versions } = fetched;
-    const seen = look(bytes, { key, kind, layout: this.parts.layout });
+    const seen = look(bytes, wanted, this.parts.layout);
     if (seen.state !== 'usable') return { ...seen, c0: versions?.clock };
     const { record } = seen;
     const { c0, tags } = record.header;
     if (!versions || knows(versions, c0, tags))
-      return this.open(wanted, record, { ...fetched, valid: isValid(c0, tags, versions) });
+      return isValid(c0, tags, versions)
+        ? this.open(wanted, fetched, record)
+        : unusable(record, versions);
     return this.isStillValid(key, { c0, tags }).then((valid) =>
-      this.open(wanted, record, { ...fetched, valid }),
+      valid && !this.isBlocked(wanted)
+        ? this.open(wanted, fetched, record)
+        : unusable(record, versions),
     );
   }
 
   /** Later only where there is much to decompress. */
-  private open(
+  private open(wanted: Wanted, fetched: Fetched, record: ValueRecord): Found | Promise<Found> {
+    const opened = this.state.formats.open(record, {
+      key: wanted.key,
+      serializer: wanted.reads?.serializer,
+    });
+    return types.isPromise(opened)
+      ? opened.then((value) => this.offer(wanted, { fetched, record, value }))
+      : this.offer(wanted, { fetched, record, value: opened });
+  }
+
+  private offer(
     wanted: Wanted,
-    record: ValueRecord,
-    { bytes, versions, note, valid }: Fetched & { valid: boolean },
+    {
+      fetched,
+      record,
+      value,
+    }: { fetched: Fetched; record: ValueRecord; value: Opened | undefined },
   ): Found | Promise<Found> {
-    const { formats } = this.state;
     const { key, kind, reads } = wanted;
     const { id, header } = record;
-    const found = (value: Opened | undefined): Found | Promise<Found> => {
-      if (!value || !isReadable(value, reads))
-        return { state: 'absent', reject: id, c0: versions?.clock };
-      const staleMs = formats.staleMs(record, key);
-      if (staleMs !== undefined)
-        return this.fitting({ state: 'stale', id, value, staleMs }, wanted);
+    if (!value || !isReadable(value, reads)) return unusable(record, fetched.versions);
+    const staleMs = this.state.formats.staleMs(record, key);
+    if (staleMs !== undefined) return this.fitting({ state: 'stale', id, value, staleMs }, wanted);
+    const { note } = fetched;
+    if (note) {
       const stamp = { c0: header.c0, tags: header.tags };
-      keep(this.parts, key, { note, kind, id, value, stamp, bytes: bytes!.length });
-      this.used(key, value);
-      return this.fitting({ state: 'hit', source: 'hit', id, value }, wanted);
-    };
-    const { serializer } = reads ?? {};
-    const opened = valid ? formats.open(record, { key, serializer }) : undefined;
-    return types.isPromise(opened) ? opened.then(found) : found(opened);
+      keep(this.parts, key, { note, kind, id, value, stamp, bytes: fetched.bytes!.length });
+    }
+    this.used(key, value);
+    return this.fitting({ state: 'hit', source: 'hit', id, value }, wanted);
   }
 
   /** As the reader's schema has it; a value that does not match is reported, and to be replaced. */
@@ -172,3 +202,12 @@ export class Finder {
     );
   }
 }
+
+const failed = (error: unknown): { error: unknown } => ({ error });
+
+/** A value that this reader cannot use, and that its load may replace. */
+const unusable = ({ id }: ValueRecord, versions: TagVersions | undefined): Found => ({
+  state: 'absent',
+  reject: id,
+  c0: versions?.clock,
+});

@@ -1,7 +1,7 @@
 import { refreshKeyOf } from '../../keys/key-space.js';
 import type { Note } from '../../l1/epochs.js';
 import { isValid } from '../../tags/tag-table.js';
-import { isReadable, look, type Opened } from '../entry.js';
+import { isReadable, look, unstored, type Opened } from '../entry.js';
 import { goOnWithout } from '../failure.js';
 import type { Flight, Flights, FlightOutcome } from '../flights.js';
 import type { LeaseWaits } from '../lease-waits.js';
@@ -140,7 +140,7 @@ export class Loads {
   private async found(request: LoadRequest, bytes: Buffer): Promise<FlightOutcome> {
     const { key, kind, settings } = request;
     const { serializer } = settings;
-    const seen = look(bytes, { key, kind, layout: this.parts.layout });
+    const seen = look(bytes, { key, kind }, this.parts.layout);
     if (seen.state !== 'usable' || this.state.formats.staleMs(seen.record, key) !== undefined)
       return READ_AGAIN;
     const { c0, tags } = seen.record.header;
@@ -221,7 +221,7 @@ export class Loads {
   ): FlightOutcome {
     if (request.kind === 'http' && loaded.value === undefined) return { kind: 'private' };
     const asLoaded = { take: () => loaded.value, freshMs: () => 0 };
-    return { kind: 'unstored', value: encoded ? { ...encoded.value, freshMs: () => 0 } : asLoaded };
+    return { kind: 'unstored', value: encoded ? unstored(encoded.value) : asLoaded };
   }
 
   private async withoutRedis(

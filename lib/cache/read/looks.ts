@@ -1,4 +1,4 @@
-import { atEndOfTick, type Deferred } from '../../common/async.js';
+import { atEndOfTick } from '../../common/async.js';
 import type { EntryKey } from '../../keys/key-space.js';
 import type { Note } from '../../l1/epochs.js';
 import type { BytesTaker } from '../../store/entry-store.js';
@@ -12,7 +12,7 @@ export interface Wanted {
   readonly key: EntryKey;
   readonly kind: EntryKind;
   /** Tags that the entry probably has: they spare a second look at the table. */
-  readonly tags?: readonly string[];
+  readonly tags?: readonly string[] | undefined;
   /** In errors and reports. */
   readonly operation: string;
   /** What the reader can make use of. */
@@ -26,6 +26,16 @@ export interface Fetched {
   readonly note: Note | undefined;
 }
 
+/**
+ * Takes what has come of a look: called rather than promised to, for there are thousands in a tick. It is called in the context of
+ * whoever asked first, so nothing of the application's may run in it.
+ */
+interface LookTaker {
+  take(fetched: Fetched): void;
+  /** May be called several times, and after `take` was: the first call of either counts. */
+  refuse(error: unknown): void;
+}
+
 /** One look, from when it is asked for. It is over when both the entry and the tag table have answered, or one of them failed. */
 class Look implements BytesTaker {
   private bytes: Buffer | null | undefined;
@@ -34,7 +44,7 @@ class Look implements BytesTaker {
     readonly wanted: Wanted,
     private readonly batch: Batch,
     private readonly note: Note | undefined,
-    private readonly over: Omit<Deferred<Fetched>, 'promise'>,
+    private readonly taker: LookTaker,
   ) {}
 
   give(bytes: Buffer | null): void {
@@ -45,11 +55,11 @@ class Look implements BytesTaker {
   settle(): void {
     const { bytes, note, batch } = this;
     if (bytes === undefined || !batch.glance) return;
-    this.over.resolve({ bytes, versions: batch.glance.versions, note });
+    this.taker.take({ bytes, versions: batch.glance.versions, note });
   }
 
   refuse(error: unknown): void {
-    this.over.reject(error);
+    this.taker.refuse(error);
   }
 }
 
@@ -62,7 +72,7 @@ interface Batch {
 
 /**
  * The looks of one tick: one at each tag table, and one at all the entries. None joins a command that has been sent, so what a
- * look sees was read after it was asked for. Within, takers are called rather than promised to: of looks there are thousands in a tick.
+ * look sees was read after it was asked for.
  */
 export class Looks {
   /** By tag table; empty between ticks. */
@@ -71,26 +81,47 @@ export class Looks {
   constructor(private readonly parts: CacheParts) {}
 
   at(wanted: Wanted): Promise<Fetched> {
+    return new Promise((take, refuse) => this.send(wanted, { take, refuse }));
+  }
+
+  /** All in one tick, so that they travel together. */
+  atMany(wanted: readonly Wanted[]): Promise<(Fetched | { error: unknown })[]> {
+    return new Promise((resolve) => {
+      const answers: (Fetched | { error: unknown })[] = [];
+      let left = wanted.length;
+      if (left === 0) resolve(answers);
+      const settle = (i: number, answer: Fetched | { error: unknown }): void => {
+        if (answers[i]) return;
+        answers[i] = answer;
+        if (--left === 0) resolve(answers);
+      };
+      for (const [i, each] of wanted.entries())
+        this.send(each, {
+          take: (fetched) => settle(i, fetched),
+          refuse: (error) => settle(i, { error }),
+        });
+    });
+  }
+
+  private send(wanted: Wanted, taker: LookTaker): void {
     const { store, tier } = this.parts;
     const note = tier?.note(wanted.key.redisKey);
-    return new Promise((resolve, reject) => {
-      const batch = store.isRemote ? this.batchFor(wanted) : { looks: [] };
-      batch.looks.push(new Look(wanted, batch, note, { resolve, reject }));
-      if (!store.isRemote) this.fetch(batch);
-    });
+    const batch = store.isRemote ? this.batchFor(wanted) : { looks: [] };
+    batch.looks.push(new Look(wanted, batch, note, taker));
+    if (!store.isRemote) this.fetch(batch);
   }
 
   private batchFor({ key }: Wanted): Batch {
     const table = this.parts.tags.tableOf(key.redisKey);
     let batch = this.batches.get(table);
     if (!batch) {
-      if (this.batches.size === 0) atEndOfTick(this.send);
+      if (this.batches.size === 0) atEndOfTick(this.fetchAll);
       this.batches.set(table, (batch = { looks: [] }));
     }
     return batch;
   }
 
-  private readonly send = (): void => {
+  private readonly fetchAll = (): void => {
     const { batches } = this;
     this.batches = new Map();
     for (const batch of batches.values()) this.fetch(batch);

@@ -1,7 +1,7 @@
 import { fitted, type Opened } from '../entry.js';
 import type { LoadSettings } from '../entry.options.js';
 import type { Flight, FlightOutcome } from '../flights.js';
-import type { Found, InGrace } from './finder.js';
+import type { Found, InGrace } from './found.js';
 import type { Wanted } from './looks.js';
 import { loadsOf, type LoadRequest } from './loader-run.js';
 

@@ -8,7 +8,8 @@ import { Flights, nextMoment, type Flight, type FlightOutcome } from '../flights
 import type { LeaseWait, LeaseWaits } from '../lease-waits.js';
 import { refuseNestedLoad } from '../nested-loads.js';
 import type { CacheParts } from '../parts.js';
-import type { Finder, Found, InGrace } from './finder.js';
+import type { Finder } from './finder.js';
+import type { Found, InGrace } from './found.js';
 import type { Loads } from './load.js';
 import { label, whileWaiting, type LoadRequest } from './loader-run.js';
 import {
@@ -54,13 +55,12 @@ export class Reader {
   ) {}
 
   /** Undefined: a miss. */
-  async get(key: EntryKey, operation: string, reads?: ReadSettings): Promise<Opened | undefined> {
+  get(key: EntryKey, operation: string, reads?: ReadSettings): Promise<Opened | undefined> {
     const { meter } = this.parts;
     const look = { operation, began: meter.began() };
-    const found = this.state.modes.readsNothing
-      ? undefined
-      : await this.state.finder.find({ key, kind: 'value', operation, reads });
-    return tally(meter, key, found, look);
+    if (this.state.modes.readsNothing) return Promise.resolve(tally(meter, key, undefined, look));
+    const wanted = { key, kind: 'value', tags: undefined, operation, reads } as const;
+    return this.state.finder.findAs(wanted, (found) => tally(meter, key, found, look));
   }
 
   /** The value, loaded if need be by this caller or whoever is at it already. `seen`: by a look for this caller just now. */

@@ -1,7 +1,7 @@
 import type { EntryKey } from '../../keys/key-space.js';
 import type { Meter } from '../../observe/meter.js';
 import type { Opened } from '../entry.js';
-import type { Found } from './finder.js';
+import type { Found } from './found.js';
 import { loadsOf, type LoadRequest } from './loader-run.js';
 
 interface Look {

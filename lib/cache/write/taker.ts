@@ -76,7 +76,7 @@ export class Taker {
     bytes: Buffer,
     reads: ReadSettings | undefined,
   ): Promise<Opened | undefined> {
-    const seen = lookAt(bytes, { key, kind: 'value', layout: this.parts.layout });
+    const seen = lookAt(bytes, { key, kind: 'value' }, this.parts.layout);
     return seen.state === 'usable' ? this.open(key, seen.record, reads) : undefined;
   }
 
