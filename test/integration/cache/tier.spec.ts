@@ -104,15 +104,22 @@ describe('copies in the process', () => {
   });
 
   it('C4 the listener is killed → no copy is used until it is subscribed again', async () => {
-    await a.service.set('k', 1);
-    await a.service.get('k');
-    const client = plainClient();
+    // Its own: on the one that all share, the listeners of other tests would be killed as well.
+    const server = await startServer();
+    const cache = await openCache({ type: 'single', url: server.url });
+    await waitFor(() => cache.buses[0]!.live);
+    await cache.service.set('k', 1);
+    await cache.service.get('k');
+    const client = new Redis(server.url);
     await client.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
-    await client.del(`${namespace}:kk`);
-    await waitFor(async () => (await a.service.get('k')) === undefined, { timeoutMs: 500 });
-    await waitFor(() => a.buses[0]!.live);
-    await a.service.set('k', 2);
-    expect(await a.service.get('k')).toBe(2);
+    await client.del(`${cache.namespace}:kk`);
+    await waitFor(async () => (await cache.service.get('k')) === undefined, { timeoutMs: 500 });
+    await waitFor(() => cache.buses[0]!.live);
+    await cache.service.set('k', 2);
+    expect(await cache.service.get('k')).toBe(2);
+    client.disconnect();
+    await cache.close();
+    await server.stop();
   });
 
   it('I4 malformed, foreign and oversized messages → the copies go, nothing else happens', async () => {
