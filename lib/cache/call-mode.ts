@@ -45,6 +45,11 @@ export class CallModes {
     return this.ofCall.run(mode, fn);
   }
 
+  /** Until Node 24 each storage in use costs every promise of the process a little, for as long as the process lives. */
+  close(): void {
+    this.ofCall.disable();
+  }
+
   /** As if no `run` were around it. */
   outside<T>(fn: () => T): T {
     return this.used ? this.ofCall.run(this.ofCache, fn) : fn();

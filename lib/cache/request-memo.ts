@@ -83,6 +83,11 @@ export class RequestMemos {
     return { result: (this.scopes ??= new AsyncLocalStorage()).run(memo, fn), end };
   }
 
+  /** As {@link CallModes.close}. */
+  close(): void {
+    this.scopes?.disable();
+  }
+
   /** As if no scope were around it. */
   outside<T>(fn: () => T): T {
     return this.scopes?.getStore() ? this.scopes.run(undefined, fn) : fn();

@@ -94,6 +94,7 @@ export function assemble(
     await engine.drain();
     await locks.close();
     await backend.close();
+    for (const scopes of [engine.modes, memos, meter]) scopes.close();
   };
   let closing: Promise<void> | undefined;
   return {
