@@ -1,58 +1,38 @@
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { cp, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cwd, execPath } from 'node:process';
-import { promisify } from 'node:util';
+import { execPath } from 'node:process';
+import { Compiled } from '../support/compiled.js';
 
-const run = promisify(execFile);
+const SAMPLE = 'sample/city-search';
 
-/**
- * The library and the sample, compiled as `npm start` does it, in a package directory of their own: other test files
- * build too, and would replace the files that run here. It lies in the project, where Node finds the dependencies.
- */
+/** The library and the sample, compiled into a folder of their own; that the compiler accepts them is seen elsewhere. */
 export class BuiltSample {
-  private constructor(private readonly folder: string) {}
+  private constructor(private readonly compiled: Compiled) {}
 
   static async build(): Promise<BuiltSample> {
-    const project = cwd();
-    await mkdir(join(project, '.cache'), { recursive: true });
-    const folder = await mkdtemp(join(project, '.cache', 'test-sample-'));
-    for (const path of ['package.json', 'tsconfig.json', 'sample/city-search'])
-      await cp(join(project, path), join(folder, path), { recursive: true });
-    const built = new BuiltSample(folder);
-    try {
-      const dist = join(folder, 'dist');
-      await compile(project, ['-p', 'tsconfig.build.json', '--outDir', dist]);
-      await compile(folder, ['-p', 'sample/city-search']);
-    } catch (error) {
-      await built.remove();
-      throw error;
-    }
-    return built;
+    const files = await readdir(join(SAMPLE, 'src'), { recursive: true });
+    const sources = files.filter((file) => file.endsWith('.ts'));
+    const compiled = await Compiled.make(sources.map((file) => join(SAMPLE, 'src', file)));
+    await compiled.nameIt();
+    await cp(join(SAMPLE, 'public'), compiled.path(join(SAMPLE, 'public')), { recursive: true });
+    return new BuiltSample(compiled);
   }
 
   /** Starts it on a free port and with a database that all processes of this build share, one after the other. */
   start(environment: NodeJS.ProcessEnv = {}): RunningSample {
     const { REDIS_URL: _, ...inherited } = process.env;
-    const data = { PORT: '0', CITY_SEARCH_DATA: join(this.folder, 'data') };
-    const child = spawn(execPath, ['sample/city-search/dist/main.js'], {
-      cwd: this.folder,
+    const data = { PORT: '0', CITY_SEARCH_DATA: this.compiled.path('data') };
+    const child = spawn(execPath, [this.compiled.path(`${SAMPLE}/src/main.ts`)], {
       env: { ...inherited, ...data, ...environment },
     });
     return new RunningSample(child);
   }
 
   async remove(): Promise<void> {
-    await rm(this.folder, { recursive: true, force: true });
+    await this.compiled.remove();
   }
-}
-
-async function compile(directory: string, options: readonly string[]): Promise<void> {
-  const tsc = join(cwd(), 'node_modules/typescript/bin/tsc');
-  await run(execPath, [tsc, ...options], { cwd: directory }).catch(({ stdout }) => {
-    throw new Error(`tsc ${options.join(' ')} found errors:\n${stdout}`);
-  });
 }
 
 export class RunningSample {

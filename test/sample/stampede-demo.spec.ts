@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { transformFile } from '@swc/core';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { cwd, env, execPath } from 'node:process';
 import { Compiled } from '../support/compiled.js';
@@ -26,10 +26,7 @@ describe('the stampede demo', () => {
 
   beforeAll(async () => {
     compiled = await Compiled.make([]);
-    // The demo asks for the package by its name, and gets the library that has been compiled beside it.
-    const { name, type } = JSON.parse(await readFile('package.json', 'utf8')) as PackageJson;
-    const itself = { name, type, exports: './lib/index.js' };
-    await writeFile(compiled.path('package.json'), JSON.stringify(itself));
+    await compiled.nameIt();
     for (const folder of SOURCES)
       for (const file of await readdir(folder))
         if (file.endsWith('.ts')) await compile(join(folder, file));
@@ -125,8 +122,3 @@ describe('the stampede demo', () => {
     expect(exitCode).toBe(1);
   });
 });
-
-interface PackageJson {
-  name: string;
-  type: string;
-}

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { transformFile } from '@swc/core';
 
@@ -39,6 +39,16 @@ export class Compiled {
   /** Where Node finds the compiled form of a program. */
   path(program: string): string {
     return join(this.folder, program.replace(/\.ts$/, '.js'));
+  }
+
+  /** From here on a program may ask for the package by its name, and gets the library that lies beside it. */
+  async nameIt(): Promise<void> {
+    const { name, type } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as {
+      name: string;
+      type: string;
+    };
+    const itself = { name, type, exports: './lib/index.js' };
+    await writeFile(this.path('package.json'), JSON.stringify(itself));
   }
 
   async remove(): Promise<void> {
