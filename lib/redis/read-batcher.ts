@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Cluster } from 'ioredis';
 import { atEndOfTick, deferred } from '../common/async.js';
 import { readFromCluster, readOne } from './cluster-reads.js';
@@ -28,15 +29,23 @@ export interface ReadBatcherOptions {
   guard: (call: () => Promise<Bytes[]>) => Promise<Bytes[]>;
 }
 
+/** Who waits for so many keys together has a lot to go on with. */
+const MANY_KEYS = 256;
+
 /**
  * Turns the reads of one tick into one command: GET for a lone key, else MGET; in a cluster, one for each slot. None joins a command that has been sent,
  * so what a read sees was read after it was asked for. A key that holds no string reads as null either way.
  *
  * A tick is what runs before the event loop turns: all the code and promise jobs that follow from one event, for
  * instance from one chunk of replies. So a flush costs no waiting for anything but work that was due anyway.
+ *
+ * The values of many keys are given in a turn of the event loop that is theirs alone: those of ten thousand reads arrive
+ * together, and an evict's answer would wait until the last of them has gone on.
  */
 export class ReadBatcher {
   private readings = new Map<string, Reading>();
+  /** When the last values of many keys have been given. */
+  private given: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly options: ReadBatcherOptions) {}
 
@@ -78,6 +87,7 @@ export class ReadBatcher {
     this.readings = new Map();
     this.options
       .guard(() => readAll(this.options.client, [...batch.keys()]))
+      .then((values) => (batch.size < MANY_KEYS ? values : this.inTurn(values)))
       .then(
         (values) => {
           let i = 0;
@@ -88,6 +98,12 @@ export class ReadBatcher {
         },
       );
   };
+
+  private inTurn(values: Bytes[]): Promise<Bytes[]> {
+    const turn = this.given.then(() => nextTurn(values));
+    this.given = turn;
+    return turn;
+  }
 }
 
 async function readAll(client: RedisClient, keys: string[]): Promise<Bytes[]> {

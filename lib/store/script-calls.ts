@@ -36,6 +36,9 @@ const BATCHED: ReadonlySet<string> = new Set([
   'write',
 ]);
 
+/** Of these, what ends something goes before what begins something. */
+const ENDING: ReadonlySet<string> = new Set(['fill', 'renew', 'release']);
+
 /** Sends the scripts of entries to their servers. */
 export class ScriptCalls {
   private readonly batched: BatchedCalls;
@@ -44,7 +47,7 @@ export class ScriptCalls {
     private readonly topology: Topology,
     private readonly options: ScriptCallOptions,
   ) {
-    this.batched = new BatchedCalls(options.guard);
+    this.batched = new BatchedCalls(options.guard, ENDING);
   }
 
   run<Arg extends string, Reply extends string>(

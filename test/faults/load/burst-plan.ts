@@ -30,6 +30,8 @@ export interface BurstReport {
   swallowed: string[];
   /** What this process had of the machine, in ms. */
   cpuMs: number;
+  /** Longest time in which its event loop did not turn, in ms. */
+  stallMs: number;
   /** After a garbage collection: before, between and after. */
   heapMb: number[];
   copies: number;

@@ -1,4 +1,5 @@
 /** One process with very many misses, all at once or one wave after the other. */
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -21,6 +22,7 @@ const report: BurstReport = {
   evictsRejected: 0,
   swallowed: [],
   cpuMs: 0,
+  stallMs: 0,
   heapMb: [],
   copies: 0,
   left: {},
@@ -76,6 +78,8 @@ async function run(): Promise<void> {
   await noteHeap();
   report.began = now();
   const usedBefore = process.cpuUsage();
+  const delay = monitorEventLoopDelay({ resolution: 10 });
+  delay.enable();
   const evicting = plan.evicts ? evictMeanwhile() : undefined;
   for (let wave = 0; wave < plan.waves; wave++) {
     const from = wave * plan.callers;
@@ -83,6 +87,7 @@ async function run(): Promise<void> {
     if (plan.waves > 1 && wave % plan.wavesPerNote === plan.wavesPerNote - 1) await noteHeap();
   }
   report.ended = now();
+  report.stallMs = delay.max / 1e6;
   const { user, system } = process.cpuUsage(usedBefore);
   report.cpuMs = (user + system) / 1_000;
   await evicting;

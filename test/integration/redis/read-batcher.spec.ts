@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
+import { deferred } from '../../../lib/common/async.js';
 import { ReadBatcher } from '../../../lib/redis/read-batcher.js';
 import type { TestServer } from '../../support/server.js';
 import { startServer } from '../../support/start-server.js';
@@ -86,6 +87,33 @@ describe('ReadBatcher', () => {
     const reads = Array.from({ length: 20 }, (_, i) => batcher.read(`k${i}`));
     expect((await Promise.all(reads)).map(text)).toEqual(reads.map((_, i) => `value ${i}`));
     expect(await commands()).toEqual({ mget: 3 });
+  });
+
+  it('row 25 thousands answered together → those of each command go on in a turn of their own', async () => {
+    const together = deferred<void>();
+    batcher = new ReadBatcher({
+      client,
+      maxKeys: 256,
+      guard: async (call) => {
+        const values = await call();
+        if (++sent === 4) together.resolve();
+        await together.promise;
+        return values;
+      },
+    });
+    let turn = 0;
+    let next: NodeJS.Immediate;
+    const count = (): void => {
+      turn++;
+      next = setImmediate(count);
+    };
+    count();
+    const reads = Array.from({ length: 1_024 }, (_, i) => batcher.read(`k${i}`).then(() => turn));
+    const turns = await Promise.all(reads);
+    clearImmediate(next!);
+    expect(new Set(turns).size).toBe(4);
+    for (const first of [0, 256, 512, 768])
+      expect(new Set(turns.slice(first, first + 256)).size).toBe(1);
   });
 
   it('a key that holds no string → null, alone or among others', async () => {
