@@ -96,6 +96,48 @@ describe('while the list of shards is changed', () => {
     expect(moved).toBeLessThan(KEYS.length * 0.6);
     expect((await old.service.getMany(KEYS)).size).toBe(KEYS.length);
   });
+
+  describe('T2 going back to the list of before, within the ttl', () => {
+    const [before, after] = [[0], [1, 2]] as const;
+
+    /** What was stored under the list of before, and was changed under the one after. */
+    async function changedMeanwhile(): Promise<string> {
+      const old = await openCache({ type: 'sharded', shards: shards(before) });
+      const { namespace } = old;
+      for (const key of KEYS) await old.service.set(key, 'old');
+      const young = await openCache({ type: 'sharded', shards: shards(after) }, { namespace });
+      for (const key of KEYS) await young.service.getOrSet(key, () => 'old');
+      await young.service.evict(KEYS);
+      return namespace;
+    }
+
+    /** How many of the old values those find who have the list of before again. */
+    async function foundAgain(namespace: string): Promise<number> {
+      const topology = {
+        type: 'sharded',
+        shards: shards(before),
+        previousShards: shards(after),
+      } as const;
+      const { service } = await openCache(topology, { namespace });
+      return (await service.getMany(KEYS)).size;
+    }
+
+    it('without a clear → what was evicted meanwhile is there again', async () => {
+      expect(await foundAgain(await changedMeanwhile())).toBe(KEYS.length);
+    });
+
+    it('cleared while evicts reach both → nothing is', async () => {
+      const namespace = await changedMeanwhile();
+      const topology = {
+        type: 'sharded',
+        shards: shards(after),
+        previousShards: shards(before),
+      } as const;
+      const { service } = await openCache(topology, { namespace });
+      await service.clear();
+      expect(await foundAgain(namespace)).toBe(0);
+    });
+  });
 });
 
 async function expectNothing(service: CacheService): Promise<void> {
