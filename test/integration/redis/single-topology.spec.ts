@@ -148,7 +148,7 @@ describe('SingleTopology', () => {
       listener.close();
     });
 
-    it('T10 nobody listens → resolves after the first attempt, and connects when somebody does', async () => {
+    it('T9 T10 nobody listens → resolves after the first attempt, and connects when somebody does', async () => {
       const other = await startServer();
       await other.kill();
       const { topology, client, errors } = open({ url: other.url });
@@ -192,7 +192,7 @@ describe('SingleTopology', () => {
   });
 
   describe('a command', () => {
-    it('the connection breaks while it is under way → rejected at once, not sent again', async () => {
+    it('T9 the connection breaks while it is under way → rejected at once, not sent again', async () => {
       const { topology, client } = open({ url: server.url });
       await topology.connect();
       await server.pause();

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { CacheErrorEvent } from '../../../lib/observe/reporter.js';
 import type { TestCache } from '../../support/caches.js';
 import { openCache } from '../../support/caches.js';
 import { FaultProxy } from '../../support/proxy.js';
@@ -76,7 +77,7 @@ describe('onError without Redis', () => {
   }
 
   it.each([...CALLS, ...ALWAYS])(
-    "R2 %s — failure: 'strict' → rejects, and onError hears of it once",
+    "R2 R3 %s — failure: 'strict' → rejects, and onError hears of it once",
     async (operation, call) => {
       const heard = await hearing('strict', async (cache) => {
         await expect(call(cache)).rejects.toMatchObject({
@@ -89,7 +90,7 @@ describe('onError without Redis', () => {
   );
 
   it.each(ALWAYS)(
-    'R1 %s — nothing to give instead → rejects, and onError hears of it once',
+    'R1 R3 %s — nothing to give instead → rejects, and onError hears of it once',
     async (operation, call) => {
       const heard = await hearing('open', async (cache) => {
         await expect(call(cache)).rejects.toMatchObject({
@@ -105,5 +106,43 @@ describe('onError without Redis', () => {
       expect(await service.set('k', 1, { if: 'absent' })).toBe(false);
     });
     expect(heard).toEqual(['set']);
+  });
+
+  it.each<[operation: string, call: Call]>([
+    ['get', ({ service }) => service.get('k')],
+    ['ttl', ({ service }) => service.ttl('k')],
+    ['take', ({ service }) => service.take('k')],
+    ['set', ({ service }) => service.set('k', 1)],
+    ['touch', ({ service }) => service.touch('k', '1m')],
+    ['raw.get', ({ service }) => service.raw.get('k')],
+    ['raw.set', ({ service }) => service.raw.set('k', 'text')],
+  ])('R3 %s → onError hears what is returned instead, and why', async (operation, call) => {
+    const events: CacheErrorEvent[] = [];
+    const options = { onError: (event: CacheErrorEvent) => events.push(event), l1: false } as const;
+    const cache = await openCache({ type: 'single', url: proxy.url }, options);
+    proxy.set('reset');
+    const returned = await call(cache);
+    proxy.set('pass');
+    const event = events.find((each) => each.operation === operation)!;
+    expect(event.returning).toEqual(returned);
+    expect(event.error).toMatchObject({ code: expect.stringMatching(/CONNECTION|TIMEOUT/) });
+  });
+
+  it('R3 an onError that throws → every call is as without it, and the log says so once', async () => {
+    let calls = 0;
+    const onError = (): never => {
+      calls++;
+      throw new Error('the handler is broken');
+    };
+    const cache = await openCache({ type: 'single', url: proxy.url }, { onError, l1: false });
+    proxy.set('reset');
+    expect(await cache.service.get('k')).toBeUndefined();
+    expect(await cache.service.getOrSet('k', () => 1)).toBe(1);
+    expect(await cache.service.set('k', 1)).toBe(false);
+    await expect(cache.service.evict('k')).rejects.toMatchObject({ code: 'ERR_CACHE_EVICT' });
+    proxy.set('pass');
+    await waitFor(() => cache.engine.pending().journal === 0);
+    expect(calls).toBeGreaterThan(3);
+    expect(cache.log.filter((line) => line.includes('the handler is broken'))).toHaveLength(1);
   });
 });
