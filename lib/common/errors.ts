@@ -26,6 +26,8 @@ export type CacheErrorCode =
   | 'ERR_CACHE_OVERFLOW'
   /** A write of this key (`withWrite`, `writeThrough`) is in progress; nothing was counted. */
   | 'ERR_CACHE_BARRED'
+  /** Of a write (`withWrite`, `writeThrough`) that is done and whose keys are evicted: its barrier had gone before it was over. */
+  | 'ERR_CACHE_BARRIER_LOST'
   /** A lock was held by others for longer than the caller wanted to wait. */
   | 'ERR_CACHE_LOCK_TIMEOUT'
   /** A lock that was held is not any more, and was not given back. */

@@ -70,8 +70,8 @@ export interface EntryStore {
   barrierBegin(key: string, request: { writer: string; barrierMs: number }): Promise<void>;
   /** Prolongs the barrier; false: it is not this writer's any more. */
   barrierRenew(key: string, request: { writer: string; barrierMs: number }): Promise<boolean>;
-  /** Takes this writer off the barrier; true: `value` was stored, since nobody else wrote or evicted meanwhile. */
-  barrierEnd(key: string, request: { writer: string; value?: StoredBody }): Promise<boolean>;
+  /** Takes this writer off its barrier, and leaves nothing at the key that is older than that. */
+  barrierEnd(key: string, request: { writer: string; value?: StoredBody }): Promise<BarrierEnd>;
 }
 
 export interface AcquireRequest {
@@ -89,6 +89,12 @@ export type AcquireReply =
   | { state: 'held'; ttlMs: number; backoff?: true }
   /** Somebody is writing: load, and cache nothing. */
   | { state: 'barrier'; ttlMs: number };
+
+/**
+ * `stored`: the value is there, since nobody else wrote or evicted meanwhile. `lost`: the barrier was gone, so that something may
+ * have been cached before the write was over; it is not any more.
+ */
+export type BarrierEnd = 'stored' | 'ended' | 'lost';
 
 /** What is written at a key; `body` is the record from its fixed part on, and the store puts type, id and softAt in. */
 export interface StoredBody {

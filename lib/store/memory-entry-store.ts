@@ -3,6 +3,7 @@ import type { Clock } from '../common/clock.js';
 import type {
   AcquireReply,
   AcquireRequest,
+  BarrierEnd,
   BytesTaker,
   EntryStore,
   FillRequest,
@@ -44,10 +45,11 @@ export class MemoryEntryStore implements EntryStore {
   readonly isRemote = false;
   private readonly table: ExpiringTable;
   private readonly changes: MemoryChanges;
+  private readonly wallMs = (): number => Math.floor(this.options.clock.now());
 
   constructor(private readonly options: MemoryEntryStoreOptions) {
     const table = (this.table = new ExpiringTable(options.clock));
-    const wallMs = (): number => this.wallMs();
+    const { wallMs } = this;
     this.changes = new MemoryChanges({
       table,
       wallMs,
@@ -186,26 +188,28 @@ export class MemoryEntryStore implements EntryStore {
   async barrierEnd(
     key: string,
     { writer, value }: { writer: string; value?: StoredBody },
-  ): Promise<boolean> {
+  ): Promise<BarrierEnd> {
     const bytes = this.table.get(key);
     const { type, id } = readHead(bytes);
-    if (type === 'V' && value && id === value.newId) return true;
+    if (type === 'V' && value && id === value.newId) return 'stored';
     if (!bytes || type !== 'B') {
       this.table.delete(key);
       if (bytes && type === 'L') this.wake(key, bytes);
-      return false;
+      return 'lost';
     }
     const barrier = barrierOf(bytes);
-    const others = barrier.writers.filter((other) => other !== writer);
-    if (others.length === barrier.writers.length) this.table.replace(key, tainted(bytes));
-    else if (others.length > 0)
-      this.table.replace(key, barrierRecord({ ...barrier, writers: others }));
+    if (!barrier.writers.includes(writer)) {
+      this.table.replace(key, tainted(bytes));
+      return 'lost';
+    }
+    const writers = barrier.writers.filter((other) => other !== writer);
+    if (writers.length > 0) this.table.replace(key, barrierRecord({ ...barrier, writers }));
     else if (!value || barrier.tainted) this.table.delete(key);
     else {
       this.store(key, value);
-      return true;
+      return 'stored';
     }
-    return false;
+    return 'ended';
   }
 
   /** Forgets everything. */
@@ -223,10 +227,6 @@ export class MemoryEntryStore implements EntryStore {
     const bytes = this.table.get(key);
     const { type, id } = readHead(bytes);
     return type === 'L' && id === token ? bytes : undefined;
-  }
-
-  private wallMs(): number {
-    return Math.floor(this.options.clock.now());
   }
 
   private store(key: string, { newId, body, softMs, ttlMs }: StoredBody): void {

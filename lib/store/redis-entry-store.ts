@@ -4,6 +4,7 @@ import type { Topology } from '../redis/topology.js';
 import type {
   AcquireReply,
   AcquireRequest,
+  BarrierEnd,
   BytesTaker,
   EntryStore,
   FillRequest,
@@ -212,11 +213,11 @@ export class RedisEntryStore implements EntryStore {
   async barrierEnd(
     key: string,
     { writer, value }: { writer: string; value?: StoredBody },
-  ): Promise<boolean> {
+  ): Promise<BarrierEnd> {
     const { wakePrefix } = this.options;
     const values = { writer, ...storedArgs(value ?? NOTHING_STORED), wakePrefix };
     const invalidation = { reason: 'evict', keys: [key] } as const;
-    return (await this.calls.change(barrierEnd, key, values, invalidation)).reply === 'stored';
+    return (await this.calls.change(barrierEnd, key, values, invalidation)).reply;
   }
 
   private async evictAndTell(key: string, told: readonly string[]): Promise<boolean> {

@@ -118,21 +118,91 @@ describe.each(VARIANTS)('writes and the loads around them on %s', (_, topology, 
     expect(await service.get('k')).toBe(left ?? 'loaded');
   });
 
-  it('W5 a barrier that is lost, and a load since then → both are gone, what the writer returns is given', async () => {
-    const writing = new Gate();
-    const write = service.writeThrough('k', async () => (await writing.pass(), 'mine'));
-    await writing.arrived();
+  /** A write that stands still in the middle, with its barrier gone. */
+  const unbarred = async <T>(begin: (write: () => Promise<string>) => Promise<T>) => {
+    const gate = new Gate();
+    const done = begin(async () => (await gate.pass(), 'mine'));
+    done.catch(() => undefined);
+    await gate.arrived();
     await loseBarrier(cache, 'k');
+    const end = (): Promise<T> => (gate.open(), done);
+    return { end };
+  };
+
+  const LOST = expect.objectContaining({
+    operation: 'writeThrough',
+    error: expect.objectContaining({ code: 'ERR_CACHE_BARRIER_LOST', key: 'k' }),
+  });
+
+  it('W5 the barrier is lost, and something cached since then → it goes, the writer has its result, and onError hears of it', async () => {
+    const write = await unbarred((writer) => service.writeThrough('k', writer));
+    expect(await other.getOrSet('k', () => 'loaded')).toBe('loaded');
+    await other.get('k');
+    expect(await write.end()).toBe('mine');
+    expect(await service.get('k')).toBeUndefined();
+    await waitFor(async () => (await other.get('k')) === undefined);
+    expect(cache.errors).toEqual([LOST]);
+    expect(service.stats()).toMatchObject({ sets: 0, refusedSets: 1, errors: { writeThrough: 1 } });
+  });
+
+  it('W5 the barrier is lost, and a load begun since then → it stores nothing', async () => {
+    const write = await unbarred((writer) => service.writeThrough('k', writer));
     const load = await heldLoad(other, 'loaded');
-    writing.open();
-    expect(await write).toBe('mine');
-    await load.end();
+    expect(await write.end()).toBe('mine');
+    expect(await load.end()).toBe('loaded');
     expect(await both()).toEqual([undefined, undefined]);
+    expect(cache.errors).toEqual([LOST]);
+  });
+
+  it('W5 the barrier is lost, and another writer has put up one since then → neither stores its value', async () => {
+    const write = await unbarred((writer) => service.writeThrough('k', writer));
+    const gate = new Gate();
+    const theirs = other.writeThrough('k', async () => (await gate.pass(), 'theirs'));
+    await gate.arrived();
+    expect(await write.end()).toBe('mine');
+    gate.open();
+    expect(await theirs).toBe('theirs');
+    expect(await both()).toEqual([undefined, undefined]);
+    expect(cache.errors).toEqual([LOST]);
+  });
+
+  it('W5 withWrite and writeThroughMany — a barrier is lost → the same, told once with the number of keys', async () => {
+    const write = await unbarred((writer) => service.withWrite(['k', 'l'], writer));
+    await loseBarrier(cache, 'l');
+    await service.set('l', 'meanwhile');
+    expect(await write.end()).toBe('mine');
+    const many = await unbarred((writer) =>
+      service.writeThroughMany(['k', 'l'], async () => [
+        ['k', await writer()],
+        ['l', 'other'],
+      ]),
+    );
+    expect(await many.end()).toEqual(new Map([['k', 'mine'], ['l', 'other']])); // prettier-ignore
+    expect(await service.getMany(['k', 'l'])).toEqual(new Map([['l', 'other']]));
+    expect(cache.errors.map(({ operation, error }) => [operation, error.message])).toEqual([
+      ['withWrite', expect.stringMatching(/^The barriers of 2 keys were gone/)],
+      ['writeThrough', expect.stringMatching(/^The barrier of a key was gone/)],
+    ]);
+  });
+
+  it('W5 a writer that fails behind a barrier that is lost → its own error, and nothing cached', async () => {
+    const write = await unbarred((writer) =>
+      service.withWrite('k', async () => {
+        await writer();
+        throw new Error('rolled back');
+      }),
+    );
+    await service.set('k', 'meanwhile');
+    await expect(write.end()).rejects.toThrow('rolled back');
+    expect(await service.has('k')).toBe(false);
+    expect(cache.errors.map(({ operation }) => operation)).toEqual(['withWrite']);
   });
 });
 
 /** As if it had expired, or Redis had lost it. */
 async function loseBarrier({ engine }: TestCache, key: string): Promise<void> {
+  const { store } = engine.parts;
   const { redisKey } = engine.keySpace().entry(key);
-  await engine.parts.store.evictMany([redisKey]);
+  const writer = (await store.read(redisKey))!.toString('latin1').split(',')[1]!;
+  expect(await store.barrierEnd(redisKey, { writer })).toBe('ended');
 }

@@ -1,4 +1,4 @@
-import { CacheEvictError } from '../../common/errors.js';
+import { CacheError, CacheEvictError } from '../../common/errors.js';
 import type { TimerHandle } from '../../common/clock.js';
 import type { EntryKey } from '../../keys/key-space.js';
 import type { StoredBody } from '../../store/entry-store.js';
@@ -15,6 +15,26 @@ export type Left = Omit<StoredBody, 'newId'>;
 /** By Redis key; the others are left absent. */
 type Leaves = ReadonlyMap<string, Left>;
 
+const NOTHING_LEFT: Leaves = new Map();
+
+/** A write and what becomes of its result. */
+export interface BarredWrite<T> {
+  /** In reports. */
+  readonly operation: string;
+  readonly write: () => Promise<T>;
+  readonly leave: (result: T) => Promise<Leaves> | Leaves;
+}
+
+/** A write from BEGIN to END. */
+interface Running {
+  readonly operation: string;
+  readonly keys: readonly EntryKey[];
+  /** Those whose barrier was put up. */
+  readonly begun: ReadonlySet<EntryKey>;
+  /** Its id. */
+  readonly writer: string;
+}
+
 /**
  * Holds readers off while something is written elsewhere. While the barrier stands nothing is cached under its keys, and
  * the value that was there is gone; so a load that read before the commit stores nothing, and a process that dies
@@ -29,29 +49,33 @@ export class WriteBarrier {
 
   /** Runs a transaction behind a barrier on every key; its keys are absent afterwards. */
   withWrite<T>(keys: readonly EntryKey[], transaction: () => Promise<T>): Promise<T> {
-    return this.around(keys, transaction, () => new Map());
+    return this.around(keys, {
+      operation: 'withWrite',
+      write: transaction,
+      leave: () => NOTHING_LEFT,
+    });
   }
 
-  /** A write that fails leaves its keys absent, never the old value, and its error is passed on. `leave`: must not throw. */
+  /** A write that fails leaves its keys absent, never the old value, and its error is passed on. */
   async around<T>(
     keys: readonly EntryKey[],
-    write: () => Promise<T>,
-    leave: (result: T) => Promise<Leaves> | Leaves,
+    { operation, write, leave }: BarredWrite<T>,
   ): Promise<T> {
-    const writer = this.parts.ids.next();
-    const begun = await this.begin(keys, writer);
-    const renewal = new Renewal(this.parts, begun, writer);
+    const running = await this.begin(keys, operation);
+    const renewal = new Renewal(this.parts, running);
     let result: T;
+    let leaves: Leaves;
     try {
       result = await write();
+      leaves = await leave(result);
     } catch (error) {
-      await this.end(keys, writer, undefined).catch(() => undefined);
+      await this.end(running, NOTHING_LEFT).catch(() => undefined);
       throw error;
     } finally {
       renewal.stop();
     }
     try {
-      await this.end(keys, writer, { at: new Set(begun), leaves: await leave(result) });
+      await this.end(running, leaves);
     } catch (error) {
       const { failed, cause } = error as CacheEvictError;
       if (this.parts.settings.evictFailure.calls === 'throw')
@@ -60,47 +84,46 @@ export class WriteBarrier {
     return result;
   }
 
-  /** The keys whose barrier stands. Without Redis the write goes on (`open`), and its keys are evicted at its end. */
-  private async begin(keys: readonly EntryKey[], writer: string): Promise<EntryKey[]> {
-    const { store, settings } = this.parts;
+  /** Puts the barriers up. Without Redis the write goes on (`open`), and its keys are evicted at its end. */
+  private async begin(keys: readonly EntryKey[], operation: string): Promise<Running> {
+    const { store, settings, ids } = this.parts;
     const { evictor } = this.state;
-    const begun: EntryKey[] = [];
+    const writer = ids.next();
+    const begun = new Set<EntryKey>();
+    const running = { operation, keys, begun, writer };
     const results = await Promise.allSettled(
       keys.map(async (key) => {
         evictor.outdate(key);
         await store.barrierBegin(key.redisKey, { writer, barrierMs: BARRIER_MS });
         evictor.outdate(key);
-        begun.push(key);
+        begun.add(key);
       }),
     );
     const failure = results.find((result) => result.status === 'rejected');
-    if (!failure) return begun;
-    if (settings.failure === 'strict')
-      await this.end(keys, writer, undefined).catch(() => undefined);
-    const answer = { operation: 'withWrite', returning: 'the write, its keys evicted at its end' };
+    if (!failure) return running;
+    if (settings.failure === 'strict') await this.end(running, NOTHING_LEFT).catch(() => undefined);
+    const answer = { operation, returning: 'the write, its keys evicted at its end' };
     goOnWithout(this.parts, answer, failure.reason);
-    return begun;
+    return running;
   }
 
   /** Where END does not get through the key is evicted instead, which is retried; rejects with `CacheEvictError`. */
-  private async end(
-    keys: readonly EntryKey[],
-    writer: string,
-    left: { at: ReadonlySet<EntryKey>; leaves: Leaves } | undefined,
-  ): Promise<void> {
+  private async end({ operation, keys, begun, writer }: Running, leaves: Leaves): Promise<void> {
     const { store, ids, feed, meter } = this.parts;
     const { evictor } = this.state;
     const ended: Record<'set' | 'evict', EntryKey[]> = { set: [], evict: [] };
+    const lost: EntryKey[] = [];
     const unended: EntryKey[] = [];
     await Promise.all(
       keys.map(async (key) => {
         // A BEGIN that was given up may be carried out only now, in time for END and too late for an evict in between.
-        const body = left?.at.has(key) ? left.leaves.get(key.redisKey) : undefined;
+        const body = begun.has(key) ? leaves.get(key.redisKey) : undefined;
         const value = body && { newId: ids.next(), ...body };
         try {
-          const stored = await store.barrierEnd(key.redisKey, { writer, value });
-          ended[stored ? 'set' : 'evict'].push(key);
-          if (value) meter.set(key, 'writeThrough', stored);
+          const end = await store.barrierEnd(key.redisKey, { writer, value });
+          ended[end === 'stored' ? 'set' : 'evict'].push(key);
+          if (end === 'lost' && begun.has(key)) lost.push(key);
+          if (value) meter.set(key, operation, end === 'stored');
         } catch {
           unended.push(key);
         }
@@ -109,7 +132,18 @@ export class WriteBarrier {
       }),
     );
     for (const reason of ['set', 'evict'] as const) feed.own({ reason, keys: ended[reason] });
+    if (lost.length > 0) this.tellOfLost(operation, lost);
     if (unended.length > 0) await evictor.evict(unended, 'throw');
+  }
+
+  /** No error of the write, which is done, and nothing outdated is served from here on; but the barrier has not held until then. */
+  private tellOfLost(operation: string, lost: readonly EntryKey[]): void {
+    const [{ given }, ...more] = lost as [EntryKey, ...EntryKey[]];
+    const what = more.length > 0 ? `barriers of ${lost.length} keys were` : 'barrier of a key was';
+    const text = `The ${what} gone before the write was over: lost or evicted by Redis, or not renewed for ${BARRIER_MS / 1_000} s. What was cached meanwhile is evicted`;
+    const details = more.length > 0 ? {} : { key: given };
+    const error = new CacheError('ERR_CACHE_BARRIER_LOST', text, details);
+    this.parts.reporter.report(operation, 'what the write gave, its keys evicted', error);
   }
 }
 
@@ -119,8 +153,7 @@ class Renewal {
 
   constructor(
     private readonly parts: CacheParts,
-    private readonly keys: readonly EntryKey[],
-    private readonly writer: string,
+    private readonly running: Running,
   ) {
     this.schedule();
   }
@@ -131,10 +164,11 @@ class Renewal {
 
   private schedule(): void {
     this.timer = this.parts.clock.setTimer(BARRIER_MS / 3, () => {
-      for (const key of this.keys)
+      const { begun, writer } = this.running;
+      for (const { redisKey } of begun)
         this.parts.store
-          .barrierRenew(key.redisKey, { writer: this.writer, barrierMs: BARRIER_MS })
-          // The next renewal, or END, finds out whether the barrier still stands.
+          .barrierRenew(redisKey, { writer, barrierMs: BARRIER_MS })
+          // END finds out whether the barrier still stands.
           .catch(() => false);
       this.schedule();
     });

@@ -127,7 +127,7 @@ export class WriteThrough {
       for (const key of keys) lives.set(key.redisKey, this.lifeMs(written, key, of));
       return written;
     };
-    await barrier.around(keys, write, async (written) => {
+    const leave = async (written: T): Promise<Map<string, Left>> => {
       const left = new Map<string, Left>();
       for (const [i, key] of keys.entries()) {
         const value = valueOf(written, key);
@@ -143,7 +143,8 @@ export class WriteThrough {
         values.set(key.redisKey, encoded.value.take());
       }
       return left;
-    });
+    };
+    await barrier.around(keys, { operation: 'writeThrough', write, leave });
     return values;
   }
 

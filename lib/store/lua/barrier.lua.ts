@@ -42,7 +42,7 @@ return RENEWED
 export const barrierEnd = defineScript({
   name: 'barrierEnd',
   args: ['writer', 'newId', 'body', 'softMs', 'ttlMs', 'wakePrefix', 'channel', 'message'],
-  replies: ['ended', 'stored'],
+  replies: ['lost', 'ended', 'stored'],
   lua: `${ANNOUNCE}${HEAD}${WAITERS}${NOW}${STORE}${TAINT}${BARRIER}
 local kind, id = head()
 if kind == 'V' and id == newId then return STORED end
@@ -50,11 +50,11 @@ if kind ~= 'B' then
   local waiting = waiters(kind)
   redis.call('UNLINK', key)
   wake(waiting)
-  return ENDED
+  return LOST
 end
 if not holds(writer) then
   taint()
-  return ENDED
+  return LOST
 end
 local alone = redis.call('STRLEN', key) == 22 + 1 + #writer
 if not alone then
