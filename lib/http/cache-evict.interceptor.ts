@@ -1,5 +1,6 @@
 import {
   Injectable,
+  Optional,
   type CallHandler,
   type ExecutionContext,
   type NestInterceptor,
@@ -8,12 +9,14 @@ import { SSE_METADATA } from '@nestjs/common/constants.js';
 import { ModuleRef } from '@nestjs/core';
 import { concat, defer, ignoreElements, mergeMap, Observable, tap } from 'rxjs';
 import type { Evicting, EvictTarget } from '../cache/decorated/compile.js';
+import { CacheService } from '../cache/cache.service.js';
 import { leadingTo } from '../cache/decorated/decorated-method.js';
 import { evictFrom } from '../cache/decorated/evict-target.js';
 import { tagProblems } from '../tags/tag-names.js';
 import { Caches, Warnings } from './caches.js';
 import { cacheEvictRoutes } from './http.options.js';
 import { givenBy } from './lookup.js';
+import { writesResponse } from './route.js';
 
 /**
  * Evicts for a handler with `@CacheEvict`, which binds it: once the handler has succeeded and its observable has completed,
@@ -26,9 +29,10 @@ import { givenBy } from './lookup.js';
 export class CacheEvictInterceptor implements NestInterceptor {
   private readonly caches: Caches;
   private readonly warnings = new Warnings();
+  private readonly known = new WeakSet<object>();
 
-  constructor(moduleRef: ModuleRef) {
-    this.caches = new Caches(moduleRef);
+  constructor(moduleRef: ModuleRef, @Optional() cache?: CacheService) {
+    this.caches = new Caches(moduleRef, cache);
   }
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
@@ -37,6 +41,7 @@ export class CacheEvictInterceptor implements NestInterceptor {
     const handle = (): Observable<unknown> => leadingTo(handler, () => next.handle());
     const routes = cacheEvictRoutes.get(handler);
     if (!routes?.length) return handle();
+    if (!this.known.has(handler)) this.meet(context, routes);
     // A cache that does not exist stops the request here, and not once the handler has done its work.
     for (const { cache, where } of routes) this.caches.named(cache, where);
     const evictAll = async (when: Evicting['when'], result?: unknown): Promise<void> => {
@@ -48,6 +53,13 @@ export class CacheEvictInterceptor implements NestInterceptor {
     return defer(() => evictAll('before')).pipe(
       mergeMap(() => finish(handle(), (result) => evictAll('after', result))),
     );
+  }
+
+  /** Of the first request of a handler. */
+  private meet(context: ExecutionContext, [first]: readonly Evicting[]): void {
+    const handler = context.getHandler();
+    this.known.add(handler);
+    if (writesResponse(context.getClass(), handler)) this.warnings.once(first!.where, OWN_RESPONSE);
   }
 
   private async evict(route: Evicting, context: ExecutionContext, result: unknown): Promise<void> {
@@ -69,6 +81,9 @@ export class CacheEvictInterceptor implements NestInterceptor {
 }
 
 type Kind = EvictTarget['kind'];
+
+const OWN_RESPONSE =
+  'the handler writes the response itself, which may be sent before anything is evicted: use @Res({ passthrough: true })';
 
 /** What a request has no value for cannot be evicted; nor can a tag that no entry may have. */
 const isUsable = (kind: Kind, value: unknown): boolean =>

@@ -1,5 +1,6 @@
 import {
   Injectable,
+  Optional,
   type CallHandler,
   type ExecutionContext,
   type NestInterceptor,
@@ -8,6 +9,7 @@ import { ApplicationConfig, ModuleRef } from '@nestjs/core';
 import { Observable, of, type Subscription } from 'rxjs';
 import type { EntryKey } from '../keys/key-space.js';
 import type { Key } from '../keys/encode-key.js';
+import { CacheService } from '../cache/cache.service.js';
 import { leadingTo } from '../cache/decorated/decorated-method.js';
 import { Caches, Warnings } from './caches.js';
 import { HandlerRun } from './handler-run.js';
@@ -40,8 +42,9 @@ export class CacheableInterceptor implements NestInterceptor {
   constructor(
     moduleRef: ModuleRef,
     private readonly config: ApplicationConfig,
+    @Optional() cache?: CacheService,
   ) {
-    this.caches = new Caches(moduleRef);
+    this.caches = new Caches(moduleRef, cache);
   }
 
   intercept(context: ExecutionContext, inner: CallHandler): Observable<unknown> {
@@ -150,7 +153,8 @@ export class CacheableInterceptor implements NestInterceptor {
   }
 
   private warnOf({ cacheable }: Call, refusal: Refusal | undefined): void {
-    if (refusal?.warning) this.warnings.once(cacheable.where, `not stored: ${refusal.warning}`);
+    if (refusal?.warning)
+      this.warnings.once(cacheable.where, `not stored: ${refusal.warning}`, refusal.cause);
   }
 
   /** Undefined: the cache has failed us while our handler was at work, and its answer is all that matters now. */
@@ -206,13 +210,13 @@ export class CacheableInterceptor implements NestInterceptor {
   }
 
   private routeOf(context: ExecutionContext): Route {
-    const handler = context.getHandler();
-    const known = this.routes.get(handler) ?? new Map<object, Route>();
-    this.routes.set(handler, known);
-    const route =
-      known.get(context.getClass()) ?? new Route(context, this.config, CacheableInterceptor);
-    known.set(context.getClass(), route);
-    return route;
+    const [handler, controller] = [context.getHandler(), context.getClass()];
+    const known = this.routes.get(handler)?.get(controller);
+    if (known) return known;
+    const made = new Route(context, this.config, CacheableInterceptor);
+    const routes = this.routes.get(handler) ?? new Map<object, Route>();
+    this.routes.set(handler, routes.set(controller, made));
+    return made;
   }
 }
 

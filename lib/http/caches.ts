@@ -2,14 +2,21 @@ import { Logger } from '@nestjs/common';
 import type { ModuleRef } from '@nestjs/core';
 import { engineOf, type CacheService } from '../cache/cache.service.js';
 import { CacheOptionsError } from '../common/errors.js';
-import { getCacheToken } from '../common/tokens.js';
+import { DEFAULT_CACHE, getCacheToken } from '../common/tokens.js';
 import type { HttpCache } from './http-cache.js';
 
-/** The caches of this application by their names; looked up when a request first needs one, wherever it was imported. */
+/**
+ * The caches of this application by their names; looked up when a request first needs one, wherever it was imported. The unnamed
+ * one is that of the controller's own module where it has one, as it is for methods.
+ */
 export class Caches {
   private readonly found = new Map<string, HttpCache | undefined>();
 
-  constructor(private readonly moduleRef: ModuleRef) {}
+  /** `own`: what Nest injects for `CacheService`, if anything. */
+  constructor(
+    private readonly moduleRef: ModuleRef,
+    private readonly own: CacheService | undefined,
+  ) {}
 
   /**
    * Undefined where a test has put something else in the place of the service. Throws `CacheOptionsError` where no cache of
@@ -21,6 +28,7 @@ export class Caches {
   }
 
   private service(name: string, where: string): CacheService {
+    if (this.own && name === DEFAULT_CACHE) return this.own;
     try {
       return this.moduleRef.get<CacheService>(getCacheToken(name), { strict: false });
     } catch (cause) {

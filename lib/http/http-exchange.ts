@@ -15,14 +15,18 @@ export interface HttpRequest {
   readonly originalUrl: string;
   readonly url: string;
   readonly baseUrl?: string;
-  readonly hostname: string;
+  /** Without a port; undefined: a client of HTTP/1.0 has not said it. */
+  readonly hostname: string | undefined;
   readonly headers: IncomingMessage['headers'];
   readonly params?: unknown;
   readonly query?: unknown;
   readonly body?: unknown;
   readonly user?: unknown;
-  readonly raw?: IncomingMessage;
+  readonly raw?: IncomingMessage & { readonly user?: unknown };
 }
+
+/** Who asks. With Fastify, middleware sees the raw request, and leaves the user there. */
+export const userOf = ({ user, raw }: HttpRequest): unknown => user ?? raw?.user;
 
 interface FastifyReply {
   statusCode: number;

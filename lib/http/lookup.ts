@@ -1,14 +1,15 @@
 import type { ExecutionContext } from '@nestjs/common';
 import type { Given } from '../keys/key-source.js';
 import { walk } from '../keys/sources.js';
-import type { HttpRequest } from './http-exchange.js';
+import { userOf, type HttpRequest } from './http-exchange.js';
 
 /** What a template's placeholder names in this request; `result` is there for evicts. */
 export function lookupIn(request: HttpRequest, result?: unknown): Given['lookup'] {
   return ([root, ...path]) => {
     if (root === 'headers') return request.headers[path.join('.').toLowerCase()];
     if (root === 'result') return walk(result, path);
-    return walk(request[root as 'params' | 'query' | 'body' | 'user'], path);
+    if (root === 'user') return walk(userOf(request), path);
+    return walk(request[root as 'params' | 'query' | 'body'], path);
   };
 }
 

@@ -81,6 +81,5 @@ const NO_TAG =
 
 /** `unless` or `tags` has failed, or a header cannot be written down: the answer stands all the same. */
 function unjudged(error: unknown): Refusal {
-  const why = error instanceof Error ? error.message : 'no Error was thrown';
-  return { refusal: 'error', warning: `what may be stored could not be decided: ${why}` };
+  return { refusal: 'error', warning: 'what may be stored could not be decided', cause: error };
 }

@@ -9,23 +9,21 @@ const MOST_SORTED = 100;
 /** What a route's own key is made of, beside the URL. */
 interface KeyedRoute {
   readonly name: string;
-  readonly boundToHost: boolean;
   versionOf(request: HttpRequest): string | undefined;
 }
 
 /**
- * The key of a route without one: method (HEAD shares with GET), handler, path and sorted query. The path is the one that
- * the client sent, with global prefix, version and mount path; whatever else chose the handler is added where it did: the
- * version of a header, the host, the URL that a middleware made of it.
+ * The key of a route without one: method (HEAD shares with GET), handler, host, path and sorted query. Host and path are
+ * those that the client sent (RFC 9111 §2: what is asked for is the whole URI), with global prefix, version and mount path;
+ * whatever else chose the handler is added where it did: the version of a header, the URL that a middleware made of it.
  */
 export function requestKey(exchange: HttpExchange, route: KeyedRoute): Key {
   const { request } = exchange;
   const { path, query } = splitUrl(request.originalUrl);
   const routed = routedUrl(request);
-  const key = ['GET', route.name, path, sortQuery(query)];
+  const key = ['GET', route.name, request.hostname ?? '', path, sortQuery(query)];
   const version = route.versionOf(request);
   if (version !== undefined) key.push(`version=${version}`);
-  if (route.boundToHost) key.push(`host=${request.hostname}`);
   if (routed !== request.originalUrl) key.push(`url=${routed}`);
   return key;
 }
@@ -34,7 +32,7 @@ export function requestKey(exchange: HttpExchange, route: KeyedRoute): Key {
 const MOST_KNOWN = 500;
 const LONGEST_KNOWN = 200;
 
-/** The keys of one route without a key, by URL: most requests are for few of them. */
+/** The keys of one route without a key, by host and URL: most requests are for few of them. */
 export class KnownKeys {
   private readonly keys = new Map<string, EntryKey>();
 
@@ -42,14 +40,14 @@ export class KnownKeys {
   constructor(private readonly isOfUrl: (request: HttpRequest) => boolean) {}
 
   of({ request }: HttpExchange, make: () => EntryKey): EntryKey {
-    const { originalUrl } = request;
-    const isKnowable = originalUrl.length <= LONGEST_KNOWN && this.isOfUrl(request);
-    let key = isKnowable ? this.keys.get(originalUrl) : undefined;
+    const url = `${request.hostname} ${request.originalUrl}`;
+    const isKnowable = url.length <= LONGEST_KNOWN && this.isOfUrl(request);
+    let key = isKnowable ? this.keys.get(url) : undefined;
     if (key) return key;
     key = make();
     if (isKnowable) {
       if (this.keys.size >= MOST_KNOWN) this.keys.clear();
-      this.keys.set(originalUrl, key);
+      this.keys.set(url, key);
     }
     return key;
   }

@@ -1,6 +1,6 @@
 import { parseCacheControl } from './cache-control.js';
 import type { CacheOutcome } from './cache-status.js';
-import type { HttpExchange } from './http-exchange.js';
+import { userOf, type HttpExchange } from './http-exchange.js';
 import type { CacheableRoute } from './http.options.js';
 
 export type Bypass = Extract<CacheOutcome, { kind: 'bypass' }>;
@@ -17,9 +17,16 @@ export function bypassOf(exchange: HttpExchange, route: CacheableRoute): Bypass 
   if (!exchange.isSafe && !route.key) return { kind: 'bypass', why: 'method' };
   if (parseCacheControl(exchange.requestHeader('cache-control')).has('no-store'))
     return { kind: 'bypass', why: 'request', detail: 'no-store' };
-  const detail = tellsUsersApart(route) ? undefined : identityOf(exchange);
+  const detail = identifiedBy(exchange, route);
   return detail ? { kind: 'bypass', why: 'bypass', detail } : undefined;
 }
+
+/** By what the request says who it is, where the decorator says nothing of that; undefined: nothing forbids to share. */
+export function identifiedBy(exchange: HttpExchange, route: CacheableRoute): Identity | undefined {
+  return tellsUsersApart(route) ? undefined : identityOf(exchange);
+}
+
+type Identity = 'authorization' | 'cookie' | 'user';
 
 function tellsUsersApart({ http, key }: CacheableRoute): boolean {
   if (http.shared || http.varyBy) return true;
@@ -28,10 +35,10 @@ function tellsUsersApart({ http, key }: CacheableRoute): boolean {
   );
 }
 
-function identityOf({ request }: HttpExchange): string | undefined {
+function identityOf({ request }: HttpExchange): Identity | undefined {
   if (request.headers.authorization !== undefined) return 'authorization';
   if (request.headers.cookie !== undefined) return 'cookie';
-  return request.user != null ? 'user' : undefined;
+  return userOf(request) != null ? 'user' : undefined;
 }
 
 const SHARED =

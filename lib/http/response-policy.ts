@@ -5,6 +5,7 @@ import { forbiddenBy, parseCacheControl, sharedMaxAge } from './cache-control.js
 import { strongEtag } from './etag.js';
 import type { HttpExchange } from './http-exchange.js';
 import type { CacheableRoute } from './http.options.js';
+import { identifiedBy } from './request-policy.js';
 import type { Route } from './route.js';
 import type { StoredResponse } from './stored-response.js';
 
@@ -30,6 +31,8 @@ export interface Refusal {
   readonly refusal: string;
   /** For the log, once, where the author of the handler will not have meant it. */
   readonly warning?: string | undefined;
+  /** What was thrown; it may differ each time. */
+  readonly cause?: unknown;
 }
 
 const UNSERIALIZED =
@@ -37,6 +40,9 @@ const UNSERIALIZED =
 
 const unkeyed = (name: string): string =>
   `the response varies by ${name}, and the key does not: name it in the key as {headers.${name}}, or give http.varyBy`;
+
+const LATE_USER =
+  "the request got a user when the cache had been asked already: set it in a guard or a middleware, and say http: { shared: true }, http.varyBy or a key like 'mine:{user.id}'";
 
 export interface Storable {
   readonly response: StoredResponse;
@@ -62,6 +68,7 @@ export async function storable(answer: Answer): Promise<Storable | Refusal> {
   const { value, exchange, cacheable, context } = answer;
   if (exchange.isSent) return { refusal: 'sent' };
   if (exchange.setsCookie) return { refusal: 'set-cookie' };
+  if (identifiedBy(exchange, cacheable)) return { refusal: 'user', warning: LATE_USER };
   const directives = parseCacheControl(exchange.headerList('cache-control'));
   const refusal = forbiddenBy(directives);
   if (refusal) return { refusal };

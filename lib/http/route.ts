@@ -6,7 +6,6 @@ import {
   type Type,
 } from '@nestjs/common';
 import {
-  HOST_METADATA,
   INTERCEPTORS_METADATA,
   REDIRECT_METADATA,
   RENDER_METADATA,
@@ -37,14 +36,12 @@ export class Route {
   readonly excluded: boolean;
   /** What it returns is the body, and not the model of a view or a redirect. */
   readonly returnsBody: boolean;
-  /** The controller is reached under one host alone. */
-  readonly boundToHost: boolean;
   /** No interceptor but the acting one of ours sees what is answered. */
   readonly isOutermost: boolean;
   /** One interceptor of ours stands before the handler, and no second one. */
   readonly isOurs: boolean;
   readonly keys = new KnownKeys(
-    (request) => !this.boundToHost && isAsSent(request) && this.versionOf(request) === undefined,
+    (request) => isAsSent(request) && this.versionOf(request) === undefined,
   );
   /** Instances of classes are still to be serialised, by an interceptor that must see them as such. */
   readonly serializes: boolean;
@@ -65,7 +62,6 @@ export class Route {
     this.cacheable = own ?? compileCacheable(this.name, {});
     this.excluded = (noCache.get(handler) ?? noCache.get(controller)) === true;
     this.returnsBody = !read(RENDER_METADATA, handler) && !read(REDIRECT_METADATA, handler);
-    this.boundToHost = read(HOST_METADATA, controller) !== undefined;
     this.versions = read(VERSION_METADATA, handler, controller);
     if (read(SSE_METADATA, handler)) this.beyondUs = 'sse';
     else if (writesResponse(controller, handler)) this.beyondUs = 'response';
@@ -106,7 +102,7 @@ const isA = (type: unknown, base: Type): boolean =>
   type === base || (type as Type | undefined)?.prototype instanceof base;
 
 /** `@Res()` or `@Next()` without `passthrough`, by the rule of Nest's router. */
-function writesResponse(controller: Type, handler: Handler): boolean {
+export function writesResponse(controller: Type, handler: Handler): boolean {
   const name = methodName(controller, handler);
   if (Reflect.getMetadata(RESPONSE_PASSTHROUGH_METADATA, controller, name)) return false;
   const args = (Reflect.getMetadata(ROUTE_ARGS_METADATA, controller, name) ?? {}) as object;

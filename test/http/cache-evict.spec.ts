@@ -8,6 +8,7 @@ import {
   Param,
   Post,
   Put,
+  Res,
   Sse,
   type ExecutionContext,
   type INestApplication,
@@ -18,6 +19,7 @@ import { CacheEvictError } from '../../lib/common/errors.js';
 import { CacheEvict } from '../../lib/decorators/cache-evict.decorator.js';
 import { Cacheable } from '../../lib/decorators/cacheable.decorator.js';
 import { Gate } from '../support/gate.js';
+import { waitFor } from '../support/wait-for.js';
 import { PLATFORMS, startApp, type TestApp } from './http-app.js';
 
 const names = new Map<string, string>();
@@ -91,6 +93,12 @@ class CatsController {
     return concat(from([{ n: 1 }]), timer(5), last).pipe(
       tap({ complete: () => steps.push('completed') }),
     );
+  }
+
+  @Post('own-response')
+  @CacheEvict({ key: 'cat:1' })
+  ownResponse(@Res() response: any) {
+    response.send('done');
   }
 
   @Sse('all/events')
@@ -224,6 +232,16 @@ describe.each(PLATFORMS)('@CacheEvict on %s', (platform) => {
     const { text } = await app.send('/cats/all/events');
     expect(text.match(/data: \d/g)).toEqual(['data: 1', 'data: 2']);
     expect(steps).toEqual(['sent 1', 'second is made', 'sent 2', 'evict cat:1']);
+  });
+
+  it('P9 the handler writes the response itself → evicted, and one warning that it may be too late', async () => {
+    const app = await start();
+    await app.send('/cats/1');
+    for (const _ of [1, 2]) expect((await post(app, '/own-response')).text).toBe('done');
+    await waitFor(async () => !(await app.cache.has('cat:1')));
+    expect(app.log).toEqual([
+      expect.stringMatching(/before anything is evicted.*passthrough: true/),
+    ]);
   });
 
   it('P9 a value of the key is missing → one warning, the response stands', async () => {

@@ -266,6 +266,14 @@ describe.each(PLATFORMS)('@Cacheable on %s', (platform) => {
     expect(await verdict('/api/tenant', { host: 'b.test' })).toBe('HIT');
   });
 
+  it('P1 another host → an entry of its own; another port is the same host', async () => {
+    const { verdict } = await start();
+    const verdicts = [];
+    for (const host of ['a.test', 'b.test', 'a.test:81'])
+      verdicts.push(await verdict('/cats/list', { host }));
+    expect(verdicts).toEqual(['MISS', 'MISS', 'HIT']);
+  });
+
   it('P1 a HEAD handler of its own → an entry of its own', async () => {
     const { send } = await start();
     await send('/cats/headed', { method: 'HEAD' });

@@ -1,10 +1,11 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { Controller, Get, Post } from '@nestjs/common';
+import { Controller, Get, Module, Post } from '@nestjs/common';
 import { APP_INTERCEPTOR, ExternalContextCreator } from '@nestjs/core';
 import { CacheEvict } from '../../lib/decorators/cache-evict.decorator.js';
 import { Cacheable } from '../../lib/decorators/cacheable.decorator.js';
 import { NoCache } from '../../lib/decorators/no-cache.decorator.js';
 import { CacheableInterceptor } from '../../lib/http/cacheable.interceptor.js';
+import { RedisCacheModule } from '../../lib/redis-cache.module.js';
 import { PLATFORMS, startApp } from './http-app.js';
 
 let runs = 0;
@@ -116,5 +117,33 @@ describe.each(PLATFORMS)('other contexts, on %s', (platform) => {
     const { headers } = await send('/plain/decorated');
     expect(headers['cache-status']).toBe('nestjs-redis-cache; fwd=miss; stored');
     expect(await cache.ttl('decorated')).toBeGreaterThan(0);
+  });
+
+  it('D9 modules with caches of their own beside the global one → each handler has that of its module', async () => {
+    const moduleWith = (name: string) => {
+      @Controller(name)
+      class OwnController {
+        @Get()
+        @Cacheable({ key: 'name' })
+        find() {
+          return { name };
+        }
+
+        @Post()
+        @CacheEvict({ key: 'name' })
+        change() {}
+      }
+      @Module({
+        imports: [RedisCacheModule.forRoot({ isGlobal: false })],
+        controllers: [OwnController],
+      })
+      class OwnModule {}
+      return OwnModule;
+    };
+    const imports = [moduleWith('a'), moduleWith('b')];
+    const { send, verdict } = await startApp(platform, { imports });
+    for (const name of ['a', 'b']) expect((await send(`/${name}`)).json()).toEqual({ name });
+    await send('/a', { method: 'POST' });
+    expect([await verdict('/a'), await verdict('/b')]).toEqual(['MISS', 'HIT']);
   });
 });

@@ -5,16 +5,32 @@ import {
   Headers,
   Req,
   type ExecutionContext,
+  UseInterceptors,
   type INestApplication,
+  type NestInterceptor,
 } from '@nestjs/common';
+import { APP_INTERCEPTOR } from '@nestjs/core';
 import { Cacheable } from '../../lib/decorators/cacheable.decorator.js';
+import { CacheableInterceptor } from '../../lib/http/cacheable.interceptor.js';
 import { PLATFORMS, startApp } from './http-app.js';
 
 const who = (request: any): string =>
-  request.user?.id ?? request.headers.authorization ?? request.headers.cookie ?? 'nobody';
+  (request.user ?? request.raw?.user)?.id ??
+  request.headers.authorization ??
+  request.headers.cookie ??
+  'nobody';
 
 const tenant = (context: ExecutionContext): string | undefined =>
   context.switchToHttp().getRequest().headers['x-tenant'];
+
+const logInLate: NestInterceptor = {
+  intercept(context, next) {
+    const request = context.switchToHttp().getRequest();
+    const id: unknown = request.headers['x-late-user'];
+    if (id) request.user = { id };
+    return next.handle();
+  },
+};
 
 @Controller('me')
 class MeController {
@@ -40,6 +56,20 @@ class MeController {
   @Cacheable({ key: 'of-tenant', http: { varyBy: tenant } })
   varied(@Headers('x-tenant') of: string) {
     return { of };
+  }
+
+  /** It is an interceptor behind the cache's that knows the user. */
+  @Get('late')
+  @UseInterceptors(logInLate)
+  @Cacheable()
+  late(@Req() request: any) {
+    return { who: who(request) };
+  }
+
+  @Get('undecorated')
+  @UseInterceptors(logInLate)
+  undecorated(@Req() request: any) {
+    return { who: who(request) };
   }
 
   @Get('by-user')
@@ -73,6 +103,12 @@ const logIn = (app: INestApplication): void => {
   });
 };
 
+const logInEarly = (request: any, _: unknown, next: () => void): void => {
+  const id: unknown = request.headers['x-user'];
+  if (id) request.user = { id };
+  next();
+};
+
 describe.each(PLATFORMS)('whose response it is, on %s', (platform) => {
   const start = () => startApp(platform, { controllers: [MeController] }, { configure: logIn });
 
@@ -95,6 +131,37 @@ describe.each(PLATFORMS)('whose response it is, on %s', (platform) => {
     expect(log).toHaveLength(2);
     expect(log[0]).toMatch(/@Cacheable on MeController\.plain: .*shared: true.*varyBy/);
   });
+
+  it('P2 a user of a middleware → each gets its own body; a key may name it', async () => {
+    const { send, verdict } = await startApp(
+      platform,
+      { controllers: [MeController] },
+      { configure: (app) => app.use(logInEarly) },
+    );
+    const as = (id: string) => ({ headers: { 'x-user': id } });
+    for (const path of ['/me/plain', '/me/by-user'])
+      for (const id of ['a', 'b']) expect((await send(path, as(id))).json()).toEqual({ who: id });
+    expect((await send('/me/plain')).json()).toEqual({ who: 'nobody' });
+    expect(await verdict('/me/by-user', { 'x-user': 'a' })).toBe('HIT');
+  });
+
+  it.each([
+    ['/me/late', []],
+    ['/me/undecorated', [{ provide: APP_INTERCEPTOR, useClass: CacheableInterceptor }]],
+  ])(
+    'P2 %s, where the user is known late → not stored, with one warning',
+    async (path, providers) => {
+      const metadata = { controllers: [MeController], providers };
+      const { send, log } = await startApp(platform, metadata);
+      for (const id of ['a', 'b']) {
+        const { headers, json } = await send(path, { headers: { 'x-late-user': id } });
+        expect(json()).toEqual({ who: id });
+        expect(headers['cache-status']).toBe('nestjs-redis-cache; fwd=miss; detail=user');
+      }
+      expect((await send(path)).json()).toEqual({ who: 'nobody' });
+      expect(log).toEqual([expect.stringMatching(/not stored: .* in a guard or a middleware/)]);
+    },
+  );
 
   it('P2 shared: true — different users → one entry', async () => {
     const { send, verdict, log } = await start();

@@ -177,7 +177,7 @@ class NeverController {
   @Get('unless')
   @Cacheable({
     unless: () => {
-      throw new Error('unless is broken');
+      throw new Error(`unless is broken, run ${runs}`);
     },
   })
   unless() {

@@ -7,7 +7,12 @@ import { Recorder, type Call } from '../../../lib/http/recorder.js';
 describe('Recorder', () => {
   it('load — asked a second time, after the entry may have been evicted → nothing to store', async () => {
     const run = new HandlerRun({ handle: () => of({ a: 1 }) });
-    const exchange = { status: 200, headerList: () => undefined, header: () => undefined };
+    const exchange = {
+      request: { headers: {} },
+      status: 200,
+      headerList: () => undefined,
+      header: () => undefined,
+    };
     const cacheable = compileCacheable('the test', {});
     const call = { run, exchange, cacheable, route: { returnsBody: true } } as unknown as Call;
     const recorder = new Recorder(call, { options: { cacheNull: true } } as never);
