@@ -1,10 +1,10 @@
-import type { OnModuleInit, Provider } from '@nestjs/common';
+import { Logger, type OnModuleInit, type Provider } from '@nestjs/common';
 import { PATH_METADATA } from '@nestjs/common/constants.js';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 
 import { CacheOptionsError } from '../common/errors.js';
 import { shown } from '../common/option-checks.js';
-import { cacheableRoute } from '../http/http.options.js';
+import { cacheableRoute, type CacheableRoute } from '../http/http.options.js';
 
 /** Options of loads that responses do not have: nobody could run a handler again, and they are bytes already. */
 const OF_VALUES = [
@@ -15,11 +15,19 @@ const OF_VALUES = [
   'schema',
 ] as const;
 
+const OF_A_REQUEST =
+  'its provider is made anew for each request, of which the default key knows nothing: what one user gets, others would get; say by `key` or `args` what counts';
+
+type Wrapper = ReturnType<DiscoveryService['getProviders']>[number];
+
 /**
- * Refuses what has no effect on a handler of HTTP requests. At the start, because `@Cacheable` itself cannot know whether what it
- * decorates is one. Throws `CacheOptionsError`.
+ * Looks at the decorated methods of one application, at the start, because a decorator itself cannot know whether what it
+ * decorates is a handler of HTTP requests, or of what scope its provider is. Throws `CacheOptionsError` for options that have no
+ * effect on a handler; warns of default keys that leave out what an instance knows of its request.
  */
-class HandlerOptionsCheck implements OnModuleInit {
+class DecoratedMethodsCheck implements OnModuleInit {
+  private readonly logger = new Logger('RedisCacheModule');
+
   constructor(
     private readonly cache: string,
     private readonly discovery: DiscoveryService,
@@ -27,29 +35,42 @@ class HandlerOptionsCheck implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    for (const { metatype } of this.discovery.getControllers()) {
-      const handlers = metatype?.prototype as Record<string, object> | undefined;
-      for (const name of handlers ? this.scanner.getAllMethodNames(handlers!) : [])
-        this.check(handlers![name]!);
-    }
+    for (const controller of this.discovery.getControllers())
+      for (const [handler, route] of this.decorated(controller))
+        if (Reflect.hasMetadata(PATH_METADATA, handler)) assertOfResponses(route);
+        else this.warnOfRequests(controller, route);
+    for (const provider of this.discovery.getProviders())
+      for (const [, route] of this.decorated(provider)) this.warnOfRequests(provider, route);
   }
 
-  private check(handler: object): void {
-    const route = cacheableRoute.get(handler);
-    if (route?.cache !== this.cache || !Reflect.hasMetadata(PATH_METADATA, handler)) return;
-    const problems = OF_VALUES.filter((path) => route.options[path]).map((path) => ({
-      path,
-      given: shown(route.options[path]),
-      accepted: 'not on a handler of HTTP requests, where it has no effect',
-    }));
-    if (problems.length > 0) throw new CacheOptionsError(route.where, problems);
+  /** The methods with `@Cacheable` or `@CachePut` that name this cache. */
+  private decorated({ metatype }: Wrapper): [method: object, CacheableRoute][] {
+    const methods = (metatype as { prototype?: Record<string, object> } | null)?.prototype;
+    return (methods ? this.scanner.getAllMethodNames(methods) : []).flatMap((name) => {
+      const route = cacheableRoute.get(methods![name]!);
+      return route?.cache === this.cache ? [[methods![name]!, route]] : [];
+    });
+  }
+
+  private warnOfRequests(wrapper: Wrapper, { key, args, where }: CacheableRoute): void {
+    if (key || args || wrapper.isDependencyTreeStatic()) return;
+    this.logger.warn(`${where}: ${OF_A_REQUEST}`);
   }
 }
 
-/** For the handlers that name this cache. */
-export const handlerOptionsCheck = (cache: string): Provider => ({
-  provide: HandlerOptionsCheck,
+function assertOfResponses({ options, where }: CacheableRoute): void {
+  const problems = OF_VALUES.filter((path) => options[path]).map((path) => ({
+    path,
+    given: shown(options[path]),
+    accepted: 'not on a handler of HTTP requests, where it has no effect',
+  }));
+  if (problems.length > 0) throw new CacheOptionsError(where, problems);
+}
+
+/** For the methods that name this cache. */
+export const decoratedMethodsCheck = (cache: string): Provider => ({
+  provide: DecoratedMethodsCheck,
   useFactory: (discovery: DiscoveryService, scanner: MetadataScanner) =>
-    new HandlerOptionsCheck(cache, discovery, scanner),
+    new DecoratedMethodsCheck(cache, discovery, scanner),
   inject: [DiscoveryService, MetadataScanner],
 });

@@ -12,7 +12,7 @@ import {
 } from '../common/tokens.js';
 import { LockProvider } from '../locks/lock.provider.js';
 import { assemble, type AssembledCache, type Surroundings } from './assemble.js';
-import { handlerOptionsCheck } from './handler-options.check.js';
+import { decoratedMethodsCheck } from './decorated-methods.check.js';
 import { CacheLifecycle } from './lifecycle.js';
 import { OnInvalidationExplorer } from './on-invalidation.explorer.js';
 import { resolveOptions } from './resolve-options.js';
@@ -89,7 +89,7 @@ export function cacheProviders(name: string): Provider[] {
         ),
       inject: [listenerToken, DiscoveryService, MetadataScanner],
     },
-    handlerOptionsCheck(name),
+    decoratedMethodsCheck(name),
     ...(name === DEFAULT_CACHE ? ALIASES : []),
   ];
 }

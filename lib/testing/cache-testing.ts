@@ -4,7 +4,7 @@ import type { Key } from '../keys/encode-key.js';
 import type { Surroundings } from '../module/assemble.js';
 import { createFaultyBackend } from './faulty-backend.js';
 import { Faults } from './faults.js';
-import { CountingMeter, loadsOf } from './load-counter.js';
+import { CountingMeter, expectLoads, loadsOf } from './load-counter.js';
 import { TestClock } from './test-clock.js';
 
 /**
@@ -20,6 +20,11 @@ export class CacheTesting {
   /** How often loaders have run for this key, or, without one, for all of this cache with its namespaces. */
   loadsOf(cache: CacheService, key?: Key): number {
     return loadsOf(cache, key);
+  }
+
+  /** Throws an `AssertionError` unless loaders have run just so often, for this key or for all. */
+  expectLoads(cache: CacheService, expected: number, key?: Key): void {
+    expectLoads(cache, expected, key);
   }
 }
 

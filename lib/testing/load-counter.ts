@@ -1,3 +1,5 @@
+import { AssertionError } from 'node:assert';
+import { inspect } from 'node:util';
 import { engineOf, spaceOf, type CacheService } from '../cache/cache.service.js';
 import { CacheOptionsError } from '../common/errors.js';
 import type { Key } from '../keys/encode-key.js';
@@ -33,6 +35,15 @@ export function loadsOf(cache: CacheService, key?: Key): number {
   return key === undefined
     ? engine.stats().loads
     : engine.meter.of(spaceOf(cache).entry(key).redisKey);
+}
+
+/** Throws an `AssertionError` unless loaders have run just so often, see {@link loadsOf}. */
+export function expectLoads(cache: CacheService, expected: number, key?: Key): void {
+  const actual = loadsOf(cache, key);
+  if (actual === expected) return;
+  const of = key === undefined ? 'of the cache' : `of ${inspect(key)}`;
+  const message = `expected ${expected} loads ${of}, and there were ${actual}`;
+  throw new AssertionError({ message, actual, expected, operator: 'expectLoads' });
 }
 
 function notOfTests(): CacheOptionsError {

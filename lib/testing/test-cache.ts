@@ -13,6 +13,8 @@ export interface TestCache extends Pick<CacheTesting, 'clock' | 'faults'> {
   readonly invalidations: InvalidationListener;
   /** How often loaders have run, for all keys or for this one. */
   loadsOf(key?: Parameters<CacheService['get']>[0]): number;
+  /** Throws an `AssertionError` unless they have run just so often. */
+  expectLoads(expected: number, key?: Parameters<CacheService['get']>[0]): void;
   close(): Promise<void>;
 }
 
@@ -26,5 +28,7 @@ export function createTestCache(options: Omit<RedisCacheOptions, 'topology'> = {
   const { service: cache, locks, listener: invalidations, close } = made;
   const { clock, faults } = testing;
   const loadsOf: TestCache['loadsOf'] = (key) => testing.loadsOf(cache, key);
-  return { cache, locks, invalidations, clock, faults, loadsOf, close };
+  const expectLoads: TestCache['expectLoads'] = (expected, key) =>
+    testing.expectLoads(cache, expected, key);
+  return { cache, locks, invalidations, clock, faults, loadsOf, expectLoads, close };
 }

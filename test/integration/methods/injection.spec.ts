@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { Global, Injectable, Module, Scope } from '@nestjs/common';
-import { ContextIdFactory, ModuleRef } from '@nestjs/core';
+import { Global, Inject, Injectable, Module, Scope } from '@nestjs/common';
+import { ContextIdFactory, ModuleRef, REQUEST } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 import { isDeepStrictEqual } from 'node:util';
 import { CacheService } from '../../../lib/cache/cache.service.js';
@@ -66,7 +66,43 @@ describe('how a method comes to its cache', () => {
     for (const users of others) expect(await users.find('1')).toEqual(first);
   });
 
-  it('D9 two applications in one process → stay apart', async () => {
+  it('K2 a provider of a request with a default key → one warning at the start', async () => {
+    @Injectable({ scope: Scope.REQUEST })
+    class Orders {
+      constructor(@Inject(REQUEST) readonly request: unknown) {}
+
+      @Cacheable()
+      async mine() {
+        return this.request;
+      }
+
+      @Cacheable({ args: [0] })
+      async chosen(_id: string, _by: unknown) {}
+
+      @Cacheable({ key: 'order:{0}' })
+      async keyed(_id: string) {}
+    }
+    @Injectable()
+    class DependsOnThem {
+      constructor(readonly orders: Orders) {}
+
+      @Cacheable()
+      async theirs() {}
+    }
+    @Injectable()
+    class Static {
+      @Cacheable()
+      async all() {}
+    }
+    const { log } = await start('memory', { providers: [Orders, DependsOnThem, Static] });
+    const others = 'what one user gets, others would get';
+    expect(log).toEqual([
+      expect.stringMatching(`@Cacheable on Orders.mine: .*${others}`),
+      expect.stringMatching(`@Cacheable on DependsOnThem.theirs: .*${others}`),
+    ]);
+  });
+
+  it('K1 D9 two applications in one process → stay apart', async () => {
     const apps = [];
     for (const _ of [1, 2]) apps.push(await start('memory', { providers: [Users] }));
     for (const [i, { module }] of apps.entries())

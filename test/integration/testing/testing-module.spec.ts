@@ -21,6 +21,7 @@ import {
   CacheTesting,
   createTestCache,
   getCacheTestingToken,
+  expectLoads,
   loadsOf,
   RedisCacheTestingModule,
   type TestCache,
@@ -314,5 +315,22 @@ describe('loadsOf', () => {
     await cache.namespace('n').getOrSet('a', () => 1);
     expect([own('a'), own('b'), own(['a']), own('c'), own()]).toEqual([1, 1, 1, 0, 4]);
     expect(loadsOf(cache.namespace('n'), 'a')).toBe(1);
+  });
+
+  it('K7 expectLoads — as often, more often → passes; an AssertionError that says how often', async () => {
+    const { cache, expectLoads: own } = testCache();
+    await cache.getOrSet(['a', 1], () => 1);
+    own(1);
+    own(0, 'b');
+    expectLoads(cache, 1, ['a', 1]);
+    expect(() => expectLoads(cache, 2, ['a', 1])).toThrow(
+      expect.objectContaining({
+        code: 'ERR_ASSERTION',
+        actual: 1,
+        expected: 2,
+        message: "expected 2 loads of [ 'a', 1 ], and there were 1",
+      }),
+    );
+    expect(() => own(0)).toThrow('expected 0 loads of the cache, and there were 1');
   });
 });
