@@ -104,3 +104,19 @@ it('a loader hangs → the call ends, the loader is told, the lease is free', as
   row.atMost('another process loads after', loadedElsewhere - endedAt, { bound: 50 });
   expect(row.broken).toEqual([]);
 });
+
+it('a loader hangs, softTimeout → the old value stands in at once', async () => {
+  const row = new Row('14', 'loader hangs, softTimeout 200 ms');
+  const grace = { ttl: 50, grace: '1m', softTimeout: 200, loaderTimeout: '1m' } as const;
+  const [a] = await two(grace);
+  await a.service.set('k', 'old');
+  await waitFor(async () => (await a.service.get('k')) === undefined);
+  const gate = new Gate();
+  const began = performance.now();
+  const given = await a.service.getOrSet('k', async () => (await gate.pass(), 'new'));
+  row.is('gives', given, 'old');
+  row.atMost('  off by', Math.abs(performance.now() - began - 200), { bound: 50 });
+  gate.open();
+  await waitFor(() => a.engine.pending().flights === 0);
+  expect(row.broken).toEqual([]);
+});
