@@ -1,6 +1,6 @@
 import base from '../../jest.config.js';
 
-// Inherited by the processes of the run. `short`: less than a minute instead of some ten.
+// Inherited by the processes of the run. `short`: less than a minute instead of twelve.
 const form = (process.env.TEST_FAULTS ??= 'whole');
 
 /** The whole fault suite, `npm run test:faults`: longer faults, more of them, and the table of what was measured. */
