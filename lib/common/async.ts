@@ -57,3 +57,17 @@ export async function inSlices<T, R>(
   }
   return (await Promise.all(running)).flat();
 }
+
+/** Of a list of any length, so many are under way at a time. */
+const AT_A_TIME = 1_000;
+
+/** The same for what would else be more than a server is sent at a time: each thousand waits for the one before it. */
+export async function inTurns<T, R>(
+  items: readonly T[],
+  step: (item: T) => Promise<R>,
+): Promise<PromiseSettledResult<R>[]> {
+  const settled: PromiseSettledResult<R>[] = [];
+  for (let i = 0; i < items.length; i += AT_A_TIME)
+    settled.push(...(await Promise.allSettled(items.slice(i, i + AT_A_TIME).map(step))));
+  return settled;
+}

@@ -2,6 +2,17 @@ import type { Topology } from '../redis/topology.js';
 
 /** Keys in one message about evicts. */
 const TOLD_AT_ONCE = 100;
+/** Keys under way at a time: more than a server is sent at a time would wait in line, and in the end be refused. */
+const IN_ONE_TURN = 1_000;
+
+/** The groups of keys that one message can tell of; each thousand is to wait for the one before it. */
+export function* evictTurns(
+  keys: readonly string[],
+  topology: Topology,
+): Generator<readonly string[][]> {
+  for (let i = 0; i < keys.length; i += IN_ONE_TURN)
+    yield groupsOf(keys.slice(i, i + IN_ONE_TURN), topology);
+}
 
 /**
  * Keys of which one message can tell, that of the command for the last: those of the same connection, which carries them
@@ -10,7 +21,7 @@ const TOLD_AT_ONCE = 100;
  * In a cluster each key is by itself. Of a slot that moves, one command may be redirected while a later one is carried out,
  * and its message would come before the entry is gone: whoever reads it then keeps a copy of which nobody tells them.
  */
-export function groupsOf(keys: readonly string[], topology: Topology): string[][] {
+function groupsOf(keys: readonly string[], topology: Topology): string[][] {
   if (topology.kind === 'cluster') return keys.map((key) => [key]);
   const groups: string[][] = [];
   const open = new Map<unknown, string[]>();

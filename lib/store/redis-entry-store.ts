@@ -16,7 +16,7 @@ import type {
   TouchRequest,
   WriteRequest,
 } from './entry-store.js';
-import { groupsOf } from './evict-groups.js';
+import { evictTurns } from './evict-groups.js';
 import { acquire } from './lua/acquire.lua.js';
 import { barrierBegin, barrierEnd, barrierRenew } from './lua/barrier.lua.js';
 import { evict } from './lua/evict.lua.js';
@@ -140,20 +140,21 @@ export class RedisEntryStore implements EntryStore {
 
   async evictMany(keys: readonly string[]): Promise<PromiseSettledResult<boolean>[]> {
     const results = new Map<string, PromiseSettledResult<boolean>>();
-    const groups = groupsOf(keys, this.topology);
-    await Promise.all(
-      groups.map(async (group) => {
-        // The last one tells of all: on one connection it is carried out last. If it fails, nobody was told.
-        const last = group.at(-1)!;
-        const evicts = group.map((key) => this.evictAndTell(key, key === last ? group : []));
-        const settled = await Promise.allSettled(evicts);
-        const told = settled.at(-1)!;
-        group.forEach((key, i) =>
-          results.set(key, told.status === 'rejected' ? told : settled[i]!),
-        );
-      }),
-    );
+    for (const turn of evictTurns(keys, this.topology))
+      await Promise.all(turn.map((group) => this.evictGroup(group, results)));
     return keys.map((key) => results.get(key)!);
+  }
+
+  private async evictGroup(
+    group: readonly string[],
+    results: Map<string, PromiseSettledResult<boolean>>,
+  ): Promise<void> {
+    // The last one tells of all: on one connection it is carried out last. If it fails, nobody was told.
+    const last = group.at(-1)!;
+    const evicts = group.map((key) => this.evictAndTell(key, key === last ? group : []));
+    const settled = await Promise.allSettled(evicts);
+    const told = settled.at(-1)!;
+    group.forEach((key, i) => results.set(key, told.status === 'rejected' ? told : settled[i]!));
   }
 
   async write(key: string, request: WriteRequest): Promise<boolean> {

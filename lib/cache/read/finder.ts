@@ -82,14 +82,22 @@ export class Finder {
       else asked.push(i);
     }
     const fetched = await this.looks.atMany(asked.map((i) => wanted[i]!));
+    const give = (i: number, each: Found | { error: unknown }): unknown => (found[i] = each);
+    // All at once: the tags of those that need another look at the table are asked for together.
+    const later: Promise<unknown>[] = [];
     for (const [n, i] of asked.entries()) {
       const answer = fetched[n]!;
-      if ('error' in answer) found[i] = answer;
-      else {
-        const judged = this.judge(wanted[i]!, answer);
-        found[i] = types.isPromise(judged) ? await judged.catch(failed) : judged;
-      }
+      const judged = 'error' in answer ? answer : this.judge(wanted[i]!, answer);
+      if (!types.isPromise(judged)) give(i, judged);
+      else
+        later.push(
+          judged.then(
+            (each) => give(i, each),
+            (error: unknown) => give(i, { error }),
+          ),
+        );
     }
+    await Promise.all(later);
     return found;
   }
 
@@ -202,8 +210,6 @@ export class Finder {
     );
   }
 }
-
-const failed = (error: unknown): { error: unknown } => ({ error });
 
 /** A value that this reader cannot use, and that its load may replace. */
 const unusable = ({ id }: ValueRecord, versions: TagVersions | undefined): Found => ({

@@ -1,4 +1,5 @@
 import type { EntryHeader } from '../../codec/envelope.js';
+import { inTurns } from '../../common/async.js';
 import { CacheBatchError } from '../../common/errors.js';
 import type { EntryKey } from '../../keys/key-space.js';
 import type { CallModes } from '../call-mode.js';
@@ -29,10 +30,10 @@ export class Toucher {
     }
   }
 
-  /** How many were there. All looks travel together, and then all changes, to each server in one go. */
+  /** How many were there. The looks of a thousand travel together, and then their changes, to each server in one go. */
   async touchMany(keys: readonly EntryKey[], ttlMs: number): Promise<number> {
     if (this.state.modes.storesNothing) return 0;
-    const results = await Promise.allSettled(keys.map((key) => this.touchNow(key, ttlMs)));
+    const results = await inTurns(keys, (key) => this.touchNow(key, ttlMs));
     const failures = new Map<number, unknown>();
     let touched = 0;
     for (const [i, result] of results.entries())

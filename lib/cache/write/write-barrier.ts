@@ -1,3 +1,4 @@
+import { inTurns } from '../../common/async.js';
 import { CacheError, CacheEvictError } from '../../common/errors.js';
 import type { TimerHandle } from '../../common/clock.js';
 import type { EntryKey } from '../../keys/key-space.js';
@@ -91,14 +92,12 @@ export class WriteBarrier {
     const writer = ids.next();
     const begun = new Set<EntryKey>();
     const running = { operation, keys, begun, writer };
-    const results = await Promise.allSettled(
-      keys.map(async (key) => {
-        evictor.outdate(key);
-        await store.barrierBegin(key.redisKey, { writer, barrierMs: BARRIER_MS });
-        evictor.outdate(key);
-        begun.add(key);
-      }),
-    );
+    const results = await inTurns(keys, async (key) => {
+      evictor.outdate(key);
+      await store.barrierBegin(key.redisKey, { writer, barrierMs: BARRIER_MS });
+      evictor.outdate(key);
+      begun.add(key);
+    });
     const failure = results.find((result) => result.status === 'rejected');
     if (!failure) return running;
     if (settings.failure === 'strict') await this.end(running, NOTHING_LEFT).catch(() => undefined);
@@ -114,23 +113,21 @@ export class WriteBarrier {
     const ended: Record<'set' | 'evict', EntryKey[]> = { set: [], evict: [] };
     const lost: EntryKey[] = [];
     const unended: EntryKey[] = [];
-    await Promise.all(
-      keys.map(async (key) => {
-        // A BEGIN that was given up may be carried out only now, in time for END and too late for an evict in between.
-        const body = begun.has(key) ? leaves.get(key.redisKey) : undefined;
-        const value = body && { newId: ids.next(), ...body };
-        try {
-          const end = await store.barrierEnd(key.redisKey, { writer, value });
-          ended[end === 'stored' ? 'set' : 'evict'].push(key);
-          if (end === 'lost' && begun.has(key)) lost.push(key);
-          if (value) meter.set(key, operation, end === 'stored');
-        } catch {
-          unended.push(key);
-        }
-        // A load that began in between without Redis may have read what was there before the commit.
-        evictor.outdate(key);
-      }),
-    );
+    await inTurns(keys, async (key) => {
+      // A BEGIN that was given up may be carried out only now, in time for END and too late for an evict in between.
+      const body = begun.has(key) ? leaves.get(key.redisKey) : undefined;
+      const value = body && { newId: ids.next(), ...body };
+      try {
+        const end = await store.barrierEnd(key.redisKey, { writer, value });
+        ended[end === 'stored' ? 'set' : 'evict'].push(key);
+        if (end === 'lost' && begun.has(key)) lost.push(key);
+        if (value) meter.set(key, operation, end === 'stored');
+      } catch {
+        unended.push(key);
+      }
+      // A load that began in between without Redis may have read what was there before the commit.
+      evictor.outdate(key);
+    });
     for (const reason of ['set', 'evict'] as const) feed.own({ reason, keys: ended[reason] });
     if (lost.length > 0) this.tellOfLost(operation, lost);
     if (unended.length > 0) await evictor.evict(unended, 'throw');
@@ -163,13 +160,13 @@ class Renewal {
   }
 
   private schedule(): void {
-    this.timer = this.parts.clock.setTimer(BARRIER_MS / 3, () => {
-      const { begun, writer } = this.running;
-      for (const { redisKey } of begun)
-        this.parts.store
-          .barrierRenew(redisKey, { writer, barrierMs: BARRIER_MS })
-          // END finds out whether the barrier still stands.
-          .catch(() => false);
+    const { clock, store } = this.parts;
+    const { begun, writer } = this.running;
+    this.timer = clock.setTimer(BARRIER_MS / 3, () => {
+      // END finds out whether the barriers still stand.
+      void inTurns([...begun], async ({ redisKey }) =>
+        store.barrierRenew(redisKey, { writer, barrierMs: BARRIER_MS }),
+      );
       this.schedule();
     });
   }

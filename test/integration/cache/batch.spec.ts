@@ -63,6 +63,22 @@ describe('batches and their commands', () => {
     expect((await callsAt(admin)).mget).toBe(2);
   });
 
+  it('M3 W3 M9 12 000 keys, more than are sent and wait at a time → all are evicted, barred, touched', async () => {
+    const { service, errors } = await openCache({ type: 'single', url: server.url }, { l1: false });
+    const keys = Array.from({ length: 12_000 }, (_, i) => `many-${i}`);
+    await service.setMany(keys.map((key) => [key, 1] as const));
+    expect(await service.touchMany(keys, '1h')).toBe(12_000);
+    expect(await service.evict(keys)).toBe(12_000);
+    const written = await service.writeThroughMany(keys, () =>
+      keys.map((key) => [key, 2] as const),
+    );
+    expect(written.size).toBe(12_000);
+    expect((await service.getMany(keys)).size).toBe(12_000);
+    await service.withWrite(keys, async () => undefined);
+    expect((await service.getMany(keys)).size).toBe(0);
+    expect(errors.filter(({ operation }) => operation !== 'heartbeat')).toEqual([]);
+  });
+
   describe('200 ms away', () => {
     const RTT_MS = 200;
     let proxy: FaultProxy;
@@ -91,6 +107,19 @@ describe('batches and their commands', () => {
 
     it('M1 getMany of 1000 → one round trip', async () => {
       expect(await tripsOf(() => cache.service.getMany(KEYS))).toBeLessThan(1.5);
+    });
+
+    it('M1 getMany of 1000 with tags of their own, one of which was evicted → two round trips: entries, then their tags', async () => {
+      proxy.set('pass');
+      await cache.service.setMany(KEYS.map((key, i) => [key, i, { tags: [key] }] as const));
+      await cache.service.evictTags('key-7');
+      proxy.set({ delayMs: RTT_MS });
+      const found = new Map<Key, number>();
+      const trips = await tripsOf(async () => {
+        for (const [key, value] of await cache.service.getMany<number>(KEYS)) found.set(key, value);
+      });
+      expect([found.size, found.has('key-7'), found.get('key-8')]).toEqual([999, false, 8]);
+      expect(trips).toBeLessThan(2.5);
     });
 
     it('M4 getOrSetMany of 1000 missing → three round trips: read, acquire, fill', async () => {
