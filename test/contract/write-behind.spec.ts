@@ -349,6 +349,46 @@ describe('writes behind', () => {
     expect(cache.errors).toEqual([]);
   });
 
+  it('W6 shutdown while a value is on its way into the queue → it is told, and nothing waits', async () => {
+    const cache = await openCache('memory', { shutdownTimeout: 20 });
+    const write = jest.fn(() => undefined);
+    const queue = new WriteBehind<string, number>(cache.service, { write });
+    const sets = holdSets(cache.service);
+    const put = queue.put('k', 1);
+    put.catch(() => undefined);
+    await sets.arrived();
+    await cache.close();
+    sets.open();
+    await expect(put).rejects.toMatchObject({ code: 'ERR_CACHE_CLOSED' });
+    expect(queue.backlog().size).toBe(0);
+    expect(write).not.toHaveBeenCalled();
+  });
+
+  it('W6 shutdown between a write and its evict → reported, and no unhandled rejection', async () => {
+    const cache = await openCache('memory', { shutdownTimeout: 20 });
+    const written = new Gate();
+    const write = (): Promise<void> => written.pass();
+    const queue = new WriteBehind<string, number>(cache.service, { write, flushInterval: 1 });
+    await queue.put('k', 1);
+    await written.arrived();
+    const sets = holdSets(cache.service);
+    const put = queue.put('k', 2);
+    put.catch(() => undefined);
+    await sets.arrived();
+    written.open();
+    await waitFor(() => queue.pending('k') === undefined);
+    await cache.close();
+    sets.fail(new Error('no'));
+    await expect(put).rejects.toThrow('no');
+    await waitFor(() => cache.errors.length > 0);
+    expect(cache.errors).toEqual([
+      {
+        operation: 'WriteBehind.evict',
+        error: expect.objectContaining({ code: 'ERR_CACHE_CLOSED' }),
+      },
+    ]);
+  });
+
   it('W6 another process evicts → the value comes back, and its load stores nothing', async () => {
     const cache = await openCache('single');
     const other = await openCache('single', { namespace: cache.namespace });

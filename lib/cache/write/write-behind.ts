@@ -78,6 +78,10 @@ export class WriteBehind<K = Key, V = unknown> {
       await this.turns.take(entry.redisKey, async () => {
         await this.cache.set(entry.given, value, options);
         const kept = await this.snapshot(entry, value, options?.serializer);
+        if (this.pump.stopped) {
+          await this.evictNow(entry);
+          throw closedError('the value will not be written');
+        }
         this.pump.put({ given: key, entry, value: kept, options });
       });
     } finally {
@@ -187,12 +191,15 @@ export class WriteBehind<K = Key, V = unknown> {
     await Promise.all(
       slots.map(({ entry }) =>
         this.turns.take(entry.redisKey, async () => {
-          if (this.pump.slots.has(entry.redisKey)) return;
-          // What does not get through is sent again by the cache, and told of.
-          await this.engine.evict([entry], 'queue');
+          if (!this.pump.slots.has(entry.redisKey)) await this.evictNow(entry);
         }),
       ),
     );
+  }
+
+  /** What does not get through is sent again by the cache, and told of; nothing does once that is closed. */
+  private async evictNow(entry: EntryKey): Promise<void> {
+    await this.engine.evict([entry], 'queue').catch((error) => this.report('evict', error));
   }
 
   private async dropped(slots: readonly Slot<K>[], error: unknown): Promise<void> {

@@ -48,7 +48,8 @@ export class WritePump<K, V> {
   /** What the timer was set to; Infinity: there is none. */
   private timerMs = Infinity;
   private writing = false;
-  private stopped = false;
+  /** What waited has been given up, and nothing more is written. */
+  stopped = false;
   private flushes = 0;
   /** Batches that have failed since the last one that did not. */
   private failures = 0;
