@@ -1,6 +1,6 @@
 import type { CacheService } from '../cache/cache.service.js';
+import type { SetOptions } from '../cache/entry.options.js';
 import type { QueuedWrite } from '../cache/write/write-behind.options.js';
-import type { Duration } from '../common/duration.js';
 import { CacheOptionsError } from '../common/errors.js';
 import {
   aFunction,
@@ -21,6 +21,12 @@ const RULES: Rules<StrategyOptions<unknown, unknown>> = {
   load: anObject,
 };
 
+const METHODS = ['load', 'loadMany', 'write', 'writeMany', 'remove'] as const;
+/** Options of loads that writes have as well. */
+const OF_WRITES = ['version', 'serializer', 'schema', 'expiresAt', 'sliding'] as const;
+
+type EntryOptions = Omit<SetOptions, 'if'>;
+
 /** What the strategies are made of: reads through the cache, and the steps of a write. */
 export class CachedSource<K, V> {
   /** Throws `CacheOptionsError`. `name` is the strategy's. */
@@ -32,43 +38,47 @@ export class CachedSource<K, V> {
     const needed = { source: options?.source ?? null, key: options?.key ?? null };
     const problems = problemsOf({ ...options, ...needed }, RULES);
     if (problems.length > 0) throw new CacheOptionsError(name, problems);
-    this.method('load');
+    for (const method of METHODS)
+      if (method === 'load' || options.source[method] !== undefined) this.method(method);
   }
 
   async get(key: K): Promise<V | undefined> {
     const { source, load } = this.options;
-    const options = { ...load, ...this.entryOptions(key) };
     return this.cache.getOrSet<V | undefined>(
       this.options.key(key) as Key,
       (context) => source.load(key, context),
-      options,
+      { ...load, ...this.lifeAndTags(key) },
     );
   }
 
   async getMany(keys: readonly K[]): Promise<Map<K, V>> {
-    const { source, load, ttl } = this.options;
+    const values = this.options.source.loadMany
+      ? await this.loadMany(keys)
+      : await Promise.all(keys.map((key) => this.get(key)));
     const found = new Map<K, V>();
-    if (!source.loadMany) {
-      const values = await Promise.all(keys.map((key) => this.get(key)));
-      for (const [i, value] of values.entries())
-        if (value !== undefined) found.set(keys[i]!, value);
-      return found;
-    }
-    const asked = new Map<Key, K>(keys.map((key) => [this.options.key(key), key]));
+    for (const [i, value] of values.entries()) if (value !== undefined) found.set(keys[i]!, value);
+    return found;
+  }
+
+  private async loadMany(keys: readonly K[]): Promise<(V | undefined)[]> {
+    const { source, load, ttl } = this.options;
+    const places = keys.map((key): Key => this.options.key(key));
+    const keyAt = new Map(places.map((place, i) => [place, keys[i]!]));
     const values = await this.cache.getOrSetMany<V>(
-      [...asked.keys()],
+      [...keyAt.keys()],
       async (missing, context) => {
-        const rows = [...(await source.loadMany!(missing.map((key) => asked.get(key)!)))];
+        const asked = missing.map((place) => keyAt.get(place)!);
+        const rows = [...(await source.loadMany!(asked, { signal: context.signal }))];
         return rows.map(([key, value]) => {
-          const { tags } = this.entryOptions(key);
-          if (tags) context.setTags(this.options.key(key), tags);
-          return [this.options.key(key), value] as const;
+          const place = this.options.key(key);
+          const { tags } = this.lifeAndTags(key);
+          if (tags) context.setTags(place, tags);
+          return [place, value] as const;
         });
       },
       { ...load, ...(ttl !== undefined && { ttl }) },
     );
-    for (const [key, value] of values) found.set(asked.get(key)!, value);
-    return found;
+    return places.map((place) => values.get(place));
   }
 
   /** What the source has made of the value. */
@@ -93,14 +103,20 @@ export class CachedSource<K, V> {
     await this.cache.withWrite(typeof one === 'string' ? one : [one], write);
   }
 
-  /** Of what is stored at this key. */
-  entryOptions(key: K): { ttl?: Duration; tags?: readonly string[] } {
+  /** Of what is written to this key. */
+  entryOptions(key: K): EntryOptions {
+    const { load } = this.options;
+    const own = OF_WRITES.map((name) => [name, load?.[name]] as const);
+    return { ...(Object.fromEntries(own) as EntryOptions), ...this.lifeAndTags(key) };
+  }
+
+  private lifeAndTags(key: K): Pick<EntryOptions, 'ttl' | 'tags'> {
     const { ttl, tags } = this.options;
     return { ...(ttl !== undefined && { ttl }), ...(tags && { tags: tags(key) }) };
   }
 
   /** Throws `CacheOptionsError` where the source cannot do that. */
-  method<Name extends 'load' | 'write' | 'remove'>(name: Name): NonNullable<Source<K, V>[Name]> {
+  method<Name extends (typeof METHODS)[number]>(name: Name): NonNullable<Source<K, V>[Name]> {
     const { source } = this.options;
     const method = source[name];
     if (typeof method === 'function') return method.bind(source) as never;

@@ -37,8 +37,9 @@ export interface WriteBehindStrategyOptions<K, V> extends StrategyOptions<K, V> 
 /** As `readThrough`; but a write is cached at once and reaches the source later, in batches: see `WriteBehind`. */
 export function writeBehind<K, V>(
   cache: CacheService,
-  { queue: queued, ...options }: WriteBehindStrategyOptions<K, V>,
+  given: WriteBehindStrategyOptions<K, V>,
 ): CacheStrategy<K, V> & { readonly queue: WriteBehind<K, V> } {
+  const { queue: queued, ...options } = given ?? {};
   const cached = new CachedSource('writeBehind', cache, options);
   if (!options.source.writeMany) cached.method('write');
   const through = throughCache(cached);

@@ -11,8 +11,11 @@ type Maybe<T> = T | Promise<T>;
 export interface Source<K, V> {
   /** undefined: there is none, which is not cached; null is a value, and cached. */
   load(key: K, context: LoadContext): Maybe<V | undefined>;
-  /** Several at once; what it leaves out is not there. Default: `load` for each. */
-  loadMany?(keys: readonly K[]): Maybe<Iterable<readonly [K, V]>>;
+  /** Several at once; what it leaves out is not there. `signal`: as that of `load`. Default: `load` for each. */
+  loadMany?(
+    keys: readonly K[],
+    context: { readonly signal: AbortSignal },
+  ): Maybe<Iterable<readonly [K, V]>>;
   /** What it gives, if anything, is what the source has made of the value. */
   write?(key: K, value: V): Maybe<V | void>;
   /** Several at once, for queued writes. Default: `write` for each, one after the other. */
@@ -42,7 +45,7 @@ export interface StrategyOptions<K, V> {
   ttl?: Duration;
   /** The tags of a key's value. */
   tags?: (key: K) => readonly string[];
-  /** Further options of loads. */
+  /** Further options of loads; `version`, `serializer`, `schema`, `expiresAt` and `sliding` are those of writes as well. */
   load?: Omit<LoadOptions, 'ttl' | 'tags' | 'force' | 'signal'>;
 }
 

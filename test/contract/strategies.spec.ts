@@ -242,7 +242,7 @@ describe('strategies', () => {
     const tags = (id: number): string[] => [`owner:${id}`];
     const cats = readThrough(service, { source, key, tags, ttl: '1h' });
     await cats.getMany([1, 2, 3]);
-    expect(source.loadMany.mock.calls).toEqual([[[1, 2, 3]]]);
+    expect(source.loadMany.mock.calls.map(([ids]) => ids)).toEqual([[1, 2, 3]]);
     expect(source.load).not.toHaveBeenCalled();
     expect(await service.ttl(['cat', 1])).toBeGreaterThan(3_500_000);
     await service.evictTags('owner:1');
@@ -266,6 +266,62 @@ describe('strategies', () => {
     expect(await service.has(['cat', 1])).toBe(true);
   });
 
+  it.each([
+    ['writeThrough', writeThrough],
+    [
+      'writeBehind',
+      (...[cache, options]: Parameters<typeof writeBehind>) =>
+        writeBehind(cache, { ...options, queue: { afterWrite: 'keep' } }),
+    ],
+  ] as const)(
+    'W7 %s — version, serializer and the like of `load` → of what is set as well',
+    async (_, make) => {
+      const { service } = await openCache('memory');
+      const source = new Cats();
+      const cats = make(service, {
+        source,
+        key,
+        load: { version: 2, sliding: true },
+      } as never) as CatStrategy;
+      await cats.set(1, tom);
+      expect(await service.get(['cat', 1], { version: 2 })).toEqual(tom);
+      expect(await service.get(['cat', 1], { version: 1 })).toBeUndefined();
+      expect(await cats.get(1)).toEqual(tom);
+      expect(source.load).not.toHaveBeenCalled();
+    },
+  );
+
+  it('W7 getMany — keys that are two objects and one entry → each has its value', async () => {
+    const { service } = await openCache('memory');
+    const cats = readThrough<{ id: number }, string>(service, {
+      source: {
+        load: ({ id }) => `cat ${id}`,
+        loadMany: (ids) => ids.map((id) => [{ ...id }, `cat ${id.id}`] as const),
+      },
+      key: ({ id }) => `cat:${id}`,
+    });
+    const ids = [{ id: 2 }, { id: 1 }, { id: 2 }];
+    expect([...(await cats.getMany(ids))]).toEqual([
+      [ids[0], 'cat 2'],
+      [ids[1], 'cat 1'],
+      [ids[2], 'cat 2'],
+    ]);
+  });
+
+  it('W7 loadMany — takes longer than loaderTimeout → its signal fires', async () => {
+    const { service } = await openCache('memory', { loaderTimeout: 10 });
+    let signal: AbortSignal | undefined;
+    const cats = readThrough<number, string>(service, {
+      source: {
+        load: () => undefined,
+        loadMany: (_, context) => ((signal = context.signal), new Promise(() => undefined)),
+      },
+      key: (id) => `cat:${id}`,
+    });
+    await expect(cats.getMany([1])).rejects.toMatchObject({ code: 'ERR_CACHE_TIMEOUT' });
+    expect(signal?.aborted).toBe(true);
+  });
+
   it('W7 wrong options → CacheOptionsError when it is made', async () => {
     const { service } = await openCache('memory');
     const refused = expect.objectContaining({ code: 'ERR_CACHE_OPTIONS' });
@@ -274,5 +330,10 @@ describe('strategies', () => {
       expect(() => readThrough(service, options as never)).toThrow(refused);
     expect(() => readThrough(service, { source, key, ttl: 0 })).toThrow(/ttl/);
     expect(() => writeBehind(service, { source, key })).toThrow(/source.write/);
+    expect(() => writeBehind(service, undefined as never)).toThrow(refused);
+    for (const name of ['loadMany', 'write', 'writeMany', 'remove'])
+      expect(() =>
+        readThrough(service, { source: { ...source, [name]: 5 }, key } as never),
+      ).toThrow(`source.${name}: given 5, accepted a function`);
   });
 });
