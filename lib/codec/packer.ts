@@ -71,7 +71,8 @@ export abstract class Packer implements Writing {
       const type = specialObject(value);
       if (type) return this.special(type.name, type.write(value, this));
       if (types.isBoxedPrimitive(value)) return this.part(value.valueOf());
-      if (isOpaque(value)) throw refusal('a promise, or something else that cannot be copied');
+      if (isOpaque(value))
+        throw refusal('a promise, an iterator, or something else that cannot be copied');
     }
     if ('toJSON' in value && typeof value.toJSON === 'function') {
       const json: unknown = value.toJSON('');
@@ -104,9 +105,16 @@ export abstract class Packer implements Writing {
   }
 }
 
-/** Objects whose content nobody can read: JSON would make `{}` of them. */
+/** Objects whose content nobody can read, or not without changing it: JSON would make `{}` of them. */
 const isOpaque = (value: object): boolean =>
-  types.isPromise(value) || types.isWeakMap(value) || types.isWeakSet(value);
+  types.isPromise(value) ||
+  types.isWeakMap(value) ||
+  types.isWeakSet(value) ||
+  value instanceof WeakRef ||
+  types.isMapIterator(value) ||
+  types.isSetIterator(value) ||
+  types.isGeneratorObject(value) ||
+  types.isSharedArrayBuffer(value);
 
 const refusal = (what: string): CacheSerializationError =>
   new CacheSerializationError(

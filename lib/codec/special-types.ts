@@ -75,9 +75,13 @@ const OBJECTS: readonly SpecialObject[] = [
   },
 ];
 
-const VIEWS: readonly (new (bytes: ArrayBuffer) => ArrayBufferView)[] = [
+type View = new (bytes: ArrayBuffer) => ArrayBufferView;
+
+const VIEWS: readonly View[] = [
   ...[Int8Array, Uint8Array, Uint8ClampedArray, Int16Array, Uint16Array, Int32Array, Uint32Array],
   ...[Float32Array, Float64Array, BigInt64Array, BigUint64Array, DataView],
+  // In Node since 24.
+  ...[(globalThis as { Float16Array?: View }).Float16Array].filter((view) => view !== undefined),
 ];
 
 /** Exactly these bytes; a Buffer may share its memory with others. */

@@ -35,6 +35,7 @@ export const SPECIAL: [string, unknown][] = [
   ['BigUint64Array', new BigUint64Array([2n ** 63n])],
   ['DataView', new DataView(new Uint8Array([1, 2, 3]).buffer)],
   ['ArrayBuffer', new Uint8Array([1, 2, 3]).buffer],
+  ...newerViews(),
   ['RegExp', /a\/b"/giu],
   ['NaN', NaN],
   ['Infinity', Infinity],
@@ -42,6 +43,16 @@ export const SPECIAL: [string, unknown][] = [
   ['undefined in an object', { a: undefined, b: 1 }],
   ['undefined in an array', [undefined, 1]],
 ];
+
+/** Typed arrays of a Node that is newer than the oldest one that this package runs on. */
+function newerViews(): [string, unknown][] {
+  const known = 'Uint8ClampedArray Float32Array Float64Array BigInt64Array BigUint64Array';
+  return Object.getOwnPropertyNames(globalThis)
+    .filter(
+      (name) => /^\w+\d\w*Array$/.test(name) && !`${known} Int8Array Uint8Array`.includes(name),
+    )
+    .map((name) => [name, new (Reflect.get(globalThis, name) as typeof Int8Array)([1, 2])]);
+}
 
 /** Nested in objects and arrays. */
 export const nested = (depth: number): unknown => {
@@ -67,6 +78,11 @@ export function refused(): [string, unknown][] {
     ['cycle', map],
     ['promise', { a: Promise.resolve(1) }],
     ['promise', new WeakMap()],
+    ['promise', new Map([[1, 2]]).values()],
+    ['promise', [new Set([1])[Symbol.iterator]()]],
+    ['promise', (function* () {})()],
+    ['promise', { a: new SharedArrayBuffer(4) }],
+    ['promise', new WeakRef({})],
     ['1000 levels', nested(1001)],
     ['1000 levels', nested(10_000)],
     ['1000 levels', nested(200_000)],
