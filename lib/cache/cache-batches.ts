@@ -1,3 +1,4 @@
+import { assertFunction } from '../common/option-checks.js';
 import type { Key } from '../keys/encode-key.js';
 import type { EntryKey, KeySpace } from '../keys/key-space.js';
 import type { KeyOf } from '../keys/typed-key.js';
@@ -40,7 +41,7 @@ export abstract class CacheBatches extends CacheChanges {
     options?: Omit<ReadOptions, 'schema'>,
   ): Promise<Map<Key, T>>;
   async getMany<T>(keys: readonly Key[], options?: ReadOptions): Promise<Map<Key, T>> {
-    const entries = keys.map((key) => this.#space.entry(key));
+    const entries = this.#space.entries(keys);
     const reads = readSettings('getMany', options);
     const values = await this.#engine.batches.getMany(entries, reads);
     const hits = new Map<Key, T>();
@@ -66,7 +67,8 @@ export abstract class CacheBatches extends CacheChanges {
     ) => Iterable<readonly [Key, T]> | Promise<Iterable<readonly [Key, T]>>,
     options?: LoadOptions,
   ): Promise<Map<Key, T>> {
-    const entries = keys.map((key) => this.#space.entry(key));
+    const entries = this.#space.entries(keys);
+    assertFunction('getOrSetMany', 'loader', loader);
     const settings = loadSettings('getOrSetMany', options, this.#engine.options);
     const served = await this.#engine.batches.getOrLoadMany(this.#space, unique(entries), {
       loader,
@@ -90,7 +92,7 @@ export abstract class CacheBatches extends CacheChanges {
     options?: SetOptions,
   ): Promise<void> {
     const settingsOf = (own?: SetOptions) =>
-      setSettings('setMany', own ? { ...options, ...own } : options, this.#engine.options);
+      setSettings('setMany', own ? { ...options, ...given(own) } : options, this.#engine.options);
     const common = settingsOf();
     const values = [...entries].map(([key, value, own]) => ({
       key: this.#space.entry(key),
@@ -115,7 +117,8 @@ export abstract class CacheBatches extends CacheChanges {
     ) => Iterable<readonly [Key, T]> | Promise<Iterable<readonly [Key, T]>>,
     options?: Omit<SetOptions, 'if'>,
   ): Promise<Map<Key, T>> {
-    const entries = keys.map((key) => this.#space.entry(key));
+    const entries = this.#space.entries(keys);
+    assertFunction('writeThroughMany', 'writer', writer);
     const settings = throughSettings('writeThroughMany', options, this.#engine.options);
     const write = { writer, settings };
     const values = await this.#engine.through.many(this.#space, unique(entries), write);
@@ -127,6 +130,10 @@ export abstract class CacheBatches extends CacheChanges {
     return written;
   }
 }
+
+/** Without options that are undefined: they are as good as absent. */
+const given = (options: SetOptions): SetOptions =>
+  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 
 export function unique(entries: readonly EntryKey[]): EntryKey[] {
   return [...new Map(entries.map((entry) => [entry.redisKey, entry])).values()];

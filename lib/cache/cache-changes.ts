@@ -4,7 +4,7 @@ import type { KeySpace } from '../keys/key-space.js';
 import type { KeyOf } from '../keys/typed-key.js';
 import { CacheControls } from './cache-controls.js';
 import type { CacheEngine } from './cache-engine.js';
-import { additionOf, type CounterOptions } from './counters.js';
+import { additionOf, type Addition, type CounterOptions } from './counters.js';
 import { readSettings, type ReadOptions } from './entry.options.js';
 import { lifeMs } from './life.options.js';
 import { RawStrings } from './raw-strings.js';
@@ -30,12 +30,12 @@ export abstract class CacheChanges extends CacheControls {
    * `ERR_CACHE_BARRED` while `withWrite` or `writeThrough` is at this key; then nothing has changed.
    */
   async increment(key: KeyOf<number>, by = 1, options?: CounterOptions): Promise<number> {
-    return this.#add('increment', key, { by, options });
+    return this.#add(key, additionOf('increment', by, options));
   }
 
   /** The same the other way. */
   async decrement(key: KeyOf<number>, by = 1, options?: CounterOptions): Promise<number> {
-    return this.#add('decrement', key, { by: -by, options });
+    return this.#add(key, additionOf('decrement', by, options));
   }
 
   /**
@@ -45,15 +45,14 @@ export abstract class CacheChanges extends CacheControls {
    */
   async touch(key: Key, ttl: Duration): Promise<boolean> {
     const entry = this.#space.entry(key);
-    return this.#engine.inPlace.toucher.touch(entry, lifeMs(ttl, 'touch'));
+    return this.#engine.inPlace.toucher.touch(entry, lifeMs(ttl, 'ttl', 'touch'));
   }
 
-  /** How many of them were there. In two round trips, whatever their number. With `strict`: rejects with `CacheBatchError`. */
+  /** How many of them were there. In two round trips for each thousand. With `strict`: rejects with `CacheBatchError`. */
   async touchMany(keys: readonly Key[], ttl: Duration): Promise<number> {
-    const entries = keys.map((key) => this.#space.entry(key));
-    const once = new Map(entries.map((entry) => [entry.redisKey, entry]));
+    const once = new Map(this.#space.entries(keys).map((entry) => [entry.redisKey, entry]));
     const { toucher } = this.#engine.inPlace;
-    return toucher.touchMany([...once.values()], lifeMs(ttl, 'touchMany'));
+    return toucher.touchMany([...once.values()], lifeMs(ttl, 'ttl', 'touchMany'));
   }
 
   /**
@@ -72,12 +71,7 @@ export abstract class CacheChanges extends CacheControls {
     return new RawStrings(this.#engine.inPlace.raw, this.#space);
   }
 
-  async #add(
-    operation: string,
-    key: Key,
-    { by, options }: { by: number; options: CounterOptions | undefined },
-  ): Promise<number> {
-    const entry = this.#space.entry(key);
-    return this.#engine.inPlace.counters.add(entry, additionOf(operation, by, options));
+  #add(key: Key, addition: Addition): Promise<number> {
+    return this.#engine.inPlace.counters.add(this.#space.entry(key), addition);
   }
 }

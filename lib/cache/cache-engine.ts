@@ -1,4 +1,4 @@
-import { CacheError, CacheEvictError } from '../common/errors.js';
+import { CacheError, CacheEvictError, isCacheError } from '../common/errors.js';
 import { compileGlob } from '../keys/glob.js';
 import { KeySpace, type EntryKey } from '../keys/key-space.js';
 import type { Meter } from '../observe/meter.js';
@@ -207,7 +207,7 @@ export class CacheEngine {
   async evictPattern(
     space: KeySpace,
     glob: string,
-    { failure, signal }: { failure: 'throw' | 'queue'; signal?: AbortSignal },
+    { failure, signal }: { failure: 'throw' | 'queue'; signal?: AbortSignal | undefined },
   ): Promise<number> {
     const compiled = compileGlob(glob);
     this.refuseWhenClosed(glob);
@@ -219,7 +219,8 @@ export class CacheEngine {
     try {
       return await run();
     } catch (cause) {
-      if (signal?.aborted) throw cause;
+      // What is not a failure of Redis would fail again each time.
+      if (signal?.aborted || !isCacheError(cause)) throw cause;
       const { path } = space;
       this.journal.add({ name: `pattern ${path} ${glob}`, blocks: { path }, run });
       const error = new CacheEvictError([glob], { cause });

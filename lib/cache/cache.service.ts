@@ -1,3 +1,4 @@
+import { assertFunction } from '../common/option-checks.js';
 import type { Key } from '../keys/encode-key.js';
 import { keysOf } from '../keys/key-list.js';
 import type { KeySpace } from '../keys/key-space.js';
@@ -16,6 +17,7 @@ import {
 } from './entry.options.js';
 import type { StandardSchema } from './schema.js';
 import type { WriteContext } from './write/write-through.js';
+import { listingSignal, type ListingOptions } from './key-listing.js';
 import type { LoadContext } from './read/loader-run.js';
 
 /** The engine behind a service, for the rest of this package; undefined for a stand-in that a test has provided. */
@@ -127,6 +129,7 @@ export class CacheService extends CacheBatches {
     options?: LoadOptions,
   ): Promise<T> {
     const entry = this.#space.entry(key);
+    assertFunction('getOrSet', 'loader', loader);
     const { options: defaults, front } = this.#engine;
     const isPlain = options === undefined && !defaults.refreshAhead;
     const copy = isPlain ? front.copy(entry, 'getOrSet') : undefined;
@@ -146,6 +149,7 @@ export class CacheService extends CacheBatches {
    */
   async withWrite<T>(key: Key | readonly Key[], transaction: () => Promise<T>): Promise<T> {
     const entries = keysOf(key).map((k) => this.#space.entry(k));
+    assertFunction('withWrite', 'transaction', transaction);
     return this.#engine.barrier.withWrite(unique(entries), transaction);
   }
 
@@ -159,6 +163,7 @@ export class CacheService extends CacheBatches {
     options?: Omit<SetOptions, 'if'>,
   ): Promise<T> {
     const entry = this.#space.entry(key);
+    assertFunction('writeThrough', 'writer', writer);
     const settings = throughSettings('writeThrough', options, this.#engine.options);
     return (await this.#engine.through.one(entry, writer, settings)) as T;
   }
@@ -173,14 +178,15 @@ export class CacheService extends CacheBatches {
    * `?` one, `[a-z]` one of these, `\\` takes the next one literally; `escapeGlob` makes a literal of what users typed.
    * It walks over all keys of the servers: for maintenance; tags do the same in no time. Rejects as `evict` does.
    */
-  async evictPattern(glob: string, options: { signal?: AbortSignal } = {}): Promise<number> {
+  async evictPattern(glob: string, options?: ListingOptions): Promise<number> {
     const failure = this.#engine.options.evictFailure.calls;
-    return this.#engine.evictPattern(this.#space, glob, { failure, ...options });
+    const signal = listingSignal('evictPattern', options);
+    return this.#engine.evictPattern(this.#space, glob, { failure, signal });
   }
 
   /** The string keys of this namespace that are live, matching a glob as `evictPattern` takes it; in no order. */
-  keys(glob = '*', options: { signal?: AbortSignal } = {}): AsyncIterable<string> {
-    return this.#engine.keys(this.#space, glob, options.signal);
+  keys(glob = '*', options?: ListingOptions): AsyncIterable<string> {
+    return this.#engine.keys(this.#space, glob, listingSignal('keys', options));
   }
 
   /**

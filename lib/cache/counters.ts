@@ -20,7 +20,7 @@ export interface CounterOptions {
 /** Something to be added, checked. */
 export interface Addition {
   /** In errors. */
-  readonly operation: string;
+  readonly operation: `${'' | 'raw.'}${'increment' | 'decrement'}`;
   readonly by: number;
   /** 0: none. */
   readonly ttlMs: number;
@@ -43,7 +43,7 @@ const REFUSALS = {
 
 /** Throws `CacheOptionsError`, before anything is sent. */
 export function additionOf(
-  operation: string,
+  operation: Addition['operation'],
   by: number,
   options: CounterOptions | undefined,
 ): Addition {
@@ -53,7 +53,8 @@ export function additionOf(
   if (problems.length > 0) throw new CacheOptionsError(operation, problems);
   const ttlMs = lifeMs(options?.ttl ?? Infinity, 'ttl');
   // Without the sign of zero.
-  return { operation, by: by + 0, ttlMs: ttlMs === Infinity ? 0 : ttlMs };
+  const signed = operation.endsWith('increment') ? by + 0 : 0 - by;
+  return { operation, by: signed, ttlMs: ttlMs === Infinity ? 0 : ttlMs };
 }
 
 /**

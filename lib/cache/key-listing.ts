@@ -1,4 +1,6 @@
 import { readRecord, type StoredRecord } from '../codec/envelope.js';
+import { CacheOptionsError } from '../common/errors.js';
+import { aSignal, problemsOf } from '../common/option-checks.js';
 import { decodeKey } from '../keys/encode-key.js';
 import type { Glob } from '../keys/glob.js';
 import type { EntryKey, KeySpace } from '../keys/key-space.js';
@@ -6,6 +8,22 @@ import { goOnWithout } from './failure.js';
 import type { CacheParts } from './parts.js';
 import type { EntryFormats } from './read/entry-formats.js';
 import type { Finder } from './read/finder.js';
+
+/** Options of a walk over all keys. */
+export interface ListingOptions {
+  /** Ends it, with the signal's reason. */
+  signal?: AbortSignal;
+}
+
+/** Throws `CacheOptionsError`. */
+export function listingSignal(
+  where: string,
+  options: ListingOptions | undefined,
+): AbortSignal | undefined {
+  const problems = options ? problemsOf(options, { signal: aSignal }) : [];
+  if (problems.length > 0) throw new CacheOptionsError(where, problems);
+  return options?.signal;
+}
 
 /** Part of a glob that is spelled in a Redis key as it is. */
 const SPELLED_ALIKE = /^[!-$&-z|~]*/;

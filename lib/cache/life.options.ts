@@ -74,9 +74,9 @@ export function slides({ sliding }: { sliding?: boolean | undefined }, life?: Li
   return sliding === true && !(life && 'expiresAt' in life);
 }
 
-/** A life in ms, or Infinity. */
-export function lifeMs(given: Duration, path: string): number {
-  return parseDuration(given, { infinity: true }, path);
+/** A life in ms, or Infinity. Throws `CacheOptionsError` that names the option, and the call that it is `of`. */
+export function lifeMs(given: Duration, path: string, of?: string): number {
+  return parseDuration(given, { infinity: true }, path, of);
 }
 
 /** A moment in ms since 1970; throws `CacheOptionsError`. */

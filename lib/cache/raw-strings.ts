@@ -2,11 +2,11 @@ import type { Duration } from '../common/duration.js';
 import { CacheOptionsError, CacheSerializationError } from '../common/errors.js';
 import { aLife, problemsOf, shown } from '../common/option-checks.js';
 import type { Key } from '../keys/encode-key.js';
-import { rawKeyOf, type EntryKey, type KeySpace } from '../keys/key-space.js';
+import { rawKeyOf, type KeySpace } from '../keys/key-space.js';
 import type { Reporter } from '../observe/reporter.js';
 import type { RawStore } from '../store/raw-store.js';
 import type { CallModes } from './call-mode.js';
-import { additionOf, refusal, type CounterOptions } from './counters.js';
+import { additionOf, refusal, type Addition, type CounterOptions } from './counters.js';
 import { SET_OPTIONS } from './entry.options.js';
 import { goOnWithout } from './failure.js';
 import { lifeMs } from './life.options.js';
@@ -89,20 +89,16 @@ export class RawStrings {
 
   /** As `CacheService.increment`, on the decimal text that INCRBY of another program counts on as well. */
   async increment(key: Key, by = 1, options?: CounterOptions): Promise<number> {
-    return this.#add('raw.increment', key, { by, options });
+    return this.#add(key, additionOf('raw.increment', by, options));
   }
 
   async decrement(key: Key, by = 1, options?: CounterOptions): Promise<number> {
-    return this.#add('raw.decrement', key, { by: -by, options });
+    return this.#add(key, additionOf('raw.decrement', by, options));
   }
 
-  async #add(
-    operation: string,
-    key: Key,
-    { by, options }: { by: number; options: CounterOptions | undefined },
-  ): Promise<number> {
-    const entry: EntryKey = this.#space.entry(key);
-    const addition = additionOf(operation, by, options);
+  async #add(key: Key, addition: Addition): Promise<number> {
+    const entry = this.#space.entry(key);
+    const { operation } = addition;
     const { store, reporter } = this.#parts;
     const sum = await reporter.told(operation, store.increment(rawKeyOf(entry), addition));
     if (sum.state === 'counted') return sum.count;

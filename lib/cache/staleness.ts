@@ -1,4 +1,5 @@
-import { aDuration, type Rule, type Rules } from '../common/option-checks.js';
+import { DURATION_ACCEPTED, durationProblem } from '../common/duration.js';
+import type { Rule, Rules } from '../common/option-checks.js';
 
 /** When a value that is still fresh is loaded anew in the background. */
 export interface RefreshAhead {
@@ -67,7 +68,10 @@ function isRefreshAhead(given: unknown): boolean {
   );
 }
 
+/** As long as the record of an entry can say. */
+export const MOST_GRACE_MS = 49 * 86_400_000;
+
 export const aGrace: Rule = {
-  accepted: `false, or ${aDuration.accepted}`,
-  ok: (v) => v === false || aDuration.ok(v),
+  accepted: `false, or ${DURATION_ACCEPTED}, at most 49 days`,
+  ok: (v) => v === false || !durationProblem(v, { maxMs: MOST_GRACE_MS }),
 };

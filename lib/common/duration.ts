@@ -19,12 +19,16 @@ export const DURATION_OR_INFINITY_ACCEPTED = `${DURATION_ACCEPTED}, or Infinity`
 const UNITS = /^(?:([\d.]+)d)?(?:([\d.]+)h)?(?:([\d.]+)m)?(?:([\d.]+)s)?(?:([\d.]+)ms)?$/;
 const UNIT_MS = [86_400_000, 3_600_000, 60_000, 1000, 1];
 
-/** In ms, fractions rounded up. Throws `CacheOptionsError` for everything that is no duration within `rule`. */
-export function parseDuration(value: Duration, rule: DurationRule = {}, path = 'duration'): number {
+/** In ms, fractions rounded up. Throws `CacheOptionsError` for everything that is no duration within `rule`; `of`: the call, in its text. */
+export function parseDuration(
+  value: Duration,
+  rule: DurationRule = {},
+  path = 'duration',
+  of = 'a duration',
+): number {
   const ms = toMs(value, rule);
   if (ms !== undefined) return ms;
-  const problem = { path, given: describe(value), accepted: accepted(rule) };
-  throw new CacheOptionsError('a duration', [problem]);
+  throw new CacheOptionsError(of, [{ path, given: describe(value), accepted: accepted(rule) }]);
 }
 
 /** What was given instead of a duration within `rule`; undefined if it is one. For validators that collect problems. */

@@ -1,5 +1,5 @@
 import { DURATION_ACCEPTED, DURATION_OR_INFINITY_ACCEPTED, durationProblem } from './duration.js';
-import type { OptionProblem } from './errors.js';
+import { CacheOptionsError, type OptionProblem } from './errors.js';
 
 /** What one option of a decorator or a call may be. */
 export interface Rule {
@@ -41,8 +41,15 @@ export const aLife: Rule = {
 };
 export const aSignal: Rule = {
   accepted: 'an AbortSignal',
-  ok: (v) => typeof v === 'object' && v !== null && 'aborted' in v,
+  ok: (v) => typeof (v as Partial<AbortSignal> | null)?.throwIfAborted === 'function',
 };
+
+/** Throws `CacheOptionsError` for what cannot be called. `of`: the call that it is given to. */
+export function assertFunction(of: string, name: string, given: unknown): void {
+  if (typeof given === 'function') return;
+  const problem = { path: name, given: shown(given), accepted: aFunction.accepted };
+  throw new CacheOptionsError(of, [problem]);
+}
 
 /** What was given, shortened. */
 export function shown(value: unknown): string {

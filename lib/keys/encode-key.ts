@@ -80,7 +80,7 @@ function isPart(part: unknown): part is KeyPart {
 }
 
 /** What was given, in words; its content may be long, or secret. */
-function describe(given: unknown): string {
+export function describe(given: unknown): string {
   if (given === '') return 'an empty string';
   if (Array.isArray(given)) return given.length === 0 ? 'an empty array' : 'an array';
   if (typeof given === 'number' || given === null || given === undefined) return String(given);

@@ -1,5 +1,11 @@
 import { CacheKeyError } from '../common/errors.js';
-import { encodeKey, MAX_DIGEST_BYTES, MAX_SPELLED_BYTES, type Key } from './encode-key.js';
+import {
+  describe,
+  encodeKey,
+  MAX_DIGEST_BYTES,
+  MAX_SPELLED_BYTES,
+  type Key,
+} from './encode-key.js';
 
 /** A key of the user and where it lives in Redis. */
 export interface EntryKey {
@@ -48,6 +54,13 @@ export class KeySpace {
   entry(key: Key): EntryKey {
     const { text, digestOf } = encodeKey(key, this.maxSpelledBytes);
     return { given: key, redisKey: this.prefix + text, digestOf };
+  }
+
+  /** Throws `CacheKeyError` for what is no array, or has something in it that is no key. */
+  entries(keys: readonly Key[]): EntryKey[] {
+    if (!Array.isArray(keys))
+      throw new CacheKeyError(`The keys are ${describe(keys)}; accepted is an array of keys`);
+    return keys.map((key: Key) => this.entry(key));
   }
 
   /** The namespace `name` within this one. Throws `CacheKeyError` for a bad name. */

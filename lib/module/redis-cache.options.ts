@@ -1,7 +1,7 @@
 import { ValidateIf, ValidateNested } from 'class-validator';
 
 import type { SerializerChoice } from '../codec/serializer.js';
-import type { RefreshAhead } from '../cache/staleness.js';
+import { MOST_GRACE_MS, type RefreshAhead } from '../cache/staleness.js';
 import type { Duration } from '../common/duration.js';
 import type { TransactionAdapter } from '../common/transaction.js';
 import type { CacheErrorEvent } from '../observe/reporter.js';
@@ -63,7 +63,7 @@ export class RedisCacheOptions {
    * takes longer than `softTimeout`; it is gone once it is evicted. An entry that does not expire has none.
    * @default none
    */
-  @IsDuration({ minMs: 1, maxMs: 49 * 86_400_000 })
+  @IsDuration({ minMs: 1, maxMs: MOST_GRACE_MS })
   grace?: Duration;
 
   /**

@@ -108,12 +108,13 @@ describe.each(VARIANTS)('batches on %s', (_, topology, variant) => {
         [
           ['a', 1],
           ['b', 2, { ttl: '1h' }],
-          ['c', 3, { tags: ['own'] }],
+          ['c', 3, { tags: ['own'], ttl: undefined }],
         ],
         { ttl: '1m', tags: ['common'] },
       );
       expect(await service.ttl('a')).toBeLessThanOrEqual(60_000);
       expect(await service.ttl('b')).toBeGreaterThan(60_000);
+      expect(await service.ttl('c')).toBeLessThanOrEqual(60_000);
       await service.evictTags('common');
       expect([...(await service.getMany(['a', 'b', 'c']))]).toEqual([['c', 3]]);
       await service.evictTags('own');
@@ -285,7 +286,15 @@ describe.each(VARIANTS)('batches on %s', (_, topology, variant) => {
 
     it('getOrSetMany — the loader gives no pairs → rejects, no lease left', async () => {
       const wrong = (() => ({ a: 1 })) as unknown as BatchLoader;
-      await expect(service.getOrSetMany(['a'], wrong)).rejects.toThrow(TypeError);
+      const pairs =
+        'getOrSetMany: its loader has to give pairs of key and value, for instance a Map, and gave';
+      await expect(service.getOrSetMany(['a'], wrong)).rejects.toThrow(
+        new TypeError(`${pairs} an object`),
+      );
+      const values = (() => [1]) as unknown as BatchLoader;
+      await expect(service.getOrSetMany(['a'], values)).rejects.toThrow(
+        new TypeError(`${pairs} 1 among them`),
+      );
       expect(await service.getOrSet('a', () => 1, { waitTimeout: 500 })).toBe(1);
     });
 
@@ -650,7 +659,11 @@ describe.each(VARIANTS)('batches on %s', (_, topology, variant) => {
       expect((await service.getMany(['a', 'b'])).size).toBe(0);
       await service.setMany([['a', 'old']]);
       const wrong = (() => 5) as unknown as () => [];
-      await expect(service.writeThroughMany(['a'], wrong)).rejects.toThrow(TypeError);
+      await expect(service.writeThroughMany(['a'], wrong)).rejects.toThrow(
+        new TypeError(
+          'writeThroughMany: its writer has to give pairs of key and value, for instance a Map, and gave 5',
+        ),
+      );
       expect(await service.has('a')).toBe(false);
     });
 

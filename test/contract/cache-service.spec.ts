@@ -360,4 +360,35 @@ describe.each(VARIANTS)('T15 CacheService on %s', (_, topology, variant) => {
     expect(await service.getOrSet('k', ({ skip }) => (skip(), 'once'))).toBe('once');
     expect(await service.has('k')).toBe(false);
   });
+
+  it.each<[string, string, (service: CacheService) => Promise<unknown>]>([
+    ['getOrSet', 'loader', (s) => s.getOrSet('k', undefined as never)],
+    ['getOrSetMany', 'loader', (s) => s.getOrSetMany(['k'], {} as never)],
+    ['writeThrough', 'writer', (s) => s.writeThrough('k', 5 as never)],
+    ['writeThroughMany', 'writer', (s) => s.writeThroughMany(['k'], [] as never)],
+    ['withWrite', 'transaction', (s) => s.withWrite('k', Promise.resolve() as never)],
+  ])(
+    '%s — its %s is no function → CacheOptionsError, and the value stays',
+    async (name, what, call) => {
+      await service.set('k', 1);
+      await expect(call(service)).rejects.toMatchObject({
+        code: 'ERR_CACHE_OPTIONS',
+        message: expect.stringContaining(`Wrong options for ${name}:\n  ${what}: given `),
+      });
+      expect(await service.get('k')).toBe(1);
+    },
+  );
+
+  it.each<[string, (service: CacheService, keys: never) => Promise<unknown>]>([
+    ['getMany', (s, keys) => s.getMany(keys)],
+    ['getOrSetMany', (s, keys) => s.getOrSetMany(keys, () => [])],
+    ['writeThroughMany', (s, keys) => s.writeThroughMany(keys, () => [])],
+    ['touchMany', (s, keys) => s.touchMany(keys, '1m')],
+  ])('%s — no list of keys → CacheKeyError', async (_, call) => {
+    for (const keys of ['k', undefined, new Set(['k']), { k: 1 }] as never[])
+      await expect(call(service, keys)).rejects.toMatchObject({
+        code: 'ERR_CACHE_KEY',
+        message: expect.stringContaining('accepted is an array of keys'),
+      });
+  });
 });

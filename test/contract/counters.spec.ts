@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
+import { shown } from '../../lib/common/option-checks.js';
 import type { CacheService } from '../../lib/cache/cache.service.js';
 import { openCache, VARIANTS, type TestCache } from '../support/caches.js';
 import { Gate } from '../support/gate.js';
@@ -102,8 +103,11 @@ describe.each(VARIANTS)('counters on %s', (_, topology, variant) => {
   it.each([[1.5], [NaN], [Infinity], ['1'], [null], [2 ** 53]])(
     'increment — by %p → CacheOptionsError, nothing counted',
     async (by) => {
-      const wrong = service.increment('n', by as number);
-      await expect(wrong).rejects.toMatchObject({ code: 'ERR_CACHE_OPTIONS' });
+      for (const method of ['increment', 'decrement'] as const)
+        await expect(service[method]('n', by as number)).rejects.toMatchObject({
+          code: 'ERR_CACHE_OPTIONS',
+          message: expect.stringContaining(`by: given ${shown(by)}, accepted an integer`),
+        });
       expect(await service.get('n')).toBeUndefined();
     },
   );

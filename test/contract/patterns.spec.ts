@@ -1,13 +1,15 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { CacheService } from '../../lib/cache/cache.service.js';
 import { escapeGlob } from '../../lib/keys/glob.js';
-import { openCache, VARIANTS } from '../support/caches.js';
+import { openCache, VARIANTS, type TestCache } from '../support/caches.js';
 
 describe.each(VARIANTS)('patterns on %s', (_, topology, variant) => {
+  let cache: TestCache;
   let service: CacheService;
 
   beforeEach(async () => {
-    ({ service } = await openCache(topology, variant));
+    cache = await openCache(topology, variant);
+    ({ service } = cache);
   });
 
   const listed = async (glob?: string): Promise<string[]> => {
@@ -79,6 +81,22 @@ describe.each(VARIANTS)('patterns on %s', (_, topology, variant) => {
     const signal = AbortSignal.abort(reason);
     await expect(service.evictPattern('*', { signal })).rejects.toBe(reason);
     expect(await service.evictPattern('k*')).toBe(600);
+  });
+
+  it('G2 wrong options → CacheOptionsError, and nothing is left to be tried again', async () => {
+    await service.set('k', 1);
+    const refused = { code: 'ERR_CACHE_OPTIONS' };
+    for (const options of [
+      { signal: 5 },
+      { signal: { aborted: false } },
+      { limit: 1 },
+      5,
+    ] as never[]) {
+      await expect(service.evictPattern('*', options)).rejects.toMatchObject(refused);
+      expect(() => service.keys('*', options)).toThrow(expect.objectContaining(refused));
+    }
+    expect(cache.engine.pending().journal).toBe(0);
+    expect(await service.has('k')).toBe(true);
   });
 
   it.each([[''], ['['], ['a\\'], [5]])('a glob %j → CacheOptionsError', async (glob) => {

@@ -167,6 +167,7 @@ describe.each(VARIANTS)('grace on %s', (_, topology, variant) => {
     for (const options of [
       { grace: 0 },
       { grace: true },
+      { grace: '50d' },
       { staleWhileRevalidate: 1 },
       { refreshAhead: true },
       { refreshAhead: { after: 0 } },

@@ -99,7 +99,10 @@ describe.each(VARIANTS)('touch and take on %s', (_, topology, variant) => {
           service.touch('key', ttl as never),
           service.touchMany(['key'], ttl as never),
         ])
-          await expect(call).rejects.toMatchObject({ code: 'ERR_CACHE_OPTIONS' });
+          await expect(call).rejects.toMatchObject({
+            code: 'ERR_CACHE_OPTIONS',
+            message: expect.stringMatching(/^Wrong options for touch(Many)?:\n  ttl: given /),
+          });
       },
     );
 

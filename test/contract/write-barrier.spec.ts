@@ -116,6 +116,7 @@ describe.each(VARIANTS)('writes behind a barrier on %s', (_, topology, variant) 
     const odd = { run: (): number => 1 };
     expect(await service.writeThrough('k', () => odd)).toBe(odd);
     expect(await service.has('k')).toBe(false);
+    expect(cache.errors.map(({ operation }) => operation)).toEqual(['writeThrough']);
   });
 
   it('wrong options → CacheOptionsError, and the writer does not run', async () => {

@@ -56,7 +56,7 @@ export class EntryFormats {
 
   /** Undefined, and reported, where the value cannot be stored. */
   async encode(
-    target: { key: EntryKey; kind: EntryKind },
+    target: { key: EntryKey; kind: EntryKind; operation?: string },
     writable: Writable,
   ): Promise<Encoded | undefined> {
     try {
@@ -69,7 +69,8 @@ export class EntryFormats {
       return { body, value, stamp: { c0, tags } };
     } catch (error) {
       this.noteUnstorable(error);
-      this.parts.reporter.report('getOrSet', 'the loaded value, not stored', error);
+      const { operation = 'getOrSet' } = target;
+      this.parts.reporter.report(operation, 'the value, not stored', error);
       return undefined;
     }
   }

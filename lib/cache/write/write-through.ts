@@ -96,7 +96,7 @@ export class WriteThrough {
     { writer, settings }: { writer: BatchWriter; settings: WriteSettings },
   ): Promise<Map<string, unknown>> {
     const sorted = [...keys].sort((a, b) => (a.redisKey < b.redisKey ? -1 : 1));
-    const book = wishBook(space);
+    const book = wishBook(space, 'writeThroughMany: its writer');
     const context = { keys: keys.map((key) => key.given), ...book.context };
     return this.through(sorted, {
       kind: 'value',
@@ -137,7 +137,7 @@ export class WriteThrough {
         const { tags = settings.tags, life } = wishesOf(key);
         const sliding = slides(settings, life);
         const writable = { ...settings, tags, ttlMs, sliding, value, c0: c0s[i]! };
-        const encoded = await formats.encode({ key, kind }, writable);
+        const encoded = await formats.encode({ key, kind, operation: 'writeThrough' }, writable);
         if (!encoded) continue;
         left.set(key.redisKey, encoded.body);
         values.set(key.redisKey, encoded.value.take());
