@@ -80,7 +80,7 @@ describe('messages in a cluster', () => {
   it('I2 many keys are evicted while their slot moves → no copy of another process outlives it', async () => {
     const [one, two] = await openPair();
     const heard = hear(two);
-    const keys = Array.from({ length: 400 }, (_, i) => (i % 2 ? `{move}${i}` : `other:${i}`));
+    const keys = Array.from({ length: 100 }, (_, i) => (i % 2 ? `{move}${i}` : `other:${i}`));
     let version = 0;
     const read = (cache: TestCache): Promise<number[]> =>
       Promise.all(keys.map((key) => cache.service.getOrSet(key, () => version)));
