@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readArguments, USAGE, type Arguments } from './arguments.js';
 import { Crew, type Tally } from './crew.js';
 import { ROUNDS } from './messages.js';
-import { openRedis } from './redis.js';
+import { openRedis } from '../demo-redis.js';
 import { headline, Progress, resultOf, table, type Result } from './report.js';
 
 try {

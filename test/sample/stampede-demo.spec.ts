@@ -1,57 +1,22 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { transformFile } from '@swc/core';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { cwd, env, execPath } from 'node:process';
-import { Compiled } from '../support/compiled.js';
+import { env } from 'node:process';
+import { BuiltDemo, type DemoRun } from './built-demo.js';
 
-const DEMO = 'sample/stampede';
-/** The demo starts a Redis with the means of the tests. */
-const SOURCES = [DEMO, 'test/support'];
-
-/** `./x.ts` becomes `./x.js`; the compiler's types do not know the option. */
-const IMPORTS_OF_TYPESCRIPT = { rewriteRelativeImportExtensions: true };
-
-interface Run {
-  exitCode: number;
-  output: string;
+interface Run extends DemoRun {
   /** Cells of the table's rows, by the row's name. */
   rows: Record<string, string[]>;
 }
 
 describe('the stampede demo', () => {
-  let compiled: Compiled;
+  let demo: BuiltDemo;
 
   beforeAll(async () => {
-    compiled = await Compiled.make([]);
-    await compiled.nameIt();
-    for (const folder of SOURCES)
-      for (const file of await readdir(folder))
-        if (file.endsWith('.ts')) await compile(join(folder, file));
+    demo = await BuiltDemo.build('stampede');
   });
-  afterAll(() => compiled.remove());
-
-  async function compile(file: string): Promise<void> {
-    const { code } = await transformFile(file, {
-      sourceMaps: false,
-      jsc: { target: 'es2023', ...IMPORTS_OF_TYPESCRIPT },
-    });
-    await mkdir(dirname(compiled.path(file)), { recursive: true });
-    await writeFile(compiled.path(file), code);
-  }
+  afterAll(() => demo.remove());
 
   async function run(args: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<Run> {
-    const { REDIS_URL: _, ...inherited } = env;
-    const child = spawn(execPath, [compiled.path(`${DEMO}/main.ts`), ...args], {
-      cwd: cwd(),
-      env: { ...inherited, ...environment },
-    });
-    let output = '';
-    for (const stream of [child.stdout, child.stderr])
-      stream.on('data', (text) => (output += String(text)));
-    const [exitCode] = (await once(child, 'close')) as [number];
+    const { exitCode, output } = await demo.run(args, environment);
     const lines = output.split('\n').map((line) => line.split(/ {2,}/));
     const rows = Object.fromEntries(
       lines.filter((line) => line.length === 6).map(([name, ...cells]) => [name, cells]),

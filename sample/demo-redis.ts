@@ -1,10 +1,10 @@
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Janitor } from '../../test/support/janitor.js';
-import { MissingRedisError, startByFirstWay } from '../../test/support/provision.js';
-import { untilReady } from '../../test/support/ready.js';
-import { PASSED_ON } from '../../test/support/start-server.js';
+import { Janitor } from '../test/support/janitor.js';
+import { MissingRedisError, startByFirstWay } from '../test/support/provision.js';
+import { untilReady } from '../test/support/ready.js';
+import { PASSED_ON } from '../test/support/start-server.js';
 
 /** The Redis of the demo: the one at REDIS_URL, or one that is started as the tests start theirs. */
 export interface DemoRedis {
