@@ -3,9 +3,9 @@ import type { Topology } from '../redis/topology.js';
 /** Keys in one message about evicts. */
 const TOLD_AT_ONCE = 100;
 /** Keys under way at a time: more than a server is sent at a time would wait in line, and in the end be refused. */
-const IN_ONE_TURN = 1_000;
+const IN_ONE_TURN = 2_000;
 
-/** The groups of keys that one message can tell of; each thousand is to wait for the one before it. */
+/** The groups of keys that one message can tell of; each two thousand wait for those before them. */
 export function* evictTurns(
   keys: readonly string[],
   topology: Topology,
