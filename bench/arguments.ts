@@ -4,15 +4,18 @@ import { QUESTIONS } from './questions.js';
 export type Arguments =
   | { act: 'help' }
   | { act: 'answer'; questions: readonly string[]; save?: string }
-  | { act: 'compare'; before: string; after: string };
+  | { act: 'compare'; before: string; after: string }
+  | { act: 'draw'; name: string };
 
 export const USAGE = `npm run bench -- QUESTION… [--save NAME]
 npm run bench -- --compare A B
+npm run bench -- --draw NAME
 
 ${[...QUESTIONS].map(([name, { asks }]) => `  ${name.padEnd(14)}${asks}`).join('\n')}
 
-  --save        also writes the tables to bench/results/NAME.json; other questions saved there before are kept
+  --save        also writes the tables to bench/results/NAME.json, and plots beside it; other questions saved there are kept
   --compare     what was saved under two names, side by side
+  --draw        the plots of what was saved, anew
 
 It uses the Redis at REDIS_URL, or starts one for as long as it runs.`;
 
@@ -24,6 +27,7 @@ export function readArguments(argv: readonly string[]): Arguments {
     options: {
       save: { type: 'string' },
       compare: { type: 'string' },
+      draw: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -33,6 +37,11 @@ export function readArguments(argv: readonly string[]): Arguments {
     if (after === undefined || more.length > 0 || values.save !== undefined)
       throw new Error('--compare takes two names and nothing else: --compare A B');
     return { act: 'compare', before: fileName(values.compare), after: fileName(after) };
+  }
+  if (values.draw !== undefined) {
+    if (positionals.length > 0 || values.save !== undefined)
+      throw new Error('--draw takes one name and nothing else: --draw NAME');
+    return { act: 'draw', name: fileName(values.draw) };
   }
   if (positionals.length === 0) throw new Error(`Which question? There are ${known()}`);
   for (const name of positionals)

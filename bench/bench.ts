@@ -3,6 +3,7 @@ import { Redis, type RedisOptions } from 'ioredis';
 import { assemble, type AssembledCache } from '../lib/module/assemble.js';
 import type { RedisCacheOptions } from '../lib/module/redis-cache.options.js';
 import { resolveOptions } from '../lib/module/resolve-options.js';
+import type { Servers } from './servers.js';
 
 const REMOVED_AT_ONCE = 10_000;
 
@@ -10,14 +11,26 @@ const REMOVED_AT_ONCE = 10_000;
 export class Bench {
   /** A plain client for preparing and looking. */
   readonly redis: Redis;
-  private readonly run = `bench-${randomBytes(6).toString('hex')}`;
+  private readonly run: string;
   private readonly caches: AssembledCache[] = [];
   private readonly clients: Redis[] = [];
   private readonly closing: (() => unknown)[] = [];
   private names = 0;
 
-  constructor(readonly redisUrl: string) {
+  /** `run`: what a process that takes part begins its names with; each then has the same names in the same order. */
+  constructor(
+    readonly redisUrl: string,
+    private readonly parts: { readonly run?: string; readonly servers?: Servers } = {},
+  ) {
+    this.run = parts.run ?? `bench-${randomBytes(6).toString('hex')}`;
     this.redis = this.openClient();
+  }
+
+  /** To start more than the one Redis. */
+  get servers(): Servers {
+    const { servers } = this.parts;
+    if (!servers) throw new Error('Servers are started by the process that asks the questions');
+    return servers;
   }
 
   /** Of nobody else: what all keys of one contender begin with, and a namespace. Always of one length. */
@@ -25,8 +38,8 @@ export class Bench {
     return `${this.run}-${String(this.names++).padStart(2, '0')}`;
   }
 
-  openClient(options: RedisOptions = {}): Redis {
-    const client = new Redis(this.redisUrl, options);
+  openClient(options: RedisOptions = {}, url = this.redisUrl): Redis {
+    const client = new Redis(url, options);
     this.clients.push(client);
     return client;
   }
@@ -41,8 +54,8 @@ export class Bench {
         namespace: this.ownName(),
         failure: 'strict',
         timeouts: { read: '10s', write: '10s' },
-        ...options,
         topology: { type: 'single', url: this.redisUrl },
+        ...options,
       },
       'the benchmark',
     );

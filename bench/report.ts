@@ -2,6 +2,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { format } from 'prettier';
 import type { Machine } from './machine.js';
+import { draw, isPlotted, WITHOUT_PLOTS } from './plot.js';
 import { grid, show, type Cell, type Table } from './table.js';
 
 /** One question, answered once. */
@@ -16,13 +17,33 @@ type Answers = Readonly<Record<string, Answer>>;
 const RESULTS = join(process.cwd(), 'bench', 'results');
 const pathOf = (name: string): string => join(RESULTS, `${name}.json`);
 
-/** Gives the path. */
-export async function save(name: string, question: string, answer: Answer): Promise<string> {
+/** Gives the paths: that of the tables, then those of the plots. */
+export async function save(name: string, question: string, answer: Answer): Promise<string[]> {
   const answers = { ...(await readOrNothing(name)), [question]: answer };
   await mkdir(RESULTS, { recursive: true });
   // As the rest of the repository, so that it can be committed.
   await writeFile(pathOf(name), await format(JSON.stringify(answers), { parser: 'json' }));
-  return pathOf(name);
+  return [pathOf(name), ...(await savePlots(name, question, answer))];
+}
+
+/** Draws what was saved once more. */
+export async function drawAgain(name: string): Promise<string[]> {
+  const drawn: string[] = [];
+  for (const [question, answer] of Object.entries(await read(name)))
+    drawn.push(...(await savePlots(name, question, answer)));
+  return drawn;
+}
+
+async function savePlots(name: string, question: string, { tables }: Answer): Promise<string[]> {
+  const drawn: string[] = [];
+  for (const table of tables.filter(isPlotted)) {
+    const svg = await draw(table);
+    if (svg === undefined) return [WITHOUT_PLOTS];
+    const path = join(RESULTS, `${name}-${question}-${table.plot.name}.svg`);
+    await writeFile(path, svg);
+    drawn.push(path);
+  }
+  return drawn;
 }
 
 /** What both names have, side by side. */

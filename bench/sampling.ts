@@ -22,21 +22,20 @@ export async function timeOf(run: () => Promise<unknown>): Promise<number> {
 }
 
 /** One of those that are measured side by side. */
-export interface Contender {
+export interface Contender<Sample = number> {
   readonly name: string;
-  /** One sample. */
-  measure(): Promise<number>;
+  measure(): Promise<Sample>;
 }
 
 /**
  * Measures all of them in turn, once a round, so that what else the machine does meets all alike. Who begins changes with
  * each round. Gives each one's samples, round by round.
  */
-export async function interleave(
-  contenders: readonly Contender[],
+export async function interleave<Sample>(
+  contenders: readonly Contender<Sample>[],
   { rounds, warmUps }: { rounds: number; warmUps: number },
-): Promise<number[][]> {
-  const samples = contenders.map((): number[] => []);
+): Promise<Sample[][]> {
+  const samples = contenders.map((): Sample[] => []);
   for (let round = -warmUps; round < rounds; round++)
     for (let turn = 0; turn < contenders.length; turn++) {
       const i = (round + warmUps + turn) % contenders.length;

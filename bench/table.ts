@@ -6,10 +6,32 @@ export type Cell = number | Spread | string;
 export interface Table {
   readonly title: string;
   readonly columns: readonly string[];
-  readonly rows: readonly { readonly name: string; readonly cells: readonly Cell[] }[];
+  readonly rows: readonly Row[];
   /** What the reader has to know beside the numbers. */
   readonly remarks?: readonly string[];
+  readonly plot?: Plot;
 }
+
+export interface Row {
+  readonly name: string;
+  readonly cells: readonly Cell[];
+  /** Where it is in the plot. */
+  readonly point?: { readonly series: string; readonly x: number };
+}
+
+/** How the rows with a point are drawn, once the table is saved. */
+export interface Plot {
+  /** Of the file, behind that of the question. */
+  readonly name: string;
+  /** What the points lie along, with its unit. */
+  readonly x: string;
+  readonly xScale: Scale;
+  /** One panel each, side by side. */
+  readonly panels: readonly { readonly column: string; readonly scale: Scale }[];
+}
+
+/** `symlog` is `log` with a zero. */
+export type Scale = 'linear' | 'log' | 'symlog';
 
 export function print({ title, columns, rows, remarks = [] }: Table): string {
   const lines = rows.map(({ name, cells }) => [name, ...cells.map(show)]);

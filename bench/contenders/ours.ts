@@ -1,10 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { RedisCacheOptions } from '../../lib/module/redis-cache.options.js';
 import type { OpenCache } from './cache.js';
+import { untilLive } from './live.js';
 import { miss, type OpenReader } from './reader.js';
 
 const STORED_AT_ONCE = 1_000;
-const LIVE_WITHIN_MS = 5_000;
 
 /** `get` of this cache. */
 export function ours(name: string, options: Partial<RedisCacheOptions>): OpenReader {
@@ -19,15 +18,9 @@ export function ours(name: string, options: Partial<RedisCacheOptions>): OpenRea
 
 /** With copies in the process its listener hears the messages of other processes, as it does by default. */
 export const oursCache: OpenCache = async (bench, tiers) => {
-  const { service, buses } = await bench.openCache({
-    ttl: '1h',
-    ...(tiers === 'redis' && { l1: false }),
-  });
-  const deadline = performance.now() + LIVE_WITHIN_MS;
-  while (!buses.every((bus) => bus.live)) {
-    if (performance.now() > deadline) throw new Error('The bus is not live, so nothing is kept');
-    await sleep(10);
-  }
+  const cache = await bench.openCache({ ttl: '1h', ...(tiers === 'redis' && { l1: false }) });
+  await untilLive(cache);
+  const { service } = cache;
   return {
     name: 'nestjs-redis-cache',
     get: (key) => service.get(key),

@@ -1,5 +1,6 @@
 import type { AssembledCache } from '../../lib/module/assemble.js';
 import type { Bench } from '../bench.js';
+import { copyUpTo } from '../copies.js';
 import { interleave, ratios, spreadOf, timeOf, type Contender } from '../sampling.js';
 import type { Table } from '../table.js';
 
@@ -22,15 +23,6 @@ const groupOf = (i: number): string => `group:${i % GROUPS}`;
 const EVERYBODY = 'everybody';
 const TEN_GROUPS = Array.from({ length: 10 }, (_, i) => groupOf(i * 7));
 const tagsOf = (i: number): string[] => [EVERYBODY, groupOf(i), `half:${i % 2}`, 'tenant:17'];
-
-/** Entries copied by one call of the script: other clients wait meanwhile. */
-const COPIED_AT_ONCE = 5_000;
-const COPY = `
-local copied = 0
-for i = ARGV[2], ARGV[3], ARGV[4] do
-  copied = copied + redis.call('COPY', KEYS[1], ARGV[1] .. i, 'REPLACE')
-end
-return copied`;
 
 type Rows = Table['rows'];
 
@@ -80,20 +72,13 @@ async function measure(bench: Bench, entries: number): Promise<{ evicts: Rows; r
   return { evicts, reads };
 }
 
-/** A few entries by the cache itself, of which all others are copies: nothing in a record belongs to its key. */
+/** A few entries by the cache itself, of which all others are copies. */
 async function fill({ redis }: Bench, cache: AssembledCache, entries: number): Promise<void> {
   const prefix = cache.engine.keySpace().entry('e').redisKey;
   const originals = Math.min(GROUPS, entries);
   for (let i = 0; i < originals; i++)
     await cache.service.set(`e${i}`, { id: i }, { tags: tagsOf(i) });
-  const stride = COPIED_AT_ONCE * GROUPS;
-  let filled = originals;
-  for (let group = 0; group < GROUPS; group++)
-    for (let from = group + GROUPS; from < entries; from += stride) {
-      const to = Math.min(from + stride, entries) - 1;
-      filled += Number(await redis.eval(COPY, 1, prefix + group, prefix, from, to, GROUPS));
-    }
-  if (filled !== entries) throw new Error(`There are ${filled} entries instead of ${entries}`);
+  await copyUpTo(redis, { prefix, originals, total: entries });
 }
 
 /** The evict that all entries fall to: those that follow have nothing left to make outdated. */
