@@ -24,7 +24,7 @@ describe('the server as a whole', () => {
 
   const single = () => ({ topology: { type: 'single', url: server.url } }) as const;
 
-  it('killed, and started again → reads go on, evicts say so', async () => {
+  it('R1 R4 R6 killed, and started again → reads go on, evicts say so', async () => {
     const lastsMs = lasting(5_000, 2_000);
     const row = new Row('1', `server killed, ${lastsMs / 1_000} s down`);
     const run = await underLoad(compiled, {
@@ -41,7 +41,7 @@ describe('the server as a whole', () => {
     expect(row.broken).toEqual([]);
   });
 
-  it('frozen → reads go on, nothing queues up, late commands change nothing', async () => {
+  it('R6 R7 frozen → reads go on, nothing queues up, late commands change nothing', async () => {
     const lastsMs = lasting(10_000, 2_000);
     const row = new Row('2', `server frozen for ${lastsMs / 1_000} s`);
     const run = await underLoad(compiled, {
