@@ -61,22 +61,26 @@ function parseSafely(text: string): unknown {
   return parse(text, { protoAction: 'remove', constructorAction: 'remove' });
 }
 
-/** Puts values in the place of their tags, in the very tree that was parsed. */
+/** Puts values in the place of their tags, in the very tree that was parsed; whatever is no object stays without a call. */
 function revive(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) {
     if (isMarked(value)) return reviveTag(value);
-    for (let i = 0; i < value.length; i++) value[i] = revive(value[i]);
+    for (let i = 0; i < value.length; i++)
+      if (typeof value[i] === 'object') value[i] = revive(value[i]);
     return value;
   }
   const properties = value as Record<string, unknown>;
-  for (const name of Object.keys(properties)) properties[name] = revive(properties[name]);
+  for (const name of Object.keys(properties))
+    if (typeof properties[name] === 'object') properties[name] = revive(properties[name]);
   return properties;
 }
 
 const READING: Reading = { part: revive, bytes: (base64) => Buffer.from(base64, 'base64') };
 
-function reviveTag([tag, ...parts]: [string, ...unknown[]]): unknown {
+function reviveTag(items: [string, ...unknown[]]): unknown {
+  const [tag] = items;
+  const parts = items.slice(1);
   if (tag === MARK) return parts.map(revive);
   const type = SPECIAL_TYPES.get(tag.slice(MARK.length));
   if (!type) throw new TypeError('The value holds a tag that is not known');

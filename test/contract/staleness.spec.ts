@@ -141,7 +141,7 @@ describe.each(VARIANTS)('grace on %s', (_, topology, variant) => {
   });
 
   it('softTimeout, evicted meanwhile → waits for a fresh one', async () => {
-    const quick = await open({ softTimeout: 30 });
+    const quick = await open({ softTimeout: 500 });
     await grownOld(quick.service);
     const gate = new Gate();
     const loading = quick.service.getOrSet('k', async () => (await gate.pass(), 'older'));
