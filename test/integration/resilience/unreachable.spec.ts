@@ -95,7 +95,7 @@ describe('Redis does not answer', () => {
       print(name, measured);
       expect(measured.openedAfterMs).toBeLessThan(1_000 * SLACK);
       expect(measured.longestBeforeMs).toBeLessThan(320 * SLACK);
-      expect(open.length).toBeGreaterThan(500);
+      expect(open.length).toBeGreaterThan(50);
       expect(measured.thenMedianMs).toBeLessThan(2 * SLACK);
       expect(measured.hitsAfterPongMs).toBeLessThan(2_000 * SLACK);
       expect(mostQueued).toBeLessThanOrEqual(1_000);
