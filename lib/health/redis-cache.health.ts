@@ -39,6 +39,8 @@ export type CacheHealth = {
 };
 
 type Status = 'up' | 'degraded' | 'down';
+/** As the installed Terminus has it: 'degraded' since version 12. */
+type KnownStatus = HealthIndicatorResult[string]['status'];
 
 /**
  * The health of a cache for `@nestjs/terminus`. `up`: every server answers, and messages arrive. `degraded`: the cache serves, but a server is
@@ -57,7 +59,7 @@ export class RedisCacheHealth {
   async check<const Name extends string>(
     key: Name,
     options: HealthCheckOptions = {},
-  ): Promise<HealthIndicatorResult<Name, Status, CacheHealth>> {
+  ): Promise<HealthIndicatorResult<Name, KnownStatus, CacheHealth>> {
     const { cache = DEFAULT_CACHE, timeout = '1s', whenUnreachable = 'down' } = options;
     const timeoutMs = parseDuration(timeout, {}, 'timeout');
     const service = this.find<CacheService>(getCacheToken(cache), cache);
