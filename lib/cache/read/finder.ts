@@ -141,8 +141,18 @@ export class Finder {
 
   /** What was found is to this reader; later only where the table has to be asked for further tags. */
   private judge(wanted: Wanted, fetched: Fetched): Found | Promise<Found> {
-    // It may have failed while the read was under way.
-    if (this.isBlocked(wanted)) return UNREACHABLE;
+    const found = this.appraise(wanted, fetched);
+    return types.isPromise(found)
+      ? found.then((each) => this.unlessBlocked(wanted, each))
+      : this.unlessBlocked(wanted, found);
+  }
+
+  /** The evict of this key may have failed while the read was under way. */
+  private unlessBlocked(wanted: Wanted, found: Found): Found {
+    return this.isBlocked(wanted) ? UNREACHABLE : found;
+  }
+
+  private appraise(wanted: Wanted, fetched: Fetched): Found | Promise<Found> {
     const { key } = wanted;
     const { bytes, versions } = fetched;
     const seen = look(bytes, wanted, this.parts.layout);
@@ -154,9 +164,7 @@ export class Finder {
         ? this.open(wanted, fetched, record)
         : unusable(record, versions);
     return this.isStillValid(key, { c0, tags }).then((valid) =>
-      valid && !this.isBlocked(wanted)
-        ? this.open(wanted, fetched, record)
-        : unusable(record, versions),
+      valid ? this.open(wanted, fetched, record) : unusable(record, versions),
     );
   }
 

@@ -115,6 +115,21 @@ describe('Redis fails', () => {
     client.disconnect();
   });
 
+  it('evict, failing while a schema looks at what was read → that is not served', async () => {
+    const gate = new Gate();
+    const validate = async (value: unknown) => (await gate.pass(), { value });
+    const schema = { '~standard': { version: 1, vendor: 'test', validate } } as const;
+    await service.set('k', 'old');
+    const reading = service.get('k', { schema });
+    await gate.arrived();
+    await server.pause();
+    await expect(service.evict('k')).rejects.toMatchObject({ code: 'ERR_CACHE_EVICT' });
+    gate.open();
+    expect(await reading).toBeUndefined();
+    await server.resume();
+    await waitFor(() => cache.engine.pending().journal === 0, { timeoutMs: 10_000 });
+  });
+
   it('evictFailure queue → resolves, and is retried all the same', async () => {
     const quiet = await openCache({ type: 'single', url: server.url }, { evictFailure: 'queue' });
     await quiet.service.set('k', 'old');
