@@ -1,6 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { endChild } from '../../test/support/end-child.js';
 import type { FromMember } from './member.js';
 
 /** Processes that measure together, each running the same file; see `serve` in member.ts. */
@@ -39,15 +40,7 @@ export class Crew<Task, Answer> {
 
   /** Lets them close what they have opened. */
   async end(): Promise<void> {
-    await Promise.all(
-      this.members
-        .filter((member) => member.exitCode === null && member.signalCode === null)
-        .map(async (member) => {
-          const exit = once(member, 'exit');
-          if (member.connected) member.disconnect();
-          await exit;
-        }),
-    );
+    await Promise.all(this.members.map(endChild));
   }
 }
 

@@ -60,7 +60,7 @@ export class RedisTagTable implements TagTable {
   private places = new WeakMap<Shard, Map<string, Place>>();
   private placeCount = 0;
   /** The last one that was asked for: nearly always that of the next key, too. */
-  private last: { readonly prefix: string; readonly place: Place } | undefined;
+  private last: { prefix: string; shard: Shard; tag: string; place: Place } | undefined;
   /** Whose heads are being written again. */
   private readonly heads = new Set<Place>();
 
@@ -184,20 +184,18 @@ export class RedisTagTable implements TagTable {
   /** With shards the copy lies where the entry does; in a cluster it has a slot of its own, usually at the same master. */
   private placeOf(redisKey: string): Place {
     const { topology, tags } = this;
-    if (topology.kind !== 'cluster' && tags.length === 1) return this.onlyPlaceOf(redisKey);
     const tag = tags[copyOf(redisKey, tags.length)]!;
-    const path = pathOf(redisKey);
-    if (topology.kind !== 'cluster') return this.placeAt(topology.shardOf(redisKey), path, tag);
-    return this.placeAt(topology.shardOf(tableKeyOf(path, tag)), path, tag);
-  }
-
-  private onlyPlaceOf(redisKey: string): Place {
+    if (topology.kind === 'cluster') {
+      const path = pathOf(redisKey);
+      return this.placeAt(topology.shardOf(tableKeyOf(path, tag)), path, tag);
+    }
     const { last } = this;
-    const shard = this.topology.shardOf(redisKey);
-    if (last?.place.shard === shard && redisKey.startsWith(last.prefix)) return last.place;
+    const shard = topology.shardOf(redisKey);
+    if (last?.shard === shard && last.tag === tag && redisKey.startsWith(last.prefix))
+      return last.place;
     const path = pathOf(redisKey);
-    const place = this.placeAt(shard, path, this.tags[0]!);
-    this.last = { prefix: `${path}:`, place };
+    const place = this.placeAt(shard, path, tag);
+    this.last = { prefix: `${path}:`, shard, tag, place };
     return place;
   }
 

@@ -1,8 +1,8 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { endChild } from '../../test/support/end-child.js';
 import { openRedis } from '../demo-redis.js';
 import { Line } from './line.js';
 import type { PriceChanged, Setup } from './prices.js';
@@ -27,7 +27,7 @@ try {
   console.error(`\n${(error as Error).message}`);
   process.exitCode = 1;
 } finally {
-  await Promise.all(children.map(end));
+  await Promise.all(children.map(endChild));
   await redis.stop();
 }
 
@@ -68,13 +68,6 @@ function start(name: 'shop' | 'office', setup: Setup): Promise<Line> {
       .on('update', ({ product, price }: PriceChanged) => void prices.set(product, price))
       .on('heard', (keys: string[] | null) => void heard.push(...(keys ?? [])));
   });
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exit = once(child, 'exit');
-  if (child.connected) child.disconnect();
-  await exit;
 }
 
 async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {

@@ -1,6 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
+import { endChild } from '../../test/support/end-child.js';
 import type { Arguments } from './arguments.js';
 import type { Answers, FromProcess, Round, Setup, ToProcess } from './messages.js';
 
@@ -56,15 +56,7 @@ export class Crew {
 
   /** Lets them close their caches and end. */
   async end(): Promise<void> {
-    await Promise.all(
-      this.members
-        .filter((member) => member.exitCode === null && member.signalCode === null)
-        .map(async (member) => {
-          const exit = once(member, 'exit');
-          if (member.connected) member.disconnect();
-          await exit;
-        }),
-    );
+    await Promise.all(this.members.map(endChild));
   }
 
   /** Every load takes its time and gives a value of its own. A real source would also slow down. */

@@ -163,12 +163,12 @@ export class EntryFormats {
       serializer,
     }: { key: EntryKey; softAt: number; serializer: SerializerChoice | undefined },
   ): Opened {
-    const clock = { serverNow: () => this.serverNow(key) };
-    return new OpenedEntry(this.isolated(plain, serializer), plain.header, { softAt, clock });
+    const life = { softAt, key, formats: this };
+    return new OpenedEntry(this.isolated(plain, serializer), plain.header, life);
   }
 
   /** By the clock of the key's server, as far as it is known. */
-  private serverNow({ redisKey }: EntryKey): number {
+  serverNow({ redisKey }: EntryKey): number {
     return this.parts.clock.now() + this.parts.serverOffsetMs(redisKey);
   }
 
@@ -196,7 +196,11 @@ class OpenedEntry implements Opened {
   constructor(
     private readonly isolated: Isolated,
     { lifeMs, costMs, sliding, version, serializer, serializerName = '' }: EntryHeader,
-    private readonly life: { readonly softAt: number; readonly clock: { serverNow(): number } },
+    private readonly life: {
+      readonly softAt: number;
+      readonly key: EntryKey;
+      readonly formats: EntryFormats;
+    },
   ) {
     this.lifeMs = lifeMs;
     this.costMs = costMs;
@@ -210,8 +214,8 @@ class OpenedEntry implements Opened {
   }
 
   freshMs(): number {
-    const { softAt, clock } = this.life;
-    return softAt === 0 ? Infinity : Math.max(0, softAt - clock.serverNow());
+    const { softAt, key, formats } = this.life;
+    return softAt === 0 ? Infinity : Math.max(0, softAt - formats.serverNow(key));
   }
 }
 

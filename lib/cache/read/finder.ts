@@ -82,20 +82,14 @@ export class Finder {
       else asked.push(i);
     }
     const fetched = await this.looks.atMany(asked.map((i) => wanted[i]!));
-    const give = (i: number, each: Found | { error: unknown }): unknown => (found[i] = each);
     // All at once: the tags of those that need another look at the table are asked for together.
     const later: Promise<unknown>[] = [];
     for (const [n, i] of asked.entries()) {
       const answer = fetched[n]!;
       const judged = 'error' in answer ? answer : this.judge(wanted[i]!, answer);
-      if (!types.isPromise(judged)) give(i, judged);
+      if (!types.isPromise(judged)) found[i] = judged;
       else
-        later.push(
-          judged.then(
-            (each) => give(i, each),
-            (error: unknown) => give(i, { error }),
-          ),
-        );
+        later.push(judged.catch((error: unknown) => ({ error })).then((each) => (found[i] = each)));
     }
     await Promise.all(later);
     return found;
@@ -192,11 +186,9 @@ export class Finder {
     if (!value || !isReadable(value, reads)) return unusable(record, fetched.versions);
     const staleMs = this.state.formats.staleMs(record, key);
     if (staleMs !== undefined) return this.fitting({ state: 'stale', id, value, staleMs }, wanted);
-    const { note } = fetched;
-    if (note) {
-      const stamp = { c0: header.c0, tags: header.tags };
-      keep(this.parts, key, { note, kind, id, value, stamp, bytes: fetched.bytes!.length });
-    }
+    const stamp = { c0: header.c0, tags: header.tags };
+    const { note, bytes } = fetched;
+    keep(this.parts, key, { note, kind, id, value, stamp, bytes: bytes!.length });
     this.used(key, value);
     return this.fitting({ state: 'hit', source: 'hit', id, value }, wanted);
   }
