@@ -30,3 +30,25 @@ it('replies are lost → no command is carried out twice', async () => {
   row.is('sets carried out', executed, 100);
   expect(row.broken).toEqual([]);
 });
+
+it('the line is too narrow for what is read → readers wait for their deadline and no longer, and read again when it is wide', async () => {
+  const row = new Row('3', 'a line of 100 kB a second, values of 400 kB');
+  const server = owned(await startServer(), (started) => started.stop());
+  const proxy = owned(await FaultProxy.start(server.url), (started) => started.close());
+  const { service, errors } = await openCache({ type: 'single', url: proxy.url }, { l1: false });
+  const large = 'x'.repeat(400_000);
+  await service.set('large', large);
+  proxy.set({ bytesPerSecond: 100_000 });
+  const begin = performance.now();
+  const loads = Array.from({ length: 20 }, () => service.getOrSet('large', () => 'loaded'));
+  const served = new Set(await Promise.all(loads));
+  row.atMost('a read takes', performance.now() - begin, { bound: 350 });
+  row.is('what is served meanwhile', [...served], ['loaded']);
+  row.is('told of', errors[0]?.operation, 'getOrSet');
+  proxy.set('pass');
+  const wide = performance.now();
+  await waitFor(async () => (await service.get('large')) !== undefined, { timeoutMs: 15_000 });
+  row.atMost('hits again after', performance.now() - wide, { bound: 2_000 });
+  row.is('the value', (await service.get('large')) === large, true);
+  expect(row.broken).toEqual([]);
+});

@@ -2,12 +2,22 @@ import { createServer, connect, type AddressInfo, type Server, type Socket } fro
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
- * What happens to bytes, at once and for connections already open: `pass`; hold each reply for `delayMs`; `drop` both
+ * What happens to bytes, at once and for connections already open: `pass`; hold each reply for `delayMs`; let no more than
+ * `bytesPerSecond` of replies through on each connection (a narrow line); `drop` both
  * ways with connections left open (a cut network); `drop-replies` (the command runs, its answer is lost); `reset` every
  * connection, old and new, by a TCP RST; `half-close` the server's side (replies end, requests still arrive).
  */
 export type ProxyMode =
-  'pass' | { delayMs: number } | 'drop' | 'drop-replies' | 'reset' | 'half-close';
+  | 'pass'
+  | { delayMs: number }
+  | { bytesPerSecond: number }
+  | 'drop'
+  | 'drop-replies'
+  | 'reset'
+  | 'half-close';
+
+/** A narrow line carries so many pieces in a second. */
+const PIECES_PER_SECOND = 50;
 
 interface Link {
   client: Socket;
@@ -98,12 +108,30 @@ export class FaultProxy {
       link.torn = true;
       return;
     }
+    if (typeof mode === 'object' && 'bytesPerSecond' in mode) {
+      link.replies = link.replies.then(() => this.trickle(link, bytes));
+      return;
+    }
     const due = performance.now() + (typeof mode === 'object' ? mode.delayMs : 0);
     link.replies = link.replies.then(async () => {
       const waitMs = due - performance.now();
       if (waitMs > 0) await sleep(waitMs, undefined, { ref: false });
       if (link.client.writable) link.client.write(bytes);
     });
+  }
+
+  /** Piece by piece, and what is left all at once when the line is no longer narrow. */
+  private async trickle({ client }: Link, bytes: Buffer): Promise<void> {
+    for (let at = 0; at < bytes.length && client.writable;) {
+      const { mode } = this;
+      const isNarrow = typeof mode === 'object' && 'bytesPerSecond' in mode;
+      const size = isNarrow ? Math.ceil(mode.bytesPerSecond / PIECES_PER_SECOND) : bytes.length;
+      const piece = bytes.subarray(at, at + size);
+      const waitMs = isNarrow ? (piece.length / mode.bytesPerSecond) * 1_000 : 0;
+      if (waitMs > 0) await sleep(waitMs, undefined, { ref: false });
+      if (client.writable) client.write(piece);
+      at += piece.length;
+    }
   }
 
   private reset(link: Link): void {
