@@ -52,3 +52,28 @@ it('the line is too narrow for what is read → readers wait for their deadline 
   row.is('the value', (await service.get('large')) === large, true);
   expect(row.broken).toEqual([]);
 });
+
+it('the server sends no more, and is sent to → reads go on without it, and with it when it answers', async () => {
+  const row = new Row('4', 'half-closed: no replies, requests arrive');
+  const server = owned(await startServer(), (started) => started.stop());
+  const proxy = owned(await FaultProxy.start(server.url), (started) => started.close());
+  const { service } = await openCache({ type: 'single', url: proxy.url }, { l1: false });
+  await service.set('k', 'stored');
+  proxy.set('half-close');
+  const begin = performance.now();
+  row.is('what is served meanwhile', await service.getOrSet('k', () => 'loaded'), 'loaded');
+  row.atMost('a read takes', performance.now() - begin, { bound: 350 });
+  const evicted = await service.evict('k').catch((error: Error & { code: string }) => error.code);
+  row.is('an evict', evicted, 'ERR_CACHE_EVICT');
+  proxy.set('pass');
+  const well = performance.now();
+  const seen = new Set<unknown>();
+  const isStored = async (): Promise<boolean> => {
+    seen.add(await service.getOrSet('k', () => 'anew'));
+    return (await service.get('k')) === 'anew';
+  };
+  await waitFor(isStored, { timeoutMs: 15_000 });
+  row.atMost('stored again after', performance.now() - well, { bound: 2_000 });
+  row.is('seen until then', [...seen], ['anew']);
+  expect(row.broken).toEqual([]);
+});
