@@ -6,62 +6,72 @@ import { toCacheError } from '../resilience/redis-failure.js';
 import { masterNamed } from './cluster-nodes.js';
 import type { Shard } from './topology.js';
 
-interface Call {
-  readonly send: () => Promise<unknown>;
+interface Waiting<Call> {
+  readonly call: Call;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
 
-/** The calls of one operation to one server. */
-interface Batch {
+/** The calls of one kind to one server. */
+interface Batch<Kind, Call> {
   readonly shard: Shard;
-  readonly operation: string;
-  readonly calls: Call[];
+  readonly kind: Kind;
+  readonly waiting: Waiting<Call>[];
 }
 
-/** Calls under one guard. More would all fail with the first that is late. */
-const MOST_CALLS = 100;
+export interface BatchedCallsOptions<Kind, Call> {
+  guard: CallGuard;
+  /** Names of kinds that go before the others in line. */
+  first: ReadonlySet<string>;
+  /** Sends calls of one kind together, each once; settles for each, in their order, or rejects where the server has failed. */
+  send: (
+    shard: Shard,
+    kind: Kind,
+    calls: readonly Call[],
+  ) => Promise<readonly PromiseSettledResult<unknown>[]>;
+}
+
+/**
+ * Calls that are sent together. More would not be faster, would all fail with the first that is late, and whoever asks would rest
+ * while the server works, and the server while they go on.
+ */
+const MOST_CALLS = 32;
 /** Calls that a server may leave unanswered: whatever else it is asked, an evict above all, is answered after them. */
-const MOST_UNANSWERED = 1_000;
+const MOST_UNANSWERED = 1_024;
 const MOST_WAITING = 100_000;
 
 /**
- * Writing commands that are asked for in one tick, each by itself: those of one operation to one server are written in one
- * go and wait for their answers together, as one call of the guard, so that a bulk of a thousand keys takes a round trip
- * and not a thousand slots. Commands of one operation keep their order. A tick is that of the `ReadBatcher`.
+ * Writing calls that are asked for in one tick, each by itself: those of one kind to one server are sent in one go and wait
+ * for their answers together, as one call of the guard, so that a bulk of a thousand keys takes a round trip and not a
+ * thousand slots. Calls of one kind keep their order. A tick is that of the `ReadBatcher`.
  *
  * Beyond a thousand they wait in line until the server has answered others, and only then does their deadline begin: a bulk
  * takes its time, and once nothing is answered the guard refuses all of it. When 100 000 wait, more are refused.
  */
-export class BatchedCalls {
+export class BatchedCalls<Kind extends { readonly name: string }, Call> {
   /** Empty between ticks. */
-  private batches: Batch[] = [];
-  /** The one of each shard and operation that has room. */
-  private readonly open = new Map<Shard, Map<string, Batch>>();
-  private readonly lines = new WeakMap<Shard, Line>();
+  private batches: Batch<Kind, Call>[] = [];
+  /** The one of each shard and kind that has room. */
+  private readonly open = new Map<Shard, Map<Kind, Batch<Kind, Call>>>();
+  private readonly lines = new WeakMap<Shard, Line<Batch<Kind, Call>>>();
 
-  /** `first`: operations that go before the others in line. */
-  constructor(
-    private readonly guard: CallGuard,
-    private readonly first: ReadonlySet<string>,
-  ) {}
+  constructor(private readonly options: BatchedCallsOptions<Kind, Call>) {}
 
-  run<T>(operation: string, shard: Shard, send: () => Promise<T>): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      const call = { send, resolve: resolve as Call['resolve'], reject };
-      this.batchFor(shard, operation).calls.push(call);
+  run(shard: Shard, kind: Kind, call: Call): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      this.batchFor(shard, kind).waiting.push({ call, resolve, reject });
     });
   }
 
-  private batchFor(shard: Shard, operation: string): Batch {
+  private batchFor(shard: Shard, kind: Kind): Batch<Kind, Call> {
     let ofShard = this.open.get(shard);
     if (!ofShard) this.open.set(shard, (ofShard = new Map()));
-    let batch = ofShard.get(operation);
-    if (batch && batch.calls.length < MOST_CALLS) return batch;
+    let batch = ofShard.get(kind);
+    if (batch && batch.waiting.length < MOST_CALLS) return batch;
     if (this.batches.length === 0) atEndOfTick(this.flush);
-    batch = { shard, operation, calls: [] };
+    batch = { shard, kind, waiting: [] };
     this.batches.push(batch);
-    ofShard.set(operation, batch);
+    ofShard.set(kind, batch);
     return batch;
   }
 
@@ -74,29 +84,28 @@ export class BatchedCalls {
       this.sendNext(shard, this.lineOf(shard));
   };
 
-  private lineOf(shard: Shard): Line {
+  private lineOf(shard: Shard): Line<Batch<Kind, Call>> {
     let line = this.lines.get(shard);
     if (!line) this.lines.set(shard, (line = new Line()));
     return line;
   }
 
-  private queue(batch: Batch): void {
-    const { shard, operation, calls } = batch;
+  private queue(batch: Batch<Kind, Call>): void {
+    const { shard, kind, waiting } = batch;
     const line = this.lineOf(shard);
-    if (line.waiting < MOST_WAITING) return line.add(batch, this.first.has(operation));
-    const { waiting } = line;
+    if (line.waiting < MOST_WAITING) return line.add(batch, this.options.first.has(kind.name));
     const error = new CacheConnectionError(
-      `${operation} was not sent: ${waiting} calls wait for ${shard.name} already`,
+      `${kind.name} was not sent: ${line.waiting} calls wait for ${shard.name} already`,
     );
-    for (const call of calls) call.reject(error);
+    for (const { reject } of waiting) reject(error);
   }
 
   /** As much as the server may be sent now, in one write. */
-  private sendNext(shard: Shard, line: Line): void {
+  private sendNext(shard: Shard, line: Line<Batch<Kind, Call>>): void {
     const stream = streamOf(shard);
     stream?.cork();
     for (let batch = line.next(); batch; batch = line.next()) {
-      const { length } = batch.calls;
+      const { length } = batch.waiting;
       void this.send(batch).then(() => {
         line.unanswered -= length;
         if (line.waiting > 0) this.sendNext(shard, line);
@@ -106,56 +115,48 @@ export class BatchedCalls {
   }
 
   /** Resolves when each of the calls has its answer, or error. */
-  private async send({ shard, operation, calls }: Batch): Promise<void> {
-    const [only] = calls;
-    if (calls.length === 1)
-      return this.guard
-        .run('write', operation, only!.send, shard.name)
-        .then(only!.resolve, only!.reject);
-    const call = (): Promise<PromiseSettledResult<unknown>[]> => sendAll(calls);
+  private async send({ shard, kind, waiting }: Batch<Kind, Call>): Promise<void> {
+    const { guard, send } = this.options;
+    const calls = waiting.map(({ call }) => call);
     try {
-      const answers = await this.guard.run('write', operation, call, shard.name);
-      for (const [i, { resolve, reject }] of calls.entries()) {
+      const answers = await guard.run(
+        'write',
+        kind.name,
+        () => send(shard, kind, calls),
+        shard.name,
+      );
+      for (const [i, { resolve, reject }] of waiting.entries()) {
         const answer = answers[i]!;
         if (answer.status === 'fulfilled') resolve(answer.value);
-        else reject(toCacheError(answer.reason, operation, shard.name));
+        else reject(toCacheError(answer.reason, kind.name, shard.name));
       }
     } catch (error) {
-      for (const { reject } of calls) reject(error);
+      for (const { reject } of waiting) reject(error);
     }
   }
 }
 
 /** What one server has been sent and has not answered, and what it is sent next. */
-class Line {
+class Line<B extends { readonly waiting: readonly unknown[] }> {
   unanswered = 0;
   waiting = 0;
-  private readonly urgent: Batch[] = [];
-  private readonly others: Batch[] = [];
+  private readonly urgent: B[] = [];
+  private readonly others: B[] = [];
 
-  add(batch: Batch, isUrgent: boolean): void {
-    this.waiting += batch.calls.length;
+  add(batch: B, isUrgent: boolean): void {
+    this.waiting += batch.waiting.length;
     (isUrgent ? this.urgent : this.others).push(batch);
   }
 
   /** The batch that is to be sent now, if the server has answered enough. */
-  next(): Batch | undefined {
+  next(): B | undefined {
     if (this.unanswered >= MOST_UNANSWERED) return undefined;
     const batch = this.urgent.shift() ?? this.others.shift();
     if (!batch) return undefined;
-    this.waiting -= batch.calls.length;
-    this.unanswered += batch.calls.length;
+    this.waiting -= batch.waiting.length;
+    this.unanswered += batch.waiting.length;
     return batch;
   }
-}
-
-/** Rejects where none has succeeded: then it is the server. */
-async function sendAll(calls: readonly Call[]): Promise<PromiseSettledResult<unknown>[]> {
-  const answers = await Promise.allSettled(calls.map(async ({ send }) => send()));
-  const [first] = answers;
-  if (first?.status === 'rejected' && answers.every(({ status }) => status === 'rejected'))
-    throw first.reason;
-  return answers;
 }
 
 /** The socket that commands for this shard are about to be written to. */

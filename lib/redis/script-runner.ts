@@ -1,9 +1,9 @@
-import type { Cluster, Redis } from 'ioredis';
+import { ReplyError, type Cluster, type Redis } from 'ioredis';
 import { hashSlot } from '../keys/hash-slot.js';
 import { isReply } from '../resilience/redis-failure.js';
 import { masterNamed, ownerOf } from './cluster-nodes.js';
 import { sendOnce } from './send-once.js';
-import type { Script, ScriptValue } from './script.js';
+import { FAILED, type Script, type ScriptValue } from './script.js';
 import type { RedisClient } from './topology.js';
 
 /** What a script answered: the name of the reply, and what came after it. Strings are Buffers. */
@@ -14,44 +14,88 @@ export interface ScriptAnswer<Reply extends string> {
 
 /** The client has these two; its types do not. `callBuffer` has types, but sends a wrong command when auto-pipelined. */
 interface ScriptCommands {
-  evalshaBuffer(sha: string, keys: 1, key: string, ...args: ScriptValue[]): Promise<unknown>;
-  evalBuffer(source: string, keys: 1, key: string, ...args: ScriptValue[]): Promise<unknown>;
+  evalshaBuffer(sha: string, keys: number, ...args: ScriptValue[]): Promise<unknown>;
+  evalBuffer(source: string, keys: number, ...args: ScriptValue[]): Promise<unknown>;
 }
 
 /** The hashes of the scripts whose text has been sent over a socket; of a client that has none yet, over any. */
 const sentOver = new WeakMap<object, Set<string>>();
 
+/** Runs a script on one key. */
+export async function runScript<Arg extends string, Reply extends string, Shared extends string>(
+  client: RedisClient,
+  script: Script<Arg, Reply, Shared>,
+  key: string,
+  values: Record<Arg | Shared, ScriptValue>,
+): Promise<ScriptAnswer<Reply>> {
+  const { args, shared } = script;
+  const names: readonly (Arg | Shared)[] = [...shared, ...args];
+  const argv = names.map((name) => values[name]);
+  return answerOf(script, await send(client, script, [key], argv));
+}
+
+/** One step of a script: a key, and its arguments. */
+export interface ScriptStep<Arg extends string> {
+  readonly key: string;
+  readonly values: Record<Arg, ScriptValue>;
+}
+
 /**
- * Runs a script by its text for the first time on each connection, so that one round trip does, and then by its hash; by its text
+ * Runs a script on several keys in one command; not for a cluster, which refuses it when one of the keys is about to move. The
+ * answer, or error, of each step; rejects where all have failed.
+ */
+export async function runSteps<Arg extends string, Reply extends string, Shared extends string>(
+  client: RedisClient,
+  script: Script<Arg, Reply, Shared>,
+  steps: readonly ScriptStep<Arg>[],
+  shared: Record<Shared, ScriptValue>,
+): Promise<PromiseSettledResult<ScriptAnswer<Reply>>[]> {
+  const keys = steps.map(({ key }) => key);
+  const argv = script.shared.map((name) => shared[name]);
+  for (const { values } of steps) for (const name of script.args) argv.push(values[name]);
+  const answers = (await send(client, script, keys, argv)) as unknown[];
+  return answers.map((answer) =>
+    Array.isArray(answer) && Number(answer[0]) === FAILED
+      ? { status: 'rejected', reason: new ReplyError(String(answer[1])) }
+      : { status: 'fulfilled', value: answerOf(script, answer) },
+  );
+}
+
+/**
+ * Sends a script by its text for the first time on each connection, so that one round trip does, and then by its hash; by its text
  * again where the server does not have it: it has forgotten it, or a slot has moved to one that never had it.
  *
  * Arguments and answers are binary safe. In a cluster the client routes it by its key. The client's own `defineCommand` is
  * not used: it repeats a command outside its timer, and cannot tell where a cluster sends it.
  */
-export async function runScript<Arg extends string, Reply extends string>(
+async function send(
   client: RedisClient,
-  script: Script<Arg, Reply>,
-  key: string,
-  values: Record<Arg, ScriptValue>,
-): Promise<ScriptAnswer<Reply>> {
+  script: Script<string, string, string>,
+  keys: readonly string[],
+  argv: readonly ScriptValue[],
+): Promise<unknown> {
   const commands = client as unknown as ScriptCommands;
-  const args = script.args.map((name) => values[name]);
-  const send = (command: 'evalsha' | 'eval', text: string): Promise<unknown> =>
+  const command = (name: 'evalsha' | 'eval', text: string): Promise<unknown> =>
     script.once
-      ? sendOnce(client, command, [text, 1, key, ...args])
-      : commands[`${command}Buffer`](text, 1, key, ...args);
-  const sent = sentFor(client, key);
+      ? sendOnce(client, name, [text, keys.length, ...keys, ...argv])
+      : commands[`${name}Buffer`](text, keys.length, ...keys, ...argv);
+  const sent = sentFor(client, keys[0]!);
   const isFirst = !sent.has(script.sha);
   sent.add(script.sha);
-  let answer: unknown;
   try {
-    answer = await (isFirst ? send('eval', script.source) : send('evalsha', script.sha));
+    return await (isFirst ? command('eval', script.source) : command('evalsha', script.sha));
   } catch (error) {
     // Perhaps it never was.
     if (!isReply(error)) sent.delete(script.sha);
     if (!(error as Error).message.startsWith('NOSCRIPT')) throw error;
-    answer = await send('eval', script.source);
+    return command('eval', script.source);
   }
+}
+
+function answerOf<Reply extends string>(
+  script: Script<string, Reply, string>,
+  answer: unknown,
+): ScriptAnswer<Reply> {
   const [code, ...details] = Array.isArray(answer) ? (answer as unknown[]) : [answer];
   // A client with `stringNumbers` gives them as text.
   const reply = script.replies[Number(code)];

@@ -32,8 +32,6 @@ import { backoffOf, HOLD_ID } from './record.js';
 import { ScriptCalls, type ScriptCallOptions } from './script-calls.js';
 
 export interface RedisEntryStoreOptions extends ScriptCallOptions {
-  /** Id of this process, as it registers for wakes: of one length everywhere, and without a comma. */
-  instance: string;
   /** Shared with others who read beside entries, so that all travels together; default: reads of its own. */
   reads?: BatchedReads;
 }
@@ -88,13 +86,7 @@ export class RedisEntryStore implements EntryStore {
   async acquire(key: string, request: AcquireRequest): Promise<AcquireReply> {
     const { token, reject } = request;
     const leaseMs = wholeMs(request.leaseMs);
-    const { instance } = this.options;
-    const answer = await this.calls.run('write', acquire, key, {
-      token,
-      leaseMs,
-      instance,
-      reject,
-    });
+    const answer = await this.calls.run('write', acquire, key, { token, leaseMs, reject });
     switch (answer.reply) {
       case 'granted':
         return { state: 'granted' };
@@ -112,9 +104,9 @@ export class RedisEntryStore implements EntryStore {
   }
 
   async fill(key: string, request: FillRequest): Promise<boolean> {
-    const { expectId } = request;
-    const { wakePrefix } = this.options;
-    const values = { expectId, ...storedArgs(request), wakePrefix };
+    const { expectId, newId, body } = request;
+    const softMs = wholeMs(request.softMs);
+    const values = { expectId, newId, body, softMs, ttlMs: wholeMs(request.ttlMs) };
     // A load fills what was absent, of which there are no copies; a refresh replaces a value.
     const told = request.expectId === request.newId ? [] : [key];
     // What processes with the layout of before have loaded is as true as this.
@@ -128,14 +120,14 @@ export class RedisEntryStore implements EntryStore {
   }
 
   async release(key: string, request: { token: string; holdMs: number }): Promise<boolean> {
-    const { wakePrefix } = this.options;
     const holdMs = wholeMs(request.holdMs);
-    const values = { token: request.token, holdId: HOLD_ID, holdMs, wakePrefix };
+    const values = { token: request.token, holdId: HOLD_ID, holdMs };
     return (await this.calls.run('write', release, key, values)).reply === 'released';
   }
 
-  evict(key: string): Promise<boolean> {
-    return this.evictAndTell(key, [key]);
+  async evict(key: string): Promise<boolean> {
+    const outdated = { reason: 'evict', keys: [key] } as const;
+    return (await this.calls.change(evict, key, {}, outdated)).reply === 'evicted';
   }
 
   async evictMany(keys: readonly string[]): Promise<PromiseSettledResult<boolean>[]> {
@@ -149,22 +141,19 @@ export class RedisEntryStore implements EntryStore {
     group: readonly string[],
     results: Map<string, PromiseSettledResult<boolean>>,
   ): Promise<void> {
-    // The last one tells of all: on one connection it is carried out last. If it fails, nobody was told.
-    const last = group.at(-1)!;
-    const evicts = group.map((key) => this.evictAndTell(key, key === last ? group : []));
-    const settled = await Promise.allSettled(evicts);
-    const told = settled.at(-1)!;
-    group.forEach((key, i) => results.set(key, told.status === 'rejected' ? told : settled[i]!));
+    const told = await Promise.allSettled([this.calls.evictTogether(group)]);
+    const [all] = told;
+    group.forEach((key, i) => {
+      const one = all.status === 'fulfilled' ? all.value[i]! : all;
+      const evicted = one.status === 'fulfilled' && one.value.reply === 'evicted';
+      results.set(key, one.status === 'fulfilled' ? { ...one, value: evicted } : one);
+    });
   }
 
   async write(key: string, request: WriteRequest): Promise<boolean> {
-    const { wakePrefix } = this.options;
-    const values = {
-      ...storedArgs(request),
-      only: request.only ?? '',
-      reject: request.reject ?? '',
-      wakePrefix,
-    };
+    const { newId, body, only = '', reject = '' } = request;
+    const softMs = wholeMs(request.softMs);
+    const values = { newId, body, softMs, ttlMs: wholeMs(request.ttlMs), only, reject };
     const invalidation = { reason: 'set', keys: [key] } as const;
     return (await this.calls.change(write, key, values, invalidation)).reply === 'stored';
   }
@@ -172,8 +161,7 @@ export class RedisEntryStore implements EntryStore {
   async increment(key: string, request: IncrementRequest): Promise<IncrementReply> {
     const { seen, ttlMs, ...own } = request;
     const { facts, id, count } = seen ?? NOTHING_SEEN;
-    const { wakePrefix } = this.options;
-    const values = { ...own, ttlMs: wholeMs(ttlMs), facts, id, count, wakePrefix };
+    const values = { ...own, ttlMs: wholeMs(ttlMs), facts, id, count };
     const change = { reason: 'set', keys: [key] } as const;
     const { reply, details } = await this.calls.change(increment, key, values, change);
     return reply === 'counted' ? { state: reply, count: Number(details[0]) } : { state: reply };
@@ -189,17 +177,13 @@ export class RedisEntryStore implements EntryStore {
   }
 
   async take(key: string, { facts = NO_BYTES, reject }: TakeRequest): Promise<TakeReply> {
-    const { wakePrefix } = this.options;
     const change = { reason: 'evict', keys: [key] } as const;
-    const values = { facts, reject, wakePrefix };
-    const { reply, details } = await this.calls.change(take, key, values, change);
+    const { reply, details } = await this.calls.change(take, key, { facts, reject }, change);
     return reply === 'taken' ? { state: reply, bytes: details[0] as Buffer } : { state: reply };
   }
 
   async barrierBegin(key: string, request: { writer: string; barrierMs: number }): Promise<void> {
-    const { wakePrefix } = this.options;
-    const barrierMs = wholeMs(request.barrierMs);
-    const values = { writer: request.writer, barrierMs, wakePrefix };
+    const values = { writer: request.writer, barrierMs: wholeMs(request.barrierMs) };
     await this.calls.change(barrierBegin, key, values, { reason: 'evict', keys: [key] });
   }
 
@@ -215,16 +199,9 @@ export class RedisEntryStore implements EntryStore {
     key: string,
     { writer, value }: { writer: string; value?: StoredBody },
   ): Promise<BarrierEnd> {
-    const { wakePrefix } = this.options;
-    const values = { writer, ...storedArgs(value ?? NOTHING_STORED), wakePrefix };
+    const values = { writer, ...storedArgs(value ?? NOTHING_STORED) };
     const invalidation = { reason: 'evict', keys: [key] } as const;
     return (await this.calls.change(barrierEnd, key, values, invalidation)).reply;
-  }
-
-  private async evictAndTell(key: string, told: readonly string[]): Promise<boolean> {
-    const { wakePrefix } = this.options;
-    const invalidation = { reason: 'evict', keys: told } as const;
-    return (await this.calls.change(evict, key, { wakePrefix }, invalidation)).reply === 'evicted';
   }
 }
 

@@ -5,26 +5,41 @@ import {
   type InvalidationReason,
 } from '../common/invalidation.js';
 import { BatchedCalls } from '../redis/batched-calls.js';
-import { runScript, type ScriptAnswer } from '../redis/script-runner.js';
+import { runScript, runSteps, type ScriptAnswer, type ScriptStep } from '../redis/script-runner.js';
 import type { Script, ScriptValue } from '../redis/script.js';
 import type { Shard, Topology } from '../redis/topology.js';
 import type { CallGuard, CallKind } from '../resilience/call-guard.js';
+import { toCacheError } from '../resilience/redis-failure.js';
 import { evict } from './lua/evict.lua.js';
 
 export interface ScriptCallOptions {
   /** Channel of an instance's wakes, up to its id. The message is the Redis key. */
   wakePrefix: string;
+  /** Id of this process, as it registers for wakes: of one length everywhere, and without a comma. */
+  instance: string;
   guard: CallGuard;
   /** Without one nobody is told of changes. */
   announcer?: Announcer;
 }
 
+/** What a script of entries is told of who runs it. */
+type Shared = 'wakePrefix' | 'instance' | keyof Announcement;
+type EntryScript<Arg extends string, Reply extends string> = Script<Arg, Reply, Shared>;
+type AnyScript = Script<string, string, Shared>;
+
 /** What a change makes outdated, for processes of this layout and, unless it is `kept`, of the one before. */
 export interface Outdated {
+  /** One script always has the same. */
   reason: InvalidationReason;
   keys: readonly string[];
   elsewhere?: 'kept';
 }
+
+interface Step<Arg extends string> extends ScriptStep<Arg> {
+  readonly outdated?: Outdated;
+}
+
+type Settled<Reply extends string> = PromiseSettledResult<ScriptAnswer<Reply>>;
 
 /** What a bulk of keys does all at once. Evicts and barriers are sent at once, whatever else is under way. */
 const BATCHED: ReadonlySet<string> = new Set([
@@ -39,88 +54,168 @@ const BATCHED: ReadonlySet<string> = new Set([
 /** Of these, what ends something goes before what begins something. */
 const ENDING: ReadonlySet<string> = new Set(['fill', 'renew', 'release']);
 
-/** Sends the scripts of entries to their servers. */
+/** Values in one command, or one value that is larger: while a server takes them in it does nothing else. */
+const MOST_BYTES = 65_536;
+
+/**
+ * Sends the scripts of entries to their servers: what is asked for in one tick, of one script and one server, as one command and
+ * one message to other processes. In a cluster each key is by itself. Of a slot that moves, one command may be redirected while a
+ * later one is carried out, and its message would come before the entry is gone: whoever reads it then keeps a copy of which
+ * nobody tells them.
+ */
 export class ScriptCalls {
-  private readonly batched: BatchedCalls;
+  private readonly batched: BatchedCalls<AnyScript, Step<string>>;
 
   constructor(
     private readonly topology: Topology,
     private readonly options: ScriptCallOptions,
   ) {
-    this.batched = new BatchedCalls(options.guard, ENDING);
+    const { guard } = options;
+    const send = this.sendAll.bind(this);
+    this.batched = new BatchedCalls({ guard, first: ENDING, send });
   }
 
   run<Arg extends string, Reply extends string>(
     kind: CallKind,
-    script: Script<Arg, Reply>,
+    script: EntryScript<Arg, Reply>,
     key: string,
     values: Record<Arg, ScriptValue>,
   ): Promise<ScriptAnswer<Reply>> {
-    const shard = this.topology.shardOf(key);
-    const call = (): Promise<ScriptAnswer<Reply>> => runScript(shard.client, script, key, values);
-    return this.guarded(kind, script.name, shard, call);
+    return this.runAt(this.topology.shardOf(key), kind, script, { key, values });
   }
 
   /** Runs a script that changes an entry, and has it tell other processes which copies are outdated. */
-  async change<Arg extends string, Reply extends string>(
-    script: Script<Arg | keyof Announcement, Reply>,
+  change<Arg extends string, Reply extends string>(
+    script: EntryScript<Arg, Reply>,
     key: string,
     values: Record<Arg, ScriptValue>,
     outdated: Outdated,
   ): Promise<ScriptAnswer<Reply>> {
-    const answer = await this.tell(
-      this.topology.shardOf(key),
-      outdated,
-      script.name,
-      (shard, told) =>
-        runScript(shard.client, script, key, { ...values, ...told } as Record<
-          Arg | keyof Announcement,
-          ScriptValue
-        >),
+    const step = { key, values, outdated };
+    const answer = this.runAt(this.topology.shardOf(key), 'write', script, step);
+    return outdated.elsewhere === 'kept' || this.topology.formerOwnersOf(key).length === 0
+      ? answer
+      : answer.then(async (given) => (await this.evictFormer(key), given));
+  }
+
+  /** Evicts keys of one server in one command, at once. */
+  async evictTogether(keys: readonly string[]): Promise<Settled<'absent' | 'evicted'>[]> {
+    const steps = keys.map((key) => evictOf(key));
+    const shard = this.topology.shardOf(keys[0]!);
+    const call = (): Promise<Settled<'absent' | 'evicted'>[]> => this.command(shard, evict, steps);
+    const settled = await this.options.guard.run('write', evict.name, call, shard.name);
+    await Promise.all(keys.map((key) => this.evictFormer(key)));
+    return settled.map((each) =>
+      each.status === 'fulfilled'
+        ? each
+        : { ...each, reason: toCacheError(each.reason, evict.name, shard.name) },
     );
-    if (outdated.elsewhere !== 'kept') await this.evictFormer(key);
-    return answer;
   }
 
   /** Processes that have the layout of before look for the key there, and must not find what is outdated; nor in copies. */
   private async evictFormer(key: string): Promise<void> {
-    const { wakePrefix } = this.options;
-    const outdated = { reason: 'evict', keys: [key] } as const;
     for (const owner of this.topology.formerOwnersOf(key))
-      await this.tell(owner, outdated, evict.name, (shard, told) =>
-        runScript(shard.client, evict, key, { wakePrefix, ...told }),
-      );
+      await this.runAt(owner, 'write', evict, evictOf(key));
   }
 
-  private async tell<T>(
+  private runAt<Arg extends string, Reply extends string>(
     shard: Shard,
-    { reason, keys }: Outdated,
-    operation: string,
-    send: (shard: Shard, told: Announcement) => Promise<T>,
-  ): Promise<T> {
-    const { announcer } = this.options;
-    let told = SILENCE;
-    const call = (): Promise<T> => {
-      // Not before it is sent: calls in line overtake each other, and some are never sent.
-      if (announcer && keys.length > 0) told = announcer.announce(shard, { reason, keys });
-      return send(shard, told);
+    kind: CallKind,
+    script: EntryScript<Arg, Reply>,
+    step: Step<Arg>,
+  ): Promise<ScriptAnswer<Reply>> {
+    if (BATCHED.has(script.name))
+      return this.batched.run(shard, script, step) as Promise<ScriptAnswer<Reply>>;
+    const call = async (): Promise<ScriptAnswer<Reply>> => {
+      const [settled] = await this.command(shard, script, [step]);
+      return (settled as PromiseFulfilledResult<ScriptAnswer<Reply>>).value;
     };
+    return this.options.guard.run(kind, script.name, call, shard.name);
+  }
+
+  /** As few commands as may be; rejects where none has succeeded: then it is the server. */
+  private async sendAll(
+    shard: Shard,
+    script: AnyScript,
+    steps: readonly Step<string>[],
+  ): Promise<Settled<string>[]> {
+    const commands =
+      this.topology.kind === 'cluster' ? steps.map((step) => [step]) : [...portions(steps)];
+    const sent = await Promise.allSettled(
+      commands.map((portion) => this.command(shard, script, portion)),
+    );
+    const answers = sent.flatMap((each, i) =>
+      each.status === 'fulfilled' ? each.value : commands[i]!.map(() => each),
+    );
+    const [first] = answers;
+    if (first?.status === 'rejected' && answers.every(({ status }) => status === 'rejected'))
+      throw first.reason;
+    return answers;
+  }
+
+  /** Rejects where no step has succeeded. */
+  private async command<Arg extends string, Reply extends string>(
+    shard: Shard,
+    script: EntryScript<Arg, Reply>,
+    steps: readonly Step<Arg>[],
+  ): Promise<Settled<Reply>[]> {
+    const { wakePrefix, instance, announcer } = this.options;
+    // Not before it is sent: calls in line overtake each other, and some are never sent.
+    const told = this.announce(shard, steps);
+    const shared = { wakePrefix, instance, ...told };
+    let settled: Settled<Reply>[] | undefined;
     try {
-      return await this.guarded('write', operation, shard, call);
-    } catch (error) {
-      if (told !== SILENCE) announcer?.disown(told);
-      throw error;
+      const [{ key, values }] = steps as [Step<Arg>];
+      settled =
+        steps.length > 1
+          ? await runSteps(shard.client, script, steps, shared)
+          : [
+              {
+                status: 'fulfilled',
+                value: await runScript(shard.client, script, key, { ...shared, ...values }),
+              },
+            ];
+      return settled;
+    } finally {
+      if (told !== SILENCE && !settled?.every(({ status }) => status === 'fulfilled'))
+        announcer?.disown(told);
     }
   }
 
-  private guarded<T>(
-    kind: CallKind,
-    operation: string,
-    shard: Shard,
-    call: () => Promise<T>,
-  ): Promise<T> {
-    return BATCHED.has(operation)
-      ? this.batched.run(operation, shard, call)
-      : this.options.guard.run(kind, operation, call, shard.name);
+  private announce(shard: Shard, steps: readonly Step<string>[]): Announcement {
+    const { announcer } = this.options;
+    const reason = steps[0]?.outdated?.reason;
+    if (!announcer || !reason) return SILENCE;
+    const keys = steps.flatMap(({ outdated }) => outdated?.keys ?? []);
+    return keys.length > 0 ? announcer.announce(shard, { reason, keys }) : SILENCE;
   }
+}
+
+const evictOf = (key: string): Step<never> => ({
+  key,
+  values: {},
+  outdated: { reason: 'evict', keys: [key] },
+});
+
+/** In order, each small enough for one command. */
+function* portions<S extends Step<string>>(steps: readonly S[]): Generator<S[]> {
+  let portion: S[] = [];
+  let bytes = 0;
+  for (const step of steps) {
+    const more = bytesOf(step);
+    if (portion.length > 0 && bytes + more > MOST_BYTES) {
+      yield portion;
+      portion = [];
+      bytes = 0;
+    }
+    portion.push(step);
+    bytes += more;
+  }
+  yield portion;
+}
+
+/** Nothing else that a script is given is large. */
+function bytesOf({ values }: Step<string>): number {
+  const { body } = values;
+  return Buffer.isBuffer(body) ? body.length : 0;
 }

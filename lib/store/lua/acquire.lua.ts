@@ -4,9 +4,11 @@ import { HEAD } from './record.lua.js';
 /** Reads before it writes: on a hit it works where Redis is full or read-only. */
 export const acquire = defineScript({
   name: 'acquire',
-  args: ['token', 'leaseMs', 'instance', 'reject'],
+  args: ['token', 'leaseMs', 'reject'],
+  shared: ['instance'],
   replies: ['granted', 'value', 'held', 'barrier'],
-  lua: `${HEAD}
+  helpers: HEAD,
+  lua: `
 local kind, id = head()
 if kind == 'V' and id ~= reject then
   return { VALUE, redis.call('GET', key) }
@@ -16,7 +18,7 @@ if kind == 'B' then
 end
 if kind == 'L' then
   if id == token then return GRANTED end
-  if not string.find(redis.call('GETRANGE', key, 21, -1), ',' .. instance, 1, true) then
+  if not string.find(redis.call('GETRANGE', key, '21', '-1'), ',' .. instance, 1, true) then
     redis.call('APPEND', key, ',' .. instance)
   end
   return { HELD, redis.call('PTTL', key), id }

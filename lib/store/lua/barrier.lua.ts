@@ -4,9 +4,11 @@ import { ANNOUNCE, BARRIER, HEAD, NOW, STORE, TAINT, WAITERS } from './record.lu
 /** A second writer taints the barrier, since nobody knows in which order the two commit; sent twice, it does not. */
 export const barrierBegin = defineScript({
   name: 'barrierBegin',
-  args: ['writer', 'barrierMs', 'wakePrefix', 'channel', 'message'],
+  args: ['writer', 'barrierMs'],
+  shared: ['wakePrefix', 'channel', 'message'],
   replies: ['begun'],
-  lua: `${ANNOUNCE}${HEAD}${WAITERS}${TAINT}${BARRIER}
+  helpers: `${ANNOUNCE}${HEAD}${WAITERS}${TAINT}${BARRIER}`,
+  lua: `
 local kind = head()
 if kind == 'B' then
   if not holds(writer) then
@@ -27,7 +29,8 @@ export const barrierRenew = defineScript({
   name: 'barrierRenew',
   args: ['writer', 'barrierMs'],
   replies: ['lost', 'renewed'],
-  lua: `${HEAD}${BARRIER}
+  helpers: `${HEAD}${BARRIER}`,
+  lua: `
 if head() ~= 'B' or not holds(writer) then return LOST end
 redis.call('PEXPIRE', key, math.max(redis.call('PTTL', key), barrierMs))
 return RENEWED
@@ -41,9 +44,11 @@ return RENEWED
  */
 export const barrierEnd = defineScript({
   name: 'barrierEnd',
-  args: ['writer', 'newId', 'body', 'softMs', 'ttlMs', 'wakePrefix', 'channel', 'message'],
+  args: ['writer', 'newId', 'body', 'softMs', 'ttlMs'],
+  shared: ['wakePrefix', 'channel', 'message'],
   replies: ['lost', 'ended', 'stored'],
-  lua: `${ANNOUNCE}${HEAD}${WAITERS}${NOW}${STORE}${TAINT}${BARRIER}
+  helpers: `${ANNOUNCE}${HEAD}${WAITERS}${NOW}${STORE}${TAINT}${BARRIER}`,
+  lua: `
 local kind, id = head()
 if kind == 'V' and id == newId then return STORED end
 if kind ~= 'B' then
@@ -61,7 +66,7 @@ if not alone then
   leave(writer)
   return ENDED
 end
-local tainted = redis.call('GETRANGE', key, 21, 21) == '1'
+local tainted = redis.call('GETRANGE', key, '21', '21') == '1'
 redis.call('UNLINK', key)
 if tainted or body == '' then return ENDED end
 store()

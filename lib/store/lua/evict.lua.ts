@@ -4,9 +4,11 @@ import { ANNOUNCE, HEAD, TAINT, WAITERS } from './record.lua.js';
 /** Under a barrier there is no value any more; the writer who holds it must not store one either. */
 export const evict = defineScript({
   name: 'evict',
-  args: ['wakePrefix', 'channel', 'message'],
+  args: [],
+  shared: ['wakePrefix', 'channel', 'message'],
   replies: ['absent', 'evicted'],
-  lua: `${ANNOUNCE}${HEAD}${WAITERS}${TAINT}
+  helpers: `${ANNOUNCE}${HEAD}${WAITERS}${TAINT}`,
+  lua: `
 local kind = head()
 if kind == 'B' then
   taint()

@@ -8,21 +8,11 @@ import { ANNOUNCE, HEAD, IS_LIKE, IS_LIVE, NOW, WAITERS } from './record.lua.js'
 export const increment = defineScript({
   name: 'increment',
   once: true,
-  args: [
-    'newId',
-    'by',
-    'ttlMs',
-    'fresh',
-    'facts',
-    'id',
-    'count',
-    'reject',
-    'wakePrefix',
-    'channel',
-    'message',
-  ],
+  args: ['newId', 'by', 'ttlMs', 'fresh', 'facts', 'id', 'count', 'reject'],
+  shared: ['wakePrefix', 'channel', 'message'],
   replies: ['counted', 'unlike', 'overflow', 'barrier'],
-  lua: `${ANNOUNCE}${HEAD}${WAITERS}${NOW}${IS_LIVE}${IS_LIKE}
+  helpers: `${ANNOUNCE}${HEAD}${WAITERS}${NOW}${IS_LIVE}${IS_LIKE}`,
+  lua: `
 local MOST = 9007199254740991
 
 local function countedAt(facts)
@@ -43,7 +33,7 @@ if found ~= reject and isLive(kind) then
     before, was = facts, found == id and tonumber(count) or nil
   end
   if not was then return UNLIKE end
-  softAt, ttl = redis.call('GETRANGE', key, 24, 31), redis.call('PTTL', key)
+  softAt, ttl = redis.call('GETRANGE', key, '24', '31'), redis.call('PTTL', key)
 end
 local sum = was + by
 if math.abs(sum) > MOST then return OVERFLOW end

@@ -1,19 +1,24 @@
-/** Pieces that several scripts are made of; the layout they know is that of `record.ts`. */
+/**
+ * Pieces that several scripts are made of; the layout they know is that of `record.ts`. Numbers that Redis is given are written as
+ * text: to format one takes it as long as the command.
+ */
 
 /**
  * `kind, id` of what is at the key; both empty where it is absent, too short, no string, or begins like one of ours by
  * chance: a value must have an id of ours, a lease as well and then nothing or a comma, a barrier dots and then its taint.
  */
 export const HEAD = `
+local bytes
+
 local function head()
-  local bytes = redis.pcall('GETRANGE', key, 0, 21)
+  bytes = redis.pcall('GETRANGE', key, '0', '35')
   if type(bytes) == 'table' then
     -- Anything but a wrong type is raised by asking again.
-    if not string.find(bytes.err, 'WRONGTYPE', 1, true) then redis.call('GETRANGE', key, 0, 21) end
+    if not string.find(bytes.err, 'WRONGTYPE', 1, true) then redis.call('GETRANGE', key, '0', '35') end
     return '', ''
   end
   if #bytes < 21 then return '', '' end
-  local kind, id, after = string.sub(bytes, 1, 1), string.sub(bytes, 2, 21), string.sub(bytes, 22)
+  local kind, id, after = string.sub(bytes, 1, 1), string.sub(bytes, 2, 21), string.sub(bytes, 22, 22)
   local ours = string.find(id, '^[%w!.]+$')
   if kind == 'V' and ours then return kind, id end
   if kind == 'L' and ours and (after == '' or after == ',') then return kind, id end
@@ -25,7 +30,7 @@ end
 /** Instances that wait for the lease to end; read them before it is gone, wake them after. Needs `wakePrefix`. */
 export const WAITERS = `
 local function waiters(kind)
-  return kind == 'L' and redis.call('GETRANGE', key, 21, -1) or ''
+  return kind == 'L' and redis.call('GETRANGE', key, '21', '-1') or ''
 end
 
 -- A message that may not be sent must not abort a script that has already written: nothing is rolled back.
@@ -37,17 +42,23 @@ end
 `;
 
 /**
- * Tells other processes, first of all and whatever comes of the step: a script is one moment to everybody else, a Redis
- * that refuses to write still publishes, and a number that is never heard looks like a lost message.
+ * Tells other processes, first of all, of all keys of the command, and whatever comes of the steps: a script is one moment to
+ * everybody else, a Redis that refuses to write still publishes, and a number that is never heard looks like a lost message.
  */
 export const ANNOUNCE = `
 if message ~= '' then redis.pcall('PUBLISH', channel, message) end
 `;
 
+/** Of the command: it has one moment only. */
 export const NOW = `
+local moment
+
 local function now()
-  local time = redis.call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
+  if not moment then
+    local time = redis.call('TIME')
+    moment = time[1] * 1000 + math.floor(time[2] / 1000)
+  end
+  return moment
 end
 `;
 
@@ -64,12 +75,11 @@ local function store()
 end
 `;
 
-/** A value that is only kept for its grace is not live. */
+/** A value that is only kept for its grace is not live. Of what HEAD has just seen. */
 export const IS_LIVE = `
 local function isLive(kind)
-  local fixed = kind == 'V' and redis.call('GETRANGE', key, 24, 35) or ''
-  if #fixed < 12 then return false end
-  local softAt, graceMs = struct.unpack('>dI4', fixed)
+  if kind ~= 'V' or #bytes < 36 then return false end
+  local softAt, graceMs = struct.unpack('>dI4', bytes, 25)
   return graceMs == 0 or softAt == 0 or softAt > now()
 end
 `;
@@ -101,7 +111,7 @@ end
 /** Writers of a barrier: `,writer` for each, behind the taint byte. Ids never repeat and have no comma. Needs TAINT. */
 export const BARRIER = `
 local function holds(writer)
-  return string.find(redis.call('GETRANGE', key, 22, -1), ',' .. writer, 1, true) ~= nil
+  return string.find(redis.call('GETRANGE', key, '22', '-1'), ',' .. writer, 1, true) ~= nil
 end
 
 local function leave(writer)
@@ -114,7 +124,7 @@ end
 /** Compares the facts of a value, see `factsOf` in record.ts. */
 export const IS_LIKE = `
 local function isLike(facts)
-  return facts ~= '' and redis.call('GETRANGE', key, 21, 23) == string.sub(facts, 1, 3)
+  return facts ~= '' and redis.call('GETRANGE', key, '21', '23') == string.sub(facts, 1, 3)
     and redis.call('GETRANGE', key, 32, 28 + #facts) == string.sub(facts, 4)
 end
 `;

@@ -4,9 +4,11 @@ import { HEAD, WAITERS } from './record.lua.js';
 /** Deletes before it sets the hold, so that a full Redis does not refuse it. */
 export const release = defineScript({
   name: 'release',
-  args: ['token', 'holdId', 'holdMs', 'wakePrefix'],
+  args: ['token', 'holdId', 'holdMs'],
+  shared: ['wakePrefix'],
   replies: ['lost', 'released'],
-  lua: `${HEAD}${WAITERS}
+  helpers: `${HEAD}${WAITERS}`,
+  lua: `
 local kind, id = head()
 if kind ~= 'L' or id ~= token then return LOST end
 local waiting = waiters(kind)

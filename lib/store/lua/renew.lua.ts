@@ -5,7 +5,8 @@ export const renew = defineScript({
   name: 'renew',
   args: ['token', 'leaseMs'],
   replies: ['lost', 'renewed'],
-  lua: `${HEAD}
+  helpers: HEAD,
+  lua: `
 local kind, id = head()
 if kind ~= 'L' or id ~= token then return LOST end
 redis.call('PEXPIRE', key, leaseMs)

@@ -5,9 +5,11 @@ import { ANNOUNCE, HEAD, IS_LIKE, IS_LIVE, NOW, TAINT, WAITERS } from './record.
 export const take = defineScript({
   name: 'take',
   once: true,
-  args: ['facts', 'reject', 'wakePrefix', 'channel', 'message'],
+  args: ['facts', 'reject'],
+  shared: ['wakePrefix', 'channel', 'message'],
   replies: ['absent', 'unlike', 'taken'],
-  lua: `${ANNOUNCE}${HEAD}${WAITERS}${NOW}${IS_LIVE}${IS_LIKE}${TAINT}
+  helpers: `${ANNOUNCE}${HEAD}${WAITERS}${NOW}${IS_LIVE}${IS_LIKE}${TAINT}`,
+  lua: `
 local kind, id = head()
 if kind == 'B' then
   taint()

@@ -4,9 +4,11 @@ import { ANNOUNCE, HEAD, IS_LIKE, IS_LIVE, NOW } from './record.lua.js';
 /** The expiry first: it needs no memory, and what a full Redis refuses is refused by the first write only. */
 export const touch = defineScript({
   name: 'touch',
-  args: ['facts', 'softMs', 'channel', 'message'],
+  args: ['facts', 'softMs'],
+  shared: ['channel', 'message'],
   replies: ['absent', 'unlike', 'touched'],
-  lua: `${ANNOUNCE}${HEAD}${NOW}${IS_LIVE}${IS_LIKE}
+  helpers: `${ANNOUNCE}${HEAD}${NOW}${IS_LIVE}${IS_LIKE}`,
+  lua: `
 if not isLive(head()) then return ABSENT end
 if not isLike(facts) then return UNLIKE end
 local softAt = 0

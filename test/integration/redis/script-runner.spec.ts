@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
-import { runScript } from '../../../lib/redis/script-runner.js';
+import { runScript, runSteps } from '../../../lib/redis/script-runner.js';
 import { defineScript } from '../../../lib/redis/script.js';
 import type { TestServer } from '../../support/server.js';
 import { startServer } from '../../support/start-server.js';
@@ -116,5 +116,73 @@ describe('runScript', () => {
     await expect(runScript(client, odd, 'k', {})).rejects.toThrow(
       'script odd gave an unknown answer',
     );
+  });
+
+  describe('runSteps', () => {
+    /** Fails at a key that holds no list. */
+    const push = defineScript({
+      name: 'push',
+      args: ['item'],
+      shared: ['prefix'],
+      replies: ['first', 'more'],
+      helpers: `
+local pushed = 0
+
+local function count()
+  pushed = pushed + 1
+  return pushed
+end
+`,
+      lua: `
+local length = redis.call('RPUSH', key, prefix .. item)
+if length == 1 then return FIRST end
+return { MORE, length, count() }
+`,
+    });
+    const step = (key: string, item: string | Buffer) => ({ key, values: { item } });
+    const shared = { prefix: '>' };
+
+    it('several keys, one of them twice → one command, a step for each in their order, helpers of all', async () => {
+      await client.del('a', 'b');
+      const items = ['1', EVERY_BYTE, '3', '4'];
+      const steps = ['a', 'b', 'a', 'a'].map((key, i) => step(key, items[i]!));
+      await client.config('RESETSTAT');
+      const answers = await runSteps(client, push, steps, shared);
+      expect(answers).toEqual(
+        [
+          { reply: 'first', details: [] },
+          { reply: 'first', details: [] },
+          { reply: 'more', details: [2, 1] },
+          { reply: 'more', details: [3, 2] },
+        ].map((value) => ({ status: 'fulfilled', value })),
+      );
+      expect((await calls('eval')) + (await calls('evalsha'))).toBe(1);
+      expect(await client.lrange('a', 0, -1)).toEqual(['>1', '>3', '>4']);
+      expect(await client.lrangeBuffer('b', 0, -1)).toEqual([
+        Buffer.concat([Buffer.from('>'), EVERY_BYTE]),
+      ]);
+    });
+
+    it('one step fails → its own error, as the server gave it; the others are taken', async () => {
+      await client.del('a', 'b');
+      await client.set('odd', 'text');
+      const steps = [step('a', '1'), step('odd', '2'), step('b', '3')];
+      const [first, second, third] = await runSteps(client, push, steps, shared);
+      expect([first!.status, third!.status]).toEqual(['fulfilled', 'fulfilled']);
+      expect(second).toMatchObject({
+        status: 'rejected',
+        reason: { name: 'ReplyError', message: expect.stringMatching(/^WRONGTYPE /) },
+      });
+      expect(await client.lrange('b', 0, -1)).toEqual(['>3']);
+    });
+
+    it('all fail → rejects as a command with one key does', async () => {
+      await client.mset('odd', 'text', 'other', 'text');
+      const steps = [step('odd', '1'), step('other', '2')];
+      await expect(runSteps(client, push, steps, shared)).rejects.toMatchObject({
+        name: 'ReplyError',
+        message: expect.stringMatching(/^WRONGTYPE /),
+      });
+    });
   });
 });

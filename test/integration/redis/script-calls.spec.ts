@@ -1,0 +1,120 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { systemClock } from '../../../lib/common/clock.js';
+import type { Announcer } from '../../../lib/common/invalidation.js';
+import { SingleTopology } from '../../../lib/redis/single.topology.js';
+import { CallGuard } from '../../../lib/resilience/call-guard.js';
+import { RedisEntryStore } from '../../../lib/store/redis-entry-store.js';
+import { bodyOf, newId } from '../../contract/support/records.js';
+import type { TestServer } from '../../support/server.js';
+import { startServer } from '../../support/start-server.js';
+
+/** What one command takes. */
+const KEYS = 32;
+
+describe('what is written in one tick', () => {
+  let server: TestServer;
+  let admin: Redis;
+  let topology: SingleTopology;
+  let store: RedisEntryStore;
+  let told: (readonly string[])[];
+  let disowned: number;
+
+  const announcer: Announcer = {
+    announce: (_, invalidation) => {
+      told.push((invalidation as { keys: readonly string[] }).keys);
+      return { channel: 'news', message: `message ${told.length}` };
+    },
+    disown: () => void disowned++,
+  };
+
+  beforeAll(async () => {
+    server = await startServer();
+    admin = new Redis(server.url);
+    topology = new SingleTopology(
+      { type: 'single', url: server.url },
+      { clock: systemClock, connectTimeoutMs: 1_000, onError: () => undefined },
+    );
+    const guard = new CallGuard({ readMs: 5_000, writeMs: 5_000, clock: systemClock });
+    store = new RedisEntryStore(topology, { instance: 'me', wakePrefix: 'w:', guard, announcer });
+    await topology.connect();
+  });
+  afterAll(async () => {
+    admin.disconnect();
+    await topology.close();
+    await server.stop();
+  });
+
+  async function sent(work: () => Promise<unknown>) {
+    told = [];
+    disowned = 0;
+    await admin.config('RESETSTAT');
+    const result = await work();
+    const stats = await admin.info('commandstats');
+    const calls = (name: string): number =>
+      Number(new RegExp(`cmdstat_${name}:calls=(\\d+)`).exec(stats)?.[1] ?? 0);
+    return { result, commands: calls('eval') + calls('evalsha'), messages: calls('publish') };
+  }
+
+  const write = (key: string, body = bodyOf()) =>
+    store.write(key, { newId: newId(), body, softMs: 0, ttlMs: 60_000 });
+
+  const named = (count: number, name: string): string[] =>
+    Array.from({ length: count }, (_, i) => `cache:${name}${i}`);
+
+  it('fifty values → two commands, and a message for each of them', async () => {
+    const keys = named(50, 'v');
+    const { result, commands, messages } = await sent(() =>
+      Promise.all(keys.map((key) => write(key))),
+    );
+    expect(result).toEqual(keys.map(() => true));
+    expect({ commands, messages, disowned }).toEqual({ commands: 2, messages: 2, disowned: 0 });
+    expect(told).toEqual([keys.slice(0, KEYS), keys.slice(KEYS)]);
+    expect(await admin.exists(...keys)).toBe(50);
+  });
+
+  it('large values → few in a command, so that none keeps the server for long', async () => {
+    const body = Buffer.concat([bodyOf(), Buffer.alloc(30_000)]);
+    const { commands } = await sent(() =>
+      Promise.all(named(5, 'large').map((key) => write(key, body))),
+    );
+    expect(commands).toBe(3);
+  });
+
+  it('a value for a key twice → the later one stays', async () => {
+    const [key] = named(1, 'twice') as [string];
+    const payloads = ['one', 'two'];
+    await sent(() =>
+      Promise.all(payloads.map((text) => write(key, bodyOf({ payload: Buffer.from(text) })))),
+    );
+    expect((await store.read(key))!.toString()).toMatch(/two$/);
+  });
+
+  it('250 keys evicted together → three commands, a message for each of them', async () => {
+    const keys = named(250, 'gone');
+    await Promise.all(keys.slice(100).map((key) => write(key)));
+    const { result, commands, messages } = await sent(() => store.evictMany(keys));
+    const evicted = keys.map((_, i) => ({ status: 'fulfilled', value: i >= 100 }));
+    expect(result).toEqual(evicted);
+    expect({ commands, messages }).toEqual({ commands: 3, messages: 3 });
+    expect(told.flat()).toEqual(keys);
+    expect(await admin.exists(...keys)).toBe(0);
+  });
+
+  it('the server refuses all of it → each is told why, and the messages may yet be news here', async () => {
+    await admin.config('SET', 'maxmemory', '1');
+    try {
+      const { result } = await sent(() =>
+        Promise.allSettled(named(40, 'full').map((key) => write(key))),
+      );
+      for (const each of result as PromiseSettledResult<boolean>[])
+        expect(each).toMatchObject({
+          status: 'rejected',
+          reason: { code: 'ERR_CACHE_CONNECTION', message: expect.stringContaining('OOM') },
+        });
+      expect(disowned).toBe(2);
+    } finally {
+      await admin.config('SET', 'maxmemory', '0');
+    }
+  });
+});
