@@ -59,14 +59,23 @@ export class Flights {
   lead(key: string, run: (flight: Flight) => Promise<FlightOutcome>): Flight {
     const flight = new Flight(key);
     this.open.set(key, flight);
-    flight.outcome = run(flight)
-      .catch((error: unknown): FlightOutcome => ({ kind: 'failed', error }))
-      .finally(() => {
-        this.seal(flight);
-        this.running.delete(flight.outcome);
-      });
+    flight.outcome = this.fly(flight, run);
     this.running.add(flight.outcome);
     return flight;
+  }
+
+  private async fly(
+    flight: Flight,
+    run: (flight: Flight) => Promise<FlightOutcome>,
+  ): Promise<FlightOutcome> {
+    try {
+      return await run(flight);
+    } catch (error) {
+      return { kind: 'failed', error };
+    } finally {
+      this.seal(flight);
+      this.running.delete(flight.outcome);
+    }
   }
 
   /** Nobody joins from here on. */

@@ -49,14 +49,13 @@ export class Front {
     return answer;
   }
 
-  async load(request: LoadRequest): Promise<Served> {
+  load(request: LoadRequest): Promise<Served> {
     const { key, kind, settings } = request;
     const memo = kind === 'value' ? this.parts.memos.current : undefined;
     if (memo && !hasOwnReading(settings)) return this.loadOnce(memo, request);
-    const served = await this.state.reader.getOrLoad(request);
+    const served = this.state.reader.getOrLoad(request);
     // It may have been stored in the place of what the memo knows.
-    memo?.forget(key.redisKey);
-    return served;
+    return memo ? served.then((each) => (memo.forget(key.redisKey), each)) : served;
   }
 
   private async known(

@@ -62,15 +62,27 @@ export class Codec {
     return { header: { ...facts, isNull: false, serializer: 'none' }, payload };
   }
 
-  /** The body of the record, to be stored at that key of Redis and readable nowhere else if it is encrypted. */
-  async seal(plain: PlainEntry, redisKey: string): Promise<Buffer> {
+  /** The body of the record, to be stored at that key of Redis and readable nowhere else if it is encrypted; at once without compression. */
+  seal(plain: PlainEntry, redisKey: string): Buffer | Promise<Buffer> {
     const { compression } = this.options;
-    let { header, payload } = plain;
-    if (compression) {
-      const packed = await compress(payload, compression);
-      payload = packed.payload;
-      if (packed.compressed) header = { ...header, compressed: packed.compressed };
-    }
+    return compression
+      ? this.sealPacked(plain, redisKey, compression)
+      : this.bodyOf(plain, redisKey);
+  }
+
+  private async sealPacked(
+    { header, payload: whole }: PlainEntry,
+    redisKey: string,
+    compression: CompressionSettings,
+  ): Promise<Buffer> {
+    const { payload, compressed } = await compress(whole, compression);
+    return this.bodyOf(
+      { header: compressed ? { ...header, compressed } : header, payload },
+      redisKey,
+    );
+  }
+
+  private bodyOf({ header, payload }: PlainEntry, redisKey: string): Buffer {
     if (this.encryption) {
       header = { ...header, keyId: this.encryption.keyId };
       payload = this.encryption.encrypt(payload, { redisKey, header: writeBody(header, NOTHING) });

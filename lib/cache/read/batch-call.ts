@@ -144,7 +144,7 @@ export class BatchCall implements LoadTogether {
     const keys = [...missing.values()];
     const flights = parts.map(({ flight }) => flight);
     const { wishes, context, valuesOf } = wishBook(this.options.space, 'getOrSetMany: its loader');
-    const pairs = await this.run.run(flights, { operation: 'getOrSetMany' }, (signal) =>
+    const pairs = await this.run.run(flights, { operation: 'getOrSetMany' }, ({ signal }) =>
       this.loader([...keys], { keys, signal, ...context }),
     );
     return { values: valuesOf(pairs), wishes };

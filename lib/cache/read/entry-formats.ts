@@ -50,6 +50,11 @@ export interface Encoded {
   readonly stamp: Stamp;
 }
 
+interface Made {
+  readonly plain: PlainEntry;
+  readonly body: Omit<StoredBody, 'newId'>;
+}
+
 /** Between values and stored bytes: what is kept of a value, and how each reader gets it. */
 export class EntryFormats {
   constructor(private readonly parts: CacheParts) {}
@@ -60,8 +65,7 @@ export class EntryFormats {
     writable: Writable,
   ): Promise<Encoded | undefined> {
     try {
-      const { plain, ...lives } = await this.plain(target, writable);
-      const body = { ...lives, body: await this.parts.codec.seal(plain, target.key.redisKey) };
+      const { plain, body } = await this.made(target, writable);
       const { c0, tags } = plain.header;
       const softAt = body.softMs && this.serverNow(target.key) + body.softMs;
       const { serializer } = writable;
@@ -81,8 +85,8 @@ export class EntryFormats {
     writable: Writable,
   ): Promise<Omit<StoredBody, 'newId'>> {
     try {
-      const { plain, ...lives } = await this.plain(target, writable);
-      return { ...lives, body: await this.parts.codec.seal(plain, target.key.redisKey) };
+      const made = this.made(target, writable);
+      return (types.isPromise(made) ? await made : made).body;
     } catch (error) {
       this.noteUnstorable(error);
       throw error;
@@ -94,18 +98,37 @@ export class EntryFormats {
     this.parts.meter.count(tooLarge ? 'tooLarge' : 'unserialisable');
   }
 
-  private async plain(
+  /** At once, unless there is a schema to ask, or much to compress. */
+  private made(
+    target: { key: EntryKey; kind: EntryKind },
+    writable: Writable,
+  ): Made | Promise<Made> {
+    const { codec } = this.parts;
+    const { plain, softMs, ttlMs } = this.plain(target, writable);
+    const seal = (): Buffer | Promise<Buffer> => codec.seal(plain, target.key.redisKey);
+    const as = (body: Buffer): Made => ({ plain, body: { body, softMs, ttlMs } });
+    const { schema, serializer } = writable;
+    if (schema) return parsed(schema, codec.decode(plain, serializer)).then(seal).then(as);
+    const sealed = seal();
+    return types.isPromise(sealed) ? sealed.then(as) : as(sealed);
+  }
+
+  private plain(
     { key, kind }: { key: EntryKey; kind: EntryKind },
-    { value, ttlMs, c0, tags, ...writable }: Writable,
-  ): Promise<{ plain: PlainEntry; softMs: number; ttlMs: number }> {
+    writable: Writable,
+  ): { plain: PlainEntry; softMs: number; ttlMs: number } {
     const { codec, settings, layout } = this.parts;
+    const { value, ttlMs, c0, tags } = writable;
     const expires = ttlMs !== Infinity;
     // Rounded up: a life of less than a millisecond is one, and never "for ever".
     const kept = Math.max(1, Math.ceil(ttlMs * (1 - Math.random() * settings.ttlJitter)));
     const graceMs = expires ? (writable.graceMs ?? settings.graceMs) : 0;
     const ahead = expires ? (writable.refreshAhead ?? settings.refreshAhead) : undefined;
     const slides = expires && writable.sliding === true;
-    const own = {
+    const header = {
+      graceMs,
+      c0,
+      topologyId: layout.id,
       tags: tags?.length ? tags : undefined,
       digestOf: key.digestOf,
       version: writable.version === undefined ? undefined : String(writable.version),
@@ -113,13 +136,10 @@ export class EntryFormats {
       sliding: slides || undefined,
       costMs: ahead?.beta ? writable.costMs : undefined,
     };
-    const header = { graceMs, c0, topologyId: layout.id, ...own };
     const plain =
       kind === 'http'
         ? codec.encodeBytes(value as Buffer, { ...header, kind })
         : codec.encode(value, header, writable.serializer);
-    const { schema } = writable;
-    if (schema) await parsed(schema, codec.decode(plain, writable.serializer));
     return expires
       ? { plain, softMs: kept, ttlMs: kept + graceMs }
       : { plain, softMs: 0, ttlMs: 0 };

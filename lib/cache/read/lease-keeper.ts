@@ -1,5 +1,21 @@
 import type { TimerHandle } from '../../common/clock.js';
+import type { Note } from '../../l1/epochs.js';
 import type { CacheParts } from '../parts.js';
+
+/** Where the lease of a load lies, and what must be at the entry for its result to be stored. */
+export interface Lease {
+  readonly key: string;
+  readonly token: string;
+  readonly expectId: string;
+  /** Fill id of a value that cannot be used, or ''. */
+  readonly reject: string;
+  /** After a loader that has failed nobody is to load for so long. */
+  readonly backoffMs: number;
+  /** The tag clock, if it has been read already. */
+  readonly c0: number | undefined;
+  /** Of the entry, taken before ACQUIRE was sent. */
+  readonly note: Note | undefined;
+}
 
 /** A lease that lies at a key while its loader runs. */
 export interface KeptLease {

@@ -8,7 +8,7 @@ import type { LeaseWaits } from '../lease-waits.js';
 import type { CacheParts } from '../parts.js';
 import { keep } from '../tier.js';
 import type { Encoded, EntryFormats } from './entry-formats.js';
-import { LeaseKeeper } from './lease-keeper.js';
+import { LeaseKeeper, type Lease } from './lease-keeper.js';
 import { isStillThere, takeAway } from './superseded.js';
 import { LoaderRun, type Loaded, type LoadRequest } from './loader-run.js';
 
@@ -16,21 +16,6 @@ interface LoadState {
   readonly flights: Flights;
   readonly waits: LeaseWaits;
   readonly formats: EntryFormats;
-}
-
-/** Where the lease of a load lies, and what must be at the entry for its result to be stored. */
-interface Lease {
-  readonly key: string;
-  readonly token: string;
-  readonly expectId: string;
-  /** Fill id of a value that cannot be used, or ''. */
-  readonly reject: string;
-  /** After a loader that has failed nobody is to load for so long. */
-  readonly backoffMs: number;
-  /** The tag clock, if it has been read already. */
-  readonly c0: number | undefined;
-  /** Of the entry, taken before ACQUIRE was sent. */
-  readonly note: Note | undefined;
 }
 
 /** What there is has changed: nothing to wait for. */
@@ -50,16 +35,17 @@ export class Loads {
   }
 
   /** A miss: the lease is taken at the entry itself, in place of `reject`, a value that cannot be used. */
-  async load(
+  load(
     flight: Flight,
     request: LoadRequest,
     { reject, c0 }: { reject: string; c0: number | undefined },
   ): Promise<FlightOutcome> {
-    const token = this.parts.ids.next();
-    const { redisKey } = request.key;
-    const { errorBackoffMs: backoffMs } = this.parts.settings;
-    const own = { expectId: token, reject, c0, backoffMs, note: this.note(request) };
-    return this.underLease(flight, request, { key: redisKey, token, ...own });
+    const { ids, settings } = this.parts;
+    const token = ids.next();
+    const { redisKey: key } = request.key;
+    const { errorBackoffMs: backoffMs } = settings;
+    const lease = { key, token, expectId: token, reject, c0, backoffMs, note: this.note(request) };
+    return this.underLease(flight, request, lease);
   }
 
   /** A value that stays where it is until the new one is there: the lease is taken at the key's refresh lease. */
@@ -101,16 +87,17 @@ export class Loads {
     const { store, tags, wakeups, settings } = this.parts;
     const expectation = wakeups.expect(lease.key);
     const { token, reject } = lease;
-    let reply, c0;
+    let reply;
+    let { c0 } = lease;
     try {
-      [reply, c0] = await Promise.all([
-        store.acquire(lease.key, { token, leaseMs: settings.lease.ttlMs, reject }),
-        // Before the load, so that an evict of a tag while it runs is not lost.
-        lease.c0 ?? tags.clock(request.key.redisKey),
-      ]);
+      const acquired = store.acquire(lease.key, { token, leaseMs: settings.lease.ttlMs, reject });
+      // Before the load, so that an evict of a tag while it runs is not lost.
+      if (c0 === undefined)
+        [reply, c0] = await Promise.all([acquired, tags.clock(request.key.redisKey)]);
+      else reply = await acquired;
     } catch (error) {
       expectation.cancel();
-      return this.withoutRedis(flight, request, { error, lease });
+      return this.withoutRedis(flight, request, lease, error);
     }
     if (reply.state === 'held') {
       this.state.flights.seal(flight);
@@ -118,10 +105,11 @@ export class Loads {
       return { kind: 'held', changed: ended, backoff };
     }
     expectation.cancel();
-    if (reply.state === 'granted')
-      return (await this.isInVain(request, lease))
-        ? READ_AGAIN
-        : this.loadAndFill(flight, request, { ...lease, c0 });
+    if (reply.state === 'granted') {
+      if (lease.key !== request.key.redisKey && (await this.isInVain(request, lease)))
+        return READ_AGAIN;
+      return this.loadAndFill(flight, request, lease, c0);
+    }
     this.state.flights.seal(flight);
     return reply.state === 'barrier'
       ? this.loadAside(flight, request)
@@ -130,8 +118,7 @@ export class Loads {
 
   /** Of a refresh: its lease may have been free because somebody else has just done what this one is about to do. */
   private async isInVain({ key, settings }: LoadRequest, lease: Lease): Promise<boolean> {
-    if (lease.key === key.redisKey || settings.force) return false;
-    if (await isStillThere(this.parts, key, lease.expectId)) return false;
+    if (settings.force || (await isStillThere(this.parts, key, lease.expectId))) return false;
     await this.release(lease, 0);
     return true;
   }
@@ -157,6 +144,7 @@ export class Loads {
     flight: Flight,
     request: LoadRequest,
     lease: Lease,
+    c0: number,
   ): Promise<FlightOutcome> {
     const { flights } = this.state;
     const { key, token } = lease;
@@ -164,7 +152,7 @@ export class Loads {
     this.keeper.keep(kept);
     try {
       const loaded = await this.loader.load(flight, request);
-      const encoded = await this.encode(request, loaded, { flight, c0: lease.c0 });
+      const encoded = await this.encode(request, loaded, { flight, c0 });
       if (encoded && !flight.doomed) {
         flights.seal(flight);
         if (await this.fill(request, lease, encoded))
@@ -203,15 +191,17 @@ export class Loads {
     return this.parts.tier?.note(key.redisKey);
   }
 
-  private async encode(
+  /** Field by field: to spread what has come of a load takes as long as to encode it. */
+  private encode(
     request: LoadRequest,
-    loaded: Loaded,
+    { store, value, ttlMs, tags, sliding }: Loaded,
     { flight, c0 = 0 }: { flight: Flight; c0?: number | undefined },
-  ): Promise<Encoded | undefined> {
-    if (!loaded.store) return undefined;
+  ): Promise<Encoded | undefined> | undefined {
+    if (!store) return undefined;
     const { graceMs, refreshAhead, version, serializer, schema } = request.settings;
-    const own = { c0, graceMs, refreshAhead, version, serializer, schema, costMs: flight.costMs };
-    return this.state.formats.encode(request, { ...loaded, ...own });
+    const { costMs } = flight;
+    const life = { value, ttlMs, tags, sliding, c0, graceMs, refreshAhead, costMs };
+    return this.state.formats.encode(request, { ...life, version, serializer, schema });
   }
 
   private unstored(
@@ -227,7 +217,8 @@ export class Loads {
   private async withoutRedis(
     flight: Flight,
     request: LoadRequest,
-    { error, lease }: { error: unknown; lease: Lease },
+    lease: Lease,
+    error: unknown,
   ): Promise<FlightOutcome> {
     try {
       goOnWithout(this.parts, { operation: 'getOrSet', returning: 'the loaded value' }, error);

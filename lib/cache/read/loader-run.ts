@@ -1,5 +1,4 @@
 import pLimit from 'p-limit';
-import type { TimerHandle } from '../../common/clock.js';
 import type { Duration } from '../../common/duration.js';
 import { CacheTimeoutError } from '../../common/errors.js';
 import { assertTags } from '../../tags/tag-names.js';
@@ -81,10 +80,12 @@ export class LoaderRun {
     if (typeof loader !== 'function') return loader.load(flight, request, this);
     const wishes: { -readonly [Name in keyof Wishes]: Wishes[Name] } = {};
     const operation = request.kind === 'http' ? 'http' : 'getOrSet';
-    const value = await this.run([flight], { key: key.given, operation }, (signal) =>
+    const value = await this.run([flight], { key: key.given, operation }, (patience) =>
       loader({
         key: key.given,
-        signal,
+        get signal() {
+          return patience.signal;
+        },
         get stale() {
           return flight.stale?.take();
         },
@@ -101,7 +102,7 @@ export class LoaderRun {
   async run<T>(
     flights: readonly Flight[],
     { key, operation }: { key?: unknown; operation: string },
-    load: (signal: AbortSignal) => T | Promise<T>,
+    load: (patience: { readonly signal: AbortSignal }) => T | Promise<T>,
   ): Promise<T> {
     const subject = { given: key, redisKey: flights[0]!.key };
     const now = (): Promise<T> =>
@@ -109,40 +110,59 @@ export class LoaderRun {
     return this.limit ? this.limit(now) : now();
   }
 
-  private async runNow<T>(
+  private runNow<T>(
     flights: readonly Flight[],
     key: unknown,
-    load: (signal: AbortSignal) => T | Promise<T>,
+    load: (patience: Patience) => T | Promise<T>,
   ): Promise<T> {
-    const abort = new AbortController();
-    const timeout = this.timeout(key, abort);
-    const began = this.parts.clock.monotonic();
+    const { clock, settings } = this.parts;
+    const patience = new Patience();
+    const began = clock.monotonic();
     const moment = nextMoment();
     for (const flight of flights) flight.loadBegan = moment;
     const keys = new Set(flights.map((flight) => flight.key));
-    try {
-      return await Promise.race([runAsLoadOf(keys, () => load(abort.signal)), timeout.promise]);
-    } finally {
-      timeout.cancel();
-      const costMs = this.parts.clock.monotonic() - began;
-      for (const flight of flights) flight.costMs = costMs;
-    }
-  }
-
-  private timeout(key: unknown, abort: AbortController) {
-    const { clock, settings } = this.parts;
-    let timer: TimerHandle;
-    const promise = new Promise<never>((_, reject) => {
-      timer = clock.setTimer(settings.loaderTimeoutMs, () => {
+    return new Promise((resolve, reject) => {
+      const end = (): void => {
+        clock.clearTimer(timer);
+        const costMs = clock.monotonic() - began;
+        for (const flight of flights) flight.costMs = costMs;
+      };
+      const timer = clock.setTimer(settings.loaderTimeoutMs, () => {
         const error = new CacheTimeoutError(
           `The loader has not ended within loaderTimeout (${settings.loaderTimeoutMs} ms)`,
           key === undefined ? {} : { key },
         );
+        end();
         reject(error);
-        abort.abort(error);
+        patience.end(error);
       });
+      runAsLoadOf(keys, () => load(patience)).then(
+        (value) => {
+          end();
+          resolve(value);
+        },
+        (error: unknown) => {
+          end();
+          reject(error);
+        },
+      );
     });
-    return { promise, cancel: () => clock.clearTimer(timer) };
+  }
+}
+
+/** How long a loader is waited for. Most never ask, and a signal takes longer to make than a load to begin. */
+class Patience {
+  private abort: AbortController | undefined;
+  private reason: unknown;
+
+  get signal(): AbortSignal {
+    if (this.reason !== undefined) return AbortSignal.abort(this.reason);
+    return (this.abort ??= new AbortController()).signal;
+  }
+
+  end(reason: unknown): void {
+    if (this.abort) this.abort.abort(reason);
+    else this.reason = reason;
   }
 }
 

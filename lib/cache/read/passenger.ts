@@ -34,6 +34,20 @@ export interface Passenger extends Caller {
   readonly role: 'leader' | 'follower';
 }
 
+/** Field by field: to spread a caller takes longer than all that is done for it here. */
+export const aboard = (
+  { request, came, patientUntil, contentFrom }: Caller,
+  flight: Flight,
+  role: Passenger['role'],
+): Passenger => ({ request, came, patientUntil, contentFrom, flight, role });
+
+/** The loader began after this caller had come, so what it gives is new enough. */
+export const cameBefore = ({ flight, came }: Passenger): boolean =>
+  flight.loadBegan !== undefined && came < flight.loadBegan;
+
+export const sourceFor = ({ role }: Passenger): 'loaded' | 'joined' =>
+  role === 'leader' ? 'loaded' : 'joined';
+
 export const wantedBy = ({ key, kind, settings }: LoadRequest): Wanted => ({
   key,
   kind,

@@ -13,11 +13,14 @@ import type { Found, InGrace } from './found.js';
 import type { Loads } from './load.js';
 import { label, whileWaiting, type LoadRequest } from './loader-run.js';
 import {
+  aboard,
+  cameBefore,
   fittingServed,
   isOfOtherVersion,
   isOthers,
   isSpare,
   ownOnly,
+  sourceFor,
   type Caller,
   type Passenger,
   wantedBy,
@@ -145,38 +148,40 @@ export class Reader {
     const { signal } = request.settings;
     const outcome = await patiently(flight.outcome, { clock: this.parts.clock, until, signal });
     return outcome
-      ? this.serve(outcome, { ...caller, flight, role: 'leader' })
+      ? this.serve(outcome, aboard(caller, flight, 'leader'))
       : this.outOfPatience(caller);
   }
 
   private async join(flight: Flight, caller: Caller): Promise<Served | undefined> {
     const outcome = await this.patiently(flight.outcome, caller, 'process');
     return outcome
-      ? this.serve(outcome, { ...caller, flight, role: 'follower' })
+      ? this.serve(outcome, aboard(caller, flight, 'follower'))
       : this.outOfPatience(caller);
   }
 
   /** What an outcome is for this caller; undefined: nothing that it may accept, so it reads again. */
   private async serve(outcome: FlightOutcome, passenger: Passenger): Promise<Served | undefined> {
     if (outcome.kind !== 'held' && isOfOtherVersion(passenger)) return undefined;
-    const served = await this.offer(outcome, passenger);
-    return served && fittingServed(served, passenger.request.settings);
+    const { settings } = passenger.request;
+    const served =
+      outcome.kind === 'stored' && cameBefore(passenger)
+        ? { source: sourceFor(passenger), value: outcome.value }
+        : await this.offer(outcome, passenger);
+    return served && settings.schema ? fittingServed(served, settings) : served;
   }
 
   private async offer(outcome: FlightOutcome, passenger: Passenger): Promise<Served | undefined> {
-    const { request, flight, came, role } = passenger;
+    const { request, role } = passenger;
     const { force } = request.settings;
-    const source = role === 'leader' ? 'loaded' : 'joined';
-    const cameBefore = flight.loadBegan !== undefined && came < flight.loadBegan;
+    const source = sourceFor(passenger);
     switch (outcome.kind) {
       case 'stored':
-        if (cameBefore) return { source, value: outcome.value };
         // Who forces wants a load that began after he asked.
         return !force && (await this.state.finder.isSurelyValid(request.key, outcome.stamp))
           ? { source, value: outcome.value }
           : undefined;
       case 'unstored':
-        return cameBefore && !isOthers(outcome, passenger)
+        return cameBefore(passenger) && !isOthers(outcome, passenger)
           ? { source, value: outcome.value }
           : undefined;
       case 'found':
@@ -194,11 +199,8 @@ export class Reader {
   }
 
   private async waitFor(changed: Promise<void>, caller: Caller): Promise<Served | undefined> {
-    const woken = await this.patiently(
-      changed.then(() => true),
-      caller,
-      'cluster',
-    );
+    const ended = changed.then(() => true);
+    const woken = await this.patiently(ended, caller, 'cluster');
     return woken ? undefined : this.outOfPatience(caller);
   }
 
@@ -236,13 +238,13 @@ export class Reader {
       const outcome = await this.parts.meter.wait('process', key, () =>
         whileWaiting(request, untilAborted(joined.outcome, settings.signal)),
       );
-      return this.serve(outcome, { ...caller, flight: joined, role: 'follower' });
+      return this.serve(outcome, aboard(caller, joined, 'follower'));
     }
     const flight = this.aside.lead(key.redisKey, (own) => {
       label(own, request);
       return this.state.loads.loadAside(own, request);
     });
     const outcome = await untilAborted(flight.outcome, settings.signal);
-    return this.serve(outcome, { ...caller, flight, role: 'leader' });
+    return this.serve(outcome, aboard(caller, flight, 'leader'));
   }
 }

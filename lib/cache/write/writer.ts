@@ -18,8 +18,13 @@ interface Value {
   readonly settings: WriteSettings;
 }
 
-/** Ready to be sent; false: refused. */
-type Write = () => Promise<boolean>;
+/** Ready to be sent. */
+interface Draft {
+  readonly value: Value;
+  readonly body: Omit<StoredBody, 'newId'>;
+  /** Redis could not be reached for it. */
+  readonly unreachable: Error | undefined;
+}
 
 /** Stores values whatever is being loaded: a running load cannot overwrite them. */
 export class Writer {
@@ -30,19 +35,23 @@ export class Writer {
 
   /** False: refused by `only` or by an open write barrier, or (`failure: 'open'`) Redis cannot be reached. */
   async set(key: EntryKey, value: unknown, settings: WriteSettings): Promise<boolean> {
-    const write = await this.prepare(key, value, settings);
-    return this.orFalse(write);
+    const draft = await this.draft({ key, value, settings });
+    try {
+      return await this.write(draft);
+    } catch (error) {
+      goOnWithout(this.parts, { operation: 'set', returning: false }, error);
+      this.parts.meter.count('degraded');
+      return false;
+    }
   }
 
   /** All are encoded before the first is sent, so that a value that cannot be stored leaves nothing half done. */
   async setMany(values: readonly Value[]): Promise<void> {
-    const prepared = await inSlices(values, (value) =>
-      this.prepare(value.key, value.value, value.settings),
-    );
-    const unfit = prepared.find((result) => result.status === 'rejected');
+    const drafted = await inSlices(values, (value) => this.draft(value));
+    const unfit = drafted.find((result) => result.status === 'rejected');
     if (unfit) throw unfit.reason;
-    const writes = prepared.map((result) => (result as PromiseFulfilledResult<Write>).value);
-    const results = await inSlices(writes, (write) => write());
+    const drafts = drafted.map((result) => (result as PromiseFulfilledResult<Draft>).value);
+    const results = await inSlices(drafts, (draft) => this.write(draft));
     const failures = new Map<number, unknown>();
     for (const [i, result] of results.entries())
       if (result.status === 'rejected') failures.set(i, result.reason);
@@ -53,8 +62,9 @@ export class Writer {
     this.parts.meter.count('degraded', failures.size);
   }
 
-  /** The write, ready to be sent; rejects where the value cannot be stored, with or without Redis. */
-  private async prepare(key: EntryKey, value: unknown, settings: WriteSettings): Promise<Write> {
+  /** Rejects where the value cannot be stored, with or without Redis. */
+  private async draft(given: Value): Promise<Draft> {
+    const { key, value, settings } = given;
     let c0 = 0;
     let unreachable: Error | undefined;
     try {
@@ -66,47 +76,30 @@ export class Writer {
     const { sliding, tags, version, serializer, schema } = settings;
     const writable = { value, ttlMs, sliding, tags, c0, version, serializer, schema };
     const body = await this.state.formats.write({ key, kind: 'value' }, writable);
-    return async () => {
-      const { storesNothing } = this.state.modes;
-      if (unreachable && !storesNothing) throw unreachable;
-      const stored = !storesNothing && (await this.write(key, body, settings));
-      this.parts.meter.set(key, 'set', stored);
-      return stored;
-    };
+    return { value: given, body, unreachable };
   }
 
-  private async write(
-    key: EntryKey,
-    body: Omit<StoredBody, 'newId'>,
-    settings: WriteSettings,
-  ): Promise<boolean> {
-    const { store, ids, tier, feed } = this.parts;
-    const { only } = settings;
-    const reject = only ? await this.unusableAt(key, settings) : '';
-    tier?.drop(key.redisKey);
+  private async write({ value, body, unreachable }: Draft): Promise<boolean> {
+    const { key, settings } = value;
+    const { store, ids, tier, feed, meter } = this.parts;
+    const { storesNothing } = this.state.modes;
+    if (unreachable && !storesNothing) throw unreachable;
     let stored = false;
-    try {
-      return (stored = await store.write(key.redisKey, {
-        newId: ids.next(),
-        only,
-        reject,
-        ...body,
-      }));
-    } finally {
-      // Again: a read that was on its way may have seen what was there before.
+    if (!storesNothing) {
+      const { only } = settings;
+      const reject = only ? await this.unusableAt(key, settings) : '';
       tier?.drop(key.redisKey);
-      if (stored) feed.own({ reason: 'set', keys: [key] });
+      try {
+        const newId = ids.next();
+        stored = await store.write(key.redisKey, { newId, only, reject, ...body });
+      } finally {
+        // Again: a read that was on its way may have seen what was there before.
+        tier?.drop(key.redisKey);
+        if (stored) feed.own({ reason: 'set', keys: [key] });
+      }
     }
-  }
-
-  private async orFalse(write: () => Promise<boolean>): Promise<boolean> {
-    try {
-      return await write();
-    } catch (error) {
-      goOnWithout(this.parts, { operation: 'set', returning: false }, error);
-      this.parts.meter.count('degraded');
-      return false;
-    }
+    meter.set(key, 'set', stored);
+    return stored;
   }
 
   private lifeMs(value: unknown, settings: WriteSettings): number {
