@@ -2,22 +2,29 @@ import { createHash, randomBytes } from 'node:crypto';
 import { access, copyFile, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cwd, execPath, version } from 'node:process';
-import { run, type PackedPackage } from './packed.js';
+import { run, unpack, type PackedPackage } from './packed.js';
 
 /** Names and exact versions. */
 export type Packages = Readonly<Record<string, string>>;
 
-const SOURCES = ['app', 'testing'];
+/** The files beside this one that are compiled and run as applications. */
+export type Program = 'app' | 'testing' | 'integrations';
 
-/** How applications are compiled: each is one run of the compiler. */
+/** How applications are compiled. */
 export const COMPILERS = {
   /** Both module systems, and what is run. */
-  nodenext: { module: 'NodeNext', files: ['*.mts', '*.cts'], outDir: 'out' },
+  nodenext: { module: 'NodeNext', include: ['src/*.mts', 'src/*.cts'], outDir: 'out' },
   /** In which TypeScript knows no `require` of an ES module. */
-  node16: { module: 'Node16', files: ['*.mts'] },
-  bundler: { module: 'ESNext', moduleResolution: 'Bundler', files: ['*.mts'] },
-  /** The oldest: as Nest 11 has been started with. It knows no `exports`, so the package's root is all there is. */
-  node10: { module: 'CommonJS', moduleResolution: 'Node10', files: ['app.ts'] },
+  node16: { module: 'Node16', include: ['src/*.mts'] },
+  /** With every declaration checked, those of the package among them. */
+  bundler: {
+    module: 'ESNext',
+    moduleResolution: 'Bundler',
+    skipLibCheck: false,
+    include: ['src/*.mts'],
+  },
+  /** The oldest: as Nest 11 has been started with. It knows no `exports`, and goes by `typesVersions`. */
+  node10: { module: 'CommonJS', moduleResolution: 'Node10', include: ['src/*.ts'] },
 } as const;
 
 /** A folder in which npm has installed the package beside certain versions of its peers. */
@@ -34,29 +41,22 @@ export class Consumer {
     const id = createHash('sha256').update(wanted).digest('hex').slice(0, 12);
     const consumer = new Consumer(join(cwd(), '.cache/consumers', id));
     if (!(await exists(consumer.folder))) await consumer.fetch(packed, packages);
-    await packed.unpackInto(join(consumer.folder, 'node_modules', packed.name));
-    await consumer.copySources();
+    await unpack(packed.archive, join(consumer.folder, 'node_modules', packed.name));
     return consumer;
   }
 
-  /** Rejects with what the compiler has said of the application, or of the declarations of the package. */
-  async compile(compiler: keyof typeof COMPILERS): Promise<void> {
-    const { files, ...options } = { outDir: undefined, ...COMPILERS[compiler] };
-    const compilerOptions = {
-      target: 'ES2022',
-      lib: ['ES2023', 'ESNext.Disposable'],
-      types: ['node'],
-      strict: true,
-      esModuleInterop: true,
-      experimentalDecorators: true,
-      emitDecoratorMetadata: true,
-      skipLibCheck: true,
-      noEmit: options.outDir === undefined,
-      ...options,
-    };
-    const config = `tsconfig.${compiler}.json`;
-    await this.write(config, { compilerOptions, include: files });
-    await run(execPath, ['node_modules/typescript/bin/tsc', '-p', config], { cwd: this.folder });
+  /**
+   * One run of the compiler, which reads what they have in common once. Rejects with what it has said of the programs, or of
+   * the declarations of the package.
+   */
+  async compile(
+    programs: readonly Program[],
+    compilers: readonly (keyof typeof COMPILERS)[],
+  ): Promise<void> {
+    await this.copySources(programs);
+    const configs = await Promise.all(compilers.map((compiler) => this.configure(compiler)));
+    const args = ['node_modules/typescript/bin/tsc', '--build', '--force', '--verbose'];
+    await run(execPath, [...args, ...configs], { cwd: this.folder });
   }
 
   /** Resolves once the program has ended by itself, and with success. */
@@ -69,7 +69,9 @@ export class Consumer {
     const unfinished = `${this.folder}.${randomBytes(6).toString('hex')}`;
     await mkdir(unfinished, { recursive: true });
     const dependencies = { ...packages, [packed.name]: `file:${packed.archive}` };
-    const manifest = JSON.stringify({ name: 'consumer', private: true, dependencies });
+    // TypeORM wants ioredis only for a cache of its own, and takes version 6 for an error.
+    const overrides = { typeorm: { ioredis: '$ioredis' } };
+    const manifest = JSON.stringify({ name: 'consumer', private: true, dependencies, overrides });
     await writeFile(join(unfinished, 'package.json'), manifest);
     const quiet = ['--no-audit', '--no-fund', '--no-package-lock', '--ignore-scripts'];
     try {
@@ -86,18 +88,39 @@ export class Consumer {
   }
 
   /** As ES modules, as CommonJS, and as what the nearest `package.json` says. */
-  private async copySources(): Promise<void> {
-    await rm(join(this.folder, 'out'), { recursive: true, force: true });
-    for (const source of SOURCES)
+  private async copySources(programs: readonly Program[]): Promise<void> {
+    const src = join(this.folder, 'src');
+    for (const old of [src, join(this.folder, 'out')])
+      await rm(old, { recursive: true, force: true });
+    await mkdir(src);
+    for (const program of programs)
       for (const ending of ['mts', 'cts', 'ts'])
         await copyFile(
-          join(cwd(), 'test/package/consumers', `${source}.ts`),
-          join(this.folder, `${source}.${ending}`),
+          join(cwd(), 'test/package/consumers', `${program}.ts`),
+          join(src, `${program}.${ending}`),
         );
   }
 
-  private async write(file: string, content: object): Promise<void> {
-    await writeFile(join(this.folder, file), JSON.stringify(content));
+  /** The name of the file. */
+  private async configure(compiler: keyof typeof COMPILERS): Promise<string> {
+    const { include, ...options } = { outDir: undefined, ...COMPILERS[compiler] };
+    const compilerOptions = {
+      target: 'ES2022',
+      lib: ['ES2023', 'ESNext.Disposable'],
+      types: ['node'],
+      strict: true,
+      esModuleInterop: true,
+      experimentalDecorators: true,
+      emitDecoratorMetadata: true,
+      skipLibCheck: true,
+      rootDir: 'src',
+      noEmit: options.outDir === undefined,
+      ...options,
+    };
+    const config = `tsconfig.${compiler}.json`;
+    const content = JSON.stringify({ compilerOptions, include });
+    await writeFile(join(this.folder, config), content);
+    return config;
   }
 }
 

@@ -1,43 +1,47 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { sharedCluster } from '../../support/cluster.js';
-import { Consumer, type COMPILERS, type Packages } from './consumer.js';
-import { PackedPackage } from './packed.js';
+import { Consumer, type COMPILERS, type Packages, type Program } from './consumer.js';
+import { packedPackage, type PackedPackage } from './packed.js';
 
 export interface Variant {
   readonly title: string;
   readonly packages: Packages;
+  readonly programs: readonly Program[];
   readonly compilers: readonly (keyof typeof COMPILERS)[];
 }
 
+/** What an application without optional peers may use, which are not installed then. */
+export const WITHOUT_OPTIONAL_PEERS = ['app', 'testing'] as const;
+export const ALL_PROGRAMS = [...WITHOUT_OPTIONAL_PEERS, 'integrations'] as const;
+
 /** One file of tests for each version of Nest, so that two of them run at the same time. */
 export function describeConsumers(variants: readonly Variant[]): void {
-  let packed: PackedPackage | undefined;
+  let packed: PackedPackage;
   let environment: NodeJS.ProcessEnv;
 
   beforeAll(async () => {
-    packed = await PackedPackage.make();
+    packed = await packedPackage();
     const nodes = await sharedCluster();
     environment = { TEST_CLUSTER_NODES: JSON.stringify(nodes) };
   });
 
-  afterAll(() => packed?.remove());
-
-  describe.each(variants)('K8 $title', ({ packages, compilers }) => {
+  describe.each(variants)('K8 $title', ({ packages, programs, compilers }) => {
     let consumer: Consumer;
     beforeAll(async () => {
-      consumer = await Consumer.install(packed!, packages);
+      consumer = await Consumer.install(packed, packages);
     });
 
-    it.each(compilers)('moduleResolution %s → the application compiles', async (compiler) => {
-      await expect(consumer.compile(compiler)).resolves.toBeUndefined();
+    it(`moduleResolution ${compilers.join(', ')} → ${programs.join(', ')} compile`, async () => {
+      await expect(consumer.compile(programs, compilers)).resolves.toBeUndefined();
     });
 
-    it.each([
+    describe.each([
       ['an ES module', 'mjs'],
       ['CommonJS', 'cjs'],
-    ])('%s → starts, works on every topology, and ends', async (_, ending) => {
-      await consumer.run(`app.${ending}`, environment);
-      await expect(consumer.run(`testing.${ending}`, environment)).resolves.toBeUndefined();
+    ])('%s', (_, ending) => {
+      it.each(programs)('%s → starts, works, and ends', async (program) => {
+        await expect(consumer.run(`${program}.${ending}`, environment)).resolves.toBeUndefined();
+      });
     });
   });
 }

@@ -1,4 +1,4 @@
-import { describeConsumers } from './describe-consumers.js';
+import { ALL_PROGRAMS, describeConsumers, WITHOUT_OPTIONAL_PEERS } from './describe-consumers.js';
 
 const PACKAGES = {
   '@nestjs/common': '12.5.1',
@@ -12,15 +12,19 @@ const PACKAGES = {
   typescript: '6.0.3',
 };
 
+const OPTIONAL = { '@nestjs/terminus': '12.1.0', 'sql.js': '1.17.0', typeorm: '1.1.1' };
+
 describeConsumers([
   {
-    title: 'Nest 12, ioredis 6',
-    packages: { ...PACKAGES, ioredis: '6.0.0' },
+    title: 'Nest 12, ioredis 6, Terminus 12, TypeORM 1',
+    packages: { ...PACKAGES, ...OPTIONAL, ioredis: '6.0.0' },
+    programs: ALL_PROGRAMS,
     compilers: ['nodenext', 'node16', 'bundler'],
   },
   {
     title: 'Nest 12, ioredis 5.11',
     packages: { ...PACKAGES, ioredis: '5.11.1' },
+    programs: WITHOUT_OPTIONAL_PEERS,
     compilers: ['nodenext'],
   },
 ]);

@@ -1,4 +1,4 @@
-/** The entry point for tests, as `app.ts`; not found by `moduleResolution: node10`, which knows no `exports`. */
+/** The entry point for tests, as `app.ts`. */
 import assert from 'node:assert/strict';
 import { createTestCache, type TestCache } from 'nestjs-redis-cache/testing';
 
