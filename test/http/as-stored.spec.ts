@@ -1,44 +1,8 @@
-import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { Controller, Get, Header, type INestApplication } from '@nestjs/common';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import type { INestApplication } from '@nestjs/common';
 import { map } from 'rxjs';
-import { Cacheable } from '../../lib/decorators/cacheable.decorator.js';
+import { BodiesController, runs } from './bodies.js';
 import { PLATFORMS, startApp } from './http-app.js';
-
-const ITEMS = Array.from({ length: 200 }, (_, id) => ({ id, name: `Łódź ${id}` }));
-let runs = 0;
-
-@Controller('bodies')
-class BodiesController {
-  @Get('large')
-  @Cacheable()
-  large() {
-    return { run: ++runs, ITEMS };
-  }
-
-  @Get('small')
-  @Cacheable()
-  small() {
-    return [++runs, 'ü'];
-  }
-
-  @Get('problem')
-  @Header('Content-Type', 'application/problem+json')
-  @Cacheable()
-  problem() {
-    return { run: ++runs };
-  }
-
-  @Get('untagged')
-  @Cacheable({ http: { etag: false } })
-  untagged() {
-    return { run: ++runs };
-  }
-
-  @Get('uncached')
-  uncached() {
-    return { run: 1, ITEMS };
-  }
-}
 
 /** What `JSON` does with bodies. */
 const watched = () => ({
@@ -53,9 +17,6 @@ const ofBodies = (calls: readonly (readonly unknown[])[]) =>
       : typeof given === 'object' && given !== null && 'ITEMS' in given,
   );
 
-beforeEach(() => {
-  runs = 0;
-});
 afterEach(() => {
   jest.restoreAllMocks();
 });
