@@ -72,7 +72,10 @@ describe('Redis does not answer', () => {
       await begin();
       await waitFor(() => told.open.length > 0);
       const openedAt = told.open[0]!;
+      // Those that had begun, and found it open at their next command, are through by then.
+      const throughAt = openedAt + 10;
       await sleep(1_500);
+      await waitFor(() => readers.between(throughAt, Infinity).length > 500);
       const endedAt = performance.now();
       await end();
       await probe.ping();
@@ -82,8 +85,7 @@ describe('Redis does not answer', () => {
       await readers.stop();
 
       const before = readers.between(from, openedAt);
-      // Those that had begun, and found it open at their next command, are through by then.
-      const open = readers.between(openedAt + 10, endedAt);
+      const open = readers.between(throughAt, endedAt);
       const measured = {
         openedAfterMs: openedAt - from,
         longestBeforeMs: before.at(-1) ?? 0,
@@ -95,7 +97,6 @@ describe('Redis does not answer', () => {
       print(name, measured);
       expect(measured.openedAfterMs).toBeLessThan(1_000 * SLACK);
       expect(measured.longestBeforeMs).toBeLessThan(320 * SLACK);
-      expect(open.length).toBeGreaterThan(50);
       expect(measured.thenMedianMs).toBeLessThan(2 * SLACK);
       expect(measured.hitsAfterPongMs).toBeLessThan(2_000 * SLACK);
       expect(mostQueued).toBeLessThanOrEqual(1_000);
