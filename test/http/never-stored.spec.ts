@@ -299,6 +299,8 @@ describe.each(PLATFORMS)('never stored, on %s', (platform) => {
       for (const reply of [await send(`/never/${path}`), await send(`/never/${path}`)]) {
         expect(reply.text).toContain('Ada');
         expect(reply.text).not.toContain('secret');
+        const detail = reply.headers['cache-status']?.includes('detail=serializer');
+        expect(detail).toBe(path === 'user-outside');
       }
       expect(runs).toBe(path === 'user' ? 1 : 2);
     },
