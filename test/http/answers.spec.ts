@@ -4,19 +4,23 @@ import {
   ForbiddenException,
   Get,
   Header,
+  Headers,
   Param,
   Query,
   Res,
   UseGuards,
+  UseInterceptors,
   type CanActivate,
   type ExecutionContext,
+  type NestInterceptor,
   type PipeTransform,
 } from '@nestjs/common';
 import { Cacheable } from '../../lib/decorators/cacheable.decorator.js';
 import { PLATFORMS, startApp } from './http-app.js';
 
 let runs = 0;
-let piped = 0;
+/** What has run behind the cache, beside handlers. */
+let steps: string[] = [];
 
 const DESCRIBING: Record<string, string> = {
   'cache-control': 'public, max-age=7',
@@ -39,10 +43,20 @@ const doorman: CanActivate = {
   },
 };
 
+const languageOf = (context: ExecutionContext): string =>
+  context.switchToHttp().getRequest().headers['accept-language'];
+
 const counting: PipeTransform = {
   transform(value: unknown) {
-    piped++;
+    steps.push('pipe');
     return value;
+  },
+};
+
+const noting: NestInterceptor = {
+  intercept(_, next) {
+    steps.push('inner interceptor');
+    return next.handle();
   },
 };
 
@@ -64,9 +78,17 @@ class AnswersController {
 
   @Get('guarded')
   @UseGuards(doorman)
+  @UseInterceptors(noting)
   @Cacheable()
   guarded(@Query('q', counting) q: string) {
     return { q, run: ++runs };
+  }
+
+  @Get('varied')
+  @Header('Vary', 'Accept-Language')
+  @Cacheable({ http: { varyBy: languageOf } })
+  varied(@Headers('accept-language') language: string) {
+    return { language, run: ++runs };
   }
 
   @Get('max-age')
@@ -89,7 +111,7 @@ class AnswersController {
 
 beforeEach(() => {
   runs = 0;
-  piped = 0;
+  steps = [];
 });
 
 describe.each(PLATFORMS)('answers, on %s', (platform) => {
@@ -126,13 +148,27 @@ describe.each(PLATFORMS)('answers, on %s', (platform) => {
     }
   });
 
-  it('P2 guards → run for a hit as well; pipes and the handler do not', async () => {
+  it('P2 guards → run for a hit as well; inner interceptors, pipes and the handler do not', async () => {
     const { send } = await start();
     await send('/answers/guarded?q=1');
     expect((await send('/answers/guarded?q=1')).headers['x-cache']).toBe('HIT');
     const banned = await send('/answers/guarded?q=1', { headers: { 'x-banned': '1' } });
     expect([banned.status, banned.headers['x-cache']]).toEqual([403, undefined]);
-    expect([piped, runs]).toEqual([1, 1]);
+    expect([steps, runs]).toEqual([['inner interceptor', 'pipe'], 1]);
+  });
+
+  it('P2 Vary names a header, and varyBy is given → stored, by what that says', async () => {
+    const { send } = await start();
+    const said = [];
+    for (const language of ['de', 'fr', 'de'])
+      said.push(
+        (await send('/answers/varied', { headers: { 'accept-language': language } })).json(),
+      );
+    const [de, fr] = [
+      { language: 'de', run: 1 },
+      { language: 'fr', run: 2 },
+    ];
+    expect(said).toEqual([de, fr, de]);
   });
 
   it('P5 max-age of the handler → does not shorten the ttl', async () => {

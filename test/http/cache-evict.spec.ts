@@ -161,7 +161,9 @@ describe.each(PLATFORMS)('@CacheEvict on %s', (platform) => {
     await door.arrived();
     await put(app, 'Kit');
     door.open();
-    expect((await early).json().name).toBe('Tom');
+    const { json, headers } = await early;
+    expect(json().name).toBe('Tom');
+    expect(headers['cache-status']).toBe('nestjs-redis-cache; fwd=miss');
     expect((await app.send('/cats/1')).json().name).toBe('Kit');
     expect((await app.send('/cats/1')).json().name).toBe('Kit');
   });
