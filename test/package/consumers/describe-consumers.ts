@@ -20,8 +20,8 @@ export function describeConsumers(variants: readonly Variant[]): void {
   let environment: NodeJS.ProcessEnv;
 
   beforeAll(async () => {
-    packed = await packedPackage();
-    const nodes = await sharedCluster();
+    let nodes: readonly string[];
+    [packed, nodes] = await Promise.all([packedPackage(), sharedCluster()]);
     environment = { TEST_CLUSTER_NODES: JSON.stringify(nodes) };
   });
 
