@@ -59,10 +59,15 @@ export class Consumer {
     await run(execPath, [...args, ...configs], { cwd: this.folder });
   }
 
-  /** Resolves once the program has ended by itself, and with success. */
-  async run(program: string, environment: NodeJS.ProcessEnv): Promise<void> {
+  /**
+   * One process for all of them, since most of the time goes into loading what they share. Resolves once it has ended by itself,
+   * and with success.
+   */
+  async run(programs: readonly string[], environment: NodeJS.ProcessEnv): Promise<void> {
     const env = { ...process.env, ...environment };
-    await run(execPath, [join('out', program)], { cwd: this.folder, env });
+    const [last, ...others] = programs.map((program) => `./out/${program}`);
+    const loaded = others.flatMap((program) => ['--import', program]);
+    await run(execPath, [...loaded, last!], { cwd: this.folder, env });
   }
 
   private async fetch(packed: PackedPackage, packages: Packages): Promise<void> {

@@ -35,13 +35,12 @@ export function describeConsumers(variants: readonly Variant[]): void {
       await expect(consumer.compile(programs, compilers)).resolves.toBeUndefined();
     });
 
-    describe.each([
-      ['an ES module', 'mjs'],
+    it.each([
+      ['ES modules', 'mjs'],
       ['CommonJS', 'cjs'],
-    ])('%s', (_, ending) => {
-      it.each(programs)('%s → starts, works, and ends', async (program) => {
-        await expect(consumer.run(`${program}.${ending}`, environment)).resolves.toBeUndefined();
-      });
+    ])(`%s → ${programs.join(', ')} start, work, and end`, async (_, ending) => {
+      const files = programs.map((program) => `${program}.${ending}`);
+      await expect(consumer.run(files, environment)).resolves.toBeUndefined();
     });
   });
 }
