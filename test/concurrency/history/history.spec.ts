@@ -196,7 +196,13 @@ describe('the checker can fail', () => {
     ],
     [
       'joinany: whoever joined takes a result that was not stored',
-      [{ file: 'cache/read/reader', from: 'return cameBefore && ', to: 'return true && ' }],
+      [
+        {
+          file: 'cache/read/reader',
+          from: 'return cameBefore(passenger) && ',
+          to: 'return true && ',
+        },
+      ],
       { options: { l1: false } },
     ],
     [
