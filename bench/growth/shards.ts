@@ -31,7 +31,7 @@ async function onShards(bench: Bench, urls: readonly string[]): Promise<Subject[
   const { service } = await bench.openCache({
     l1: false,
     ttl: '1h',
-    topology: { type: 'sharded', shards: urls.map((url, i) => ({ name: `shard ${i}`, url })) },
+    topology: { type: 'sharded', shards: urls.map((url, i) => ({ name: `shard-${i}`, url })) },
   });
   const value = valueOf(VALUE_BYTES);
   const prefix = `${bench.ownName()}:`;
