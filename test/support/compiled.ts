@@ -47,7 +47,8 @@ export class Compiled {
       name: string;
       type: string;
     };
-    const itself = { name, type, exports: './lib/index.js' };
+    const exports = { '.': './lib/index.js', './*': './lib/*/index.js' };
+    const itself = { name, type, exports };
     await writeFile(this.path('package.json'), JSON.stringify(itself));
   }
 

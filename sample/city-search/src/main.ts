@@ -7,13 +7,14 @@ import { AppModule } from './app.module.js';
 import { Settings } from './settings.js';
 
 try {
-  await start(new Settings());
+  const settings = new Settings();
+  for (let i = 0; i < settings.instances; i++) await start(settings.port && settings.port + i);
 } catch (error) {
   console.error(`\n${explain(error as NodeJS.ErrnoException)}`);
   process.exit(1);
 }
 
-async function start({ port, redisUrl }: Settings): Promise<void> {
+async function start(port: number): Promise<void> {
   await findFree(port);
   const app = await NestFactory.create<NestExpressApplication>(AppModule, {
     logger: ['warn', 'error'],
@@ -30,6 +31,7 @@ async function start({ port, redisUrl }: Settings): Promise<void> {
   // Closing is enough to end: nothing of this application, its cache or its database keeps the process alive.
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => void app.close());
 
+  const { redisUrl } = app.get(Settings);
   const address = app.getHttpServer().address() as AddressInfo;
   const cache = redisUrl ? `single, Redis at ${placeOf(redisUrl)}` : 'memory';
   console.log(`City search: http://localhost:${address.port} (cache topology: ${cache})`);

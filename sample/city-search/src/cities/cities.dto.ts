@@ -34,6 +34,14 @@ export class CityParams {
   id!: string;
 }
 
+export class CitiesQuery {
+  /** Such as '7,4711,42'. */
+  @Matches(/^[1-9]\d{0,8}(,[1-9]\d{0,8}){0,99}$/, {
+    message: 'ids must be up to 100 whole numbers from 1, with commas between them',
+  })
+  ids!: string;
+}
+
 /** What is to be changed of a city; what is not given stays. */
 export class CityChange {
   @IfGiven()

@@ -1,8 +1,9 @@
-import { BadRequestException, Injectable, NotFoundException } from '@nestjs/common';
+import { BadRequestException, Injectable } from '@nestjs/common';
 import { EventEmitter2 } from '@nestjs/event-emitter';
+import { Cacheable, CachePut, CacheService } from 'nestjs-redis-cache';
 import { Database } from '../database/database.js';
 import type { CityChange, SearchQuery } from './cities.dto.js';
-import { CityUpdated, type City, type SearchResult } from './city.js';
+import { cityKey, CityUpdated, type City, type SearchResult } from './city.js';
 import { searchable } from './searchable.js';
 
 const COLUMNS = 'id, name, region, country, lat, lng';
@@ -12,6 +13,7 @@ const SEARCH_LIMIT = 25;
 export class CitiesService {
   constructor(
     private readonly db: Database,
+    private readonly cache: CacheService,
     private readonly events: EventEmitter2,
   ) {}
 
@@ -28,34 +30,47 @@ export class CitiesService {
     return { total: rows[0]?.total ?? 0, cities: rows.map(withoutTotal) };
   }
 
-  async find(id: number): Promise<City> {
-    const sql = `SELECT ${COLUMNS} FROM cities WHERE id = $1`;
-    return this.found(id, await this.db.query<City>(sql, [id]));
+  /** The compiler compares the key with the method: its parameters, and what it gives. */
+  @Cacheable({ key: cityKey })
+  async find(id: number): Promise<City | null> {
+    return (await this.select([id]))[0] ?? null;
   }
 
-  /** Resolves when every listener is done: who reads after the answer sees no entry from before. */
-  async update(id: number, { name, lat, lng }: CityChange): Promise<City> {
+  /** Those that there are, in the order of the ids. One statement for all that are not cached, none if all are. */
+  async findMany(ids: number[]): Promise<City[]> {
+    const found = await this.cache.getOrSetMany(ids.map(cityKey), async (missing) => {
+      const wanted = missing.map(([, id]) => id as number);
+      const cities = new Map((await this.select(wanted)).map((city) => [city.id, city]));
+      // Each key gets an answer: what is left out would be asked for again the next time.
+      return wanted.map((id) => [cityKey(id), cities.get(id) ?? null] as const);
+    });
+    return [...found.values()].filter((city) => city !== null);
+  }
+
+  /**
+   * Its answer is the entry from then on. While it runs nobody caches the city, so no read that began before it can put the
+   * old one back. Resolves when every listener is done: who reads after the answer sees nothing from before.
+   */
+  @CachePut({ key: cityKey })
+  async update(id: number, { name, lat, lng }: CityChange): Promise<City | null> {
     if (name === undefined && lat === undefined && lng === undefined) {
       throw new BadRequestException('Nothing to change: give at least one of name, lat, lng');
     }
-    const city = this.found(
-      id,
-      await this.db.query<City>(
-        `UPDATE cities
-            SET name = coalesce($2, name), search = coalesce($3, search),
-                lat = coalesce($4, lat), lng = coalesce($5, lng)
-          WHERE id = $1
-        RETURNING ${COLUMNS}`,
-        [id, name ?? null, name === undefined ? null : searchable(name), lat ?? null, lng ?? null],
-      ),
+    const [city] = await this.db.query<City>(
+      `UPDATE cities
+          SET name = coalesce($2, name), search = coalesce($3, search),
+              lat = coalesce($4, lat), lng = coalesce($5, lng)
+        WHERE id = $1
+      RETURNING ${COLUMNS}`,
+      [id, name ?? null, name === undefined ? null : searchable(name), lat ?? null, lng ?? null],
     );
+    if (!city) return null;
     await this.events.emitAsync(CityUpdated.event, new CityUpdated(city));
     return city;
   }
 
-  private found(id: number, [city]: City[]): City {
-    if (!city) throw new NotFoundException(`There is no city ${id}`);
-    return city;
+  private select(ids: number[]): Promise<City[]> {
+    return this.db.query<City>(`SELECT ${COLUMNS} FROM cities WHERE id = ANY ($1::int[])`, [ids]);
   }
 }
 

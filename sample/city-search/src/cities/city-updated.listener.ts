@@ -1,17 +1,18 @@
 import { Injectable } from '@nestjs/common';
 import { OnEvent } from '@nestjs/event-emitter';
-import { CacheService } from 'nestjs-redis-cache';
-import { cityKey, countryTag, EVERYWHERE_TAG } from '../caching.js';
+import { CacheEvict } from 'nestjs-redis-cache';
+import { STATISTICS } from '../caches/statistics.js';
+import { countryTag, EVERYWHERE_TAG } from '../caches/tags.js';
 import { CityUpdated } from './city.js';
 
-/** Knows which entries a city is in, so that who changes a city need not. */
+/**
+ * Knows what else a city is in, so that who changes a city need not. An update is not undone because Redis is away: an
+ * evict that does not get through is retried, and until then this instance does not read what it concerns.
+ */
 @Injectable()
 export class CityUpdatedListener {
-  constructor(private readonly cache: CacheService) {}
-
   @OnEvent(CityUpdated.event)
-  async evict({ city }: CityUpdated): Promise<void> {
-    await this.cache.evict(cityKey(city.id));
-    await this.cache.evictTags([countryTag(city.country), EVERYWHERE_TAG]);
-  }
+  @CacheEvict({ tags: ({ city }: CityUpdated) => [countryTag(city.country), EVERYWHERE_TAG] })
+  @CacheEvict({ cache: STATISTICS, tags: ({ city }: CityUpdated) => [countryTag(city.country)] })
+  forget(_event: CityUpdated): void {}
 }

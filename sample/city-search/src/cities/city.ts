@@ -1,3 +1,5 @@
+import { typedKey } from 'nestjs-redis-cache';
+
 export interface City {
   readonly id: number;
   readonly name: string;
@@ -8,6 +10,9 @@ export interface City {
   readonly lat: number;
   readonly lng: number;
 }
+
+/** Null is cached, too: there is no such city. */
+export const cityKey = (id: number) => typedKey<City | null>(['city', id]);
 
 export interface SearchResult {
   /** All that match; `cities` are the best of them. */

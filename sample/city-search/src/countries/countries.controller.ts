@@ -1,10 +1,18 @@
-import { Controller, Delete, Get, HttpCode, Param } from '@nestjs/common';
-import { CacheEvict, Cacheable } from 'nestjs-redis-cache';
-import { COUNTRY_STATS_KEY, COUNTRY_TAG, FOR_EVERYBODY } from '../caching.js';
+import {
+  Controller,
+  Delete,
+  Get,
+  HttpCode,
+  NotFoundException,
+  Param,
+  UseInterceptors,
+} from '@nestjs/common';
+import { CacheCountsInterceptor } from '../caches/cache-counts.interceptor.js';
 import { CountriesService, type Country, type CountryStats } from './countries.service.js';
 import { CountryParams } from './country-code.js';
 
 @Controller('countries')
+@UseInterceptors(CacheCountsInterceptor)
 export class CountriesController {
   constructor(private readonly countries: CountriesService) {}
 
@@ -14,14 +22,16 @@ export class CountriesController {
   }
 
   @Get(':code/stats')
-  @Cacheable({ key: COUNTRY_STATS_KEY, ttl: '1h', tags: COUNTRY_TAG, http: FOR_EVERYBODY })
-  stats(@Param() { code }: CountryParams): Promise<CountryStats> {
-    return this.countries.stats(code);
+  async stats(@Param() { code }: CountryParams): Promise<CountryStats> {
+    const stats = await this.countries.stats(code);
+    if (!stats) throw new NotFoundException(`There is no country ${code} with a city`);
+    return stats;
   }
 
   /** Forgets the statistics; the next read computes them again. */
   @Delete(':code/stats')
   @HttpCode(204)
-  @CacheEvict({ key: COUNTRY_STATS_KEY })
-  forgetStats(): void {}
+  forgetStats(@Param() { code }: CountryParams): Promise<void> {
+    return this.countries.forgetStats(code);
+  }
 }

@@ -1,5 +1,7 @@
-import { Injectable, NotFoundException } from '@nestjs/common';
-import { CacheService } from 'nestjs-redis-cache';
+import { Injectable } from '@nestjs/common';
+import { Cacheable, CacheEvict, CacheService, typedKey } from 'nestjs-redis-cache';
+import { STATISTICS } from '../caches/statistics.js';
+import { countryTag } from '../caches/tags.js';
 import { Database } from '../database/database.js';
 import { COUNTRY_STATS, NEIGHBOUR_KM } from './country-stats.sql.js';
 
@@ -34,6 +36,9 @@ export interface CountryStats extends Statistics {
   readonly neighbourKm: number;
 }
 
+/** Read and evicted by the same key, which is spelled here alone. */
+const statsKey = (code: string) => typedKey<CountryStats | null>(['stats', code]);
+
 const NAMES = new Intl.DisplayNames('en', { type: 'region' });
 
 @Injectable()
@@ -48,11 +53,20 @@ export class CountriesService {
     return this.cache.getOrSet('countries', () => this.count(), { ttl: '1h' });
   }
 
-  async stats(code: string): Promise<CountryStats> {
+  /** Cached as a value: a response has no grace, and could not be given while the new one is computed. */
+  @Cacheable({
+    cache: STATISTICS,
+    key: statsKey,
+    tags: (code: string) => [countryTag(code)],
+  })
+  async stats(code: string): Promise<CountryStats | null> {
     const [statistics] = await this.db.query<Statistics>(COUNTRY_STATS, [code]);
-    if (!statistics) throw new NotFoundException(`There is no country ${code} with a city`);
+    if (!statistics) return null;
     return { country: { code, name: nameOf(code) }, neighbourKm: NEIGHBOUR_KM, ...statistics };
   }
+
+  @CacheEvict({ cache: STATISTICS, key: statsKey })
+  async forgetStats(_code: string): Promise<void> {}
 
   private async count(): Promise<Country[]> {
     const rows = await this.db.query<{ code: string; cities: number }>(

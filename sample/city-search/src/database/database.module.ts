@@ -9,7 +9,7 @@ import { loadingProgress } from './loading-progress.js';
     {
       provide: Database,
       inject: [Settings],
-      useFactory: ({ dataDirectory }: Settings) => Database.open(dataDirectory, loadingProgress()),
+      useFactory: ({ dataDirectory }: Settings) => Database.share(dataDirectory, loadingProgress()),
     },
   ],
   exports: [Database],

@@ -11,14 +11,19 @@ interface Call {
 
 /**
  * PostgreSQL in a thread of its own (PGlite, compiled to WebAssembly). A statement keeps its thread busy until it is
- * done; here it is not the one that answers requests. Statements run one after the other.
+ * done; here it is not the one that answers requests. Statements run one after the other. All instances of the application
+ * in this process share one, since PGlite runs inside a single process.
  */
 @Injectable()
 export class Database implements OnApplicationShutdown {
+  private static shared: Promise<Database> | undefined;
+
   /** Statements that have no answer yet: one or none for each request being handled. */
   private readonly calls = new Map<number, Call>();
   private readonly exited: Promise<void>;
   private lastId = 0;
+  private rows = 0;
+  private users = 0;
   /** Why there is no thread any more. */
   private ended: Error | undefined;
 
@@ -32,7 +37,17 @@ export class Database implements OnApplicationShutdown {
     worker.on('exit', () => this.fail(new Error('The database is closed.')));
   }
 
-  static async open(directory: string | undefined, report: ReportProgress): Promise<Database> {
+  static async share(directory: string | undefined, report: ReportProgress): Promise<Database> {
+    this.shared ??= this.open(directory, report);
+    const database = await this.shared;
+    database.users++;
+    return database;
+  }
+
+  private static async open(
+    directory: string | undefined,
+    report: ReportProgress,
+  ): Promise<Database> {
     const unlock = directory === undefined ? () => {} : await lockDirectory(directory);
     const worker = new Worker(new URL('./database.worker.js', import.meta.url), {
       workerData: { directory },
@@ -46,6 +61,11 @@ export class Database implements OnApplicationShutdown {
     return new Database(worker, unlock);
   }
 
+  /** What it has been asked, and has given, since it was opened. */
+  get counts() {
+    return { statements: this.lastId, rows: this.rows };
+  }
+
   async query<Row>(sql: string, parameters: unknown[] = []): Promise<Row[]> {
     if (this.ended) throw this.ended;
     const id = ++this.lastId;
@@ -53,10 +73,12 @@ export class Database implements OnApplicationShutdown {
       this.calls.set(id, { resolve, reject });
       this.post({ id, sql, parameters });
     });
+    this.rows += rows.length;
     return rows as Row[];
   }
 
   async onApplicationShutdown(): Promise<void> {
+    if (--this.users > 0) return;
     this.post('close');
     await this.exited;
     this.unlock();

@@ -1,0 +1,74 @@
+import { Controller, Get, Sse, type MessageEvent } from '@nestjs/common';
+import { HealthCheck, HealthCheckService } from '@nestjs/terminus';
+import { CacheService, InjectCache, type CacheStats } from 'nestjs-redis-cache';
+import { RedisCacheHealth } from 'nestjs-redis-cache/health';
+import type { Observable } from 'rxjs';
+import { Database } from '../database/database.js';
+import { Invalidations } from './invalidations.js';
+import { STATISTICS } from './statistics.js';
+
+/** Without its cache the application is slower and works, so that is no reason to take it out of service. */
+const FAILS_OPEN = { whenUnreachable: 'degraded' } as const;
+
+@Controller()
+export class CachesController {
+  constructor(
+    private readonly cities: CacheService,
+    @InjectCache(STATISTICS) private readonly statistics: CacheService,
+    private readonly db: Database,
+    private readonly invalidations: Invalidations,
+    private readonly health: HealthCheckService,
+    private readonly redis: RedisCacheHealth,
+  ) {}
+
+  /** What this instance has done since its start; for a rate, take the difference of two. */
+  @Get('stats')
+  stats() {
+    return {
+      cities: figures(this.cities.stats()),
+      statistics: figures(this.statistics.stats()),
+      database: this.db.counts,
+    };
+  }
+
+  @Get('health')
+  @HealthCheck()
+  check() {
+    return this.health.check([
+      () => this.redis.check('cities', FAILS_OPEN),
+      () => this.redis.check(STATISTICS, { cache: STATISTICS, ...FAILS_OPEN }),
+    ]);
+  }
+
+  @Sse('invalidations')
+  listen(): Observable<MessageEvent> {
+    return this.invalidations.stream;
+  }
+}
+
+/** Of some forty numbers those to look at first. */
+function figures({
+  hits,
+  misses,
+  staleServed,
+  loads,
+  loadMs,
+  refreshes,
+  waits,
+  ...stats
+}: CacheStats) {
+  return {
+    hits,
+    misses,
+    staleServed,
+    loads,
+    msPerLoad: loads ? Math.round(loadMs / loads) : null,
+    refreshes: refreshes.triggered,
+    /** Each is a load that was not made, since somebody was at it. */
+    waits: waits.process + waits.cluster,
+    evicts: stats.evicts + stats.tagEvicts,
+    /** 0 on a good day: calls that went on without Redis, and evicts that have not reached it yet. */
+    degraded: stats.degraded,
+    pendingEvicts: stats.journal,
+  };
+}
