@@ -365,7 +365,6 @@ describe('city search, started wrongly', () => {
     [{ PORT: 'http' }, 'PORT is "http"; it must be a whole number'],
     [{ INSTANCES: '2' }, 'INSTANCES is 2 without REDIS_URL'],
     [{ REDIS_URL: 'nonsense' }, 'topology.url'],
-    [{ STATISTICS_TTL: 'soon' }, 'ttl'],
   ])('T12 start — %j → says what is wrong, with code 1', async (environment, text) => {
     const running = sample.start(environment);
     expect(await running.exitCode()).toBe(1);

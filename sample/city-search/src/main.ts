@@ -1,20 +1,30 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
-import { ValidationPipe } from '@nestjs/common';
+import { ValidationPipe, type INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { AppModule } from './app.module.js';
 import { Settings } from './settings.js';
 
 try {
-  const settings = new Settings();
-  for (let i = 0; i < settings.instances; i++) await start(settings.port && settings.port + i);
+  const { instances, port, redisUrl } = new Settings();
+  const apps: INestApplication[] = [];
+  for (let i = 0; i < instances; i++) apps.push(await start(port && port + i));
+  // Closing is enough to end: nothing of the applications, their caches or the database keeps the process alive.
+  for (const signal of ['SIGINT', 'SIGTERM'])
+    process.once(signal, () => void Promise.all(apps.map((app) => app.close())));
+
+  const cache = redisUrl ? `single, Redis at ${placeOf(redisUrl)}` : 'memory';
+  for (const app of apps) {
+    const address = app.getHttpServer().address() as AddressInfo;
+    console.log(`City search: http://localhost:${address.port} (cache topology: ${cache})`);
+  }
 } catch (error) {
   console.error(`\n${explain(error as NodeJS.ErrnoException)}`);
   process.exit(1);
 }
 
-async function start(port: number): Promise<void> {
+async function start(port: number): Promise<INestApplication> {
   await findFree(port);
   const app = await NestFactory.create<NestExpressApplication>(AppModule, {
     logger: ['warn', 'error'],
@@ -28,13 +38,7 @@ async function start(port: number): Promise<void> {
     new ValidationPipe({ transform: true, whitelist: true, forbidNonWhitelisted: true }),
   );
   await app.listen(port);
-  // Closing is enough to end: nothing of this application, its cache or its database keeps the process alive.
-  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => void app.close());
-
-  const { redisUrl } = app.get(Settings);
-  const address = app.getHttpServer().address() as AddressInfo;
-  const cache = redisUrl ? `single, Redis at ${placeOf(redisUrl)}` : 'memory';
-  console.log(`City search: http://localhost:${address.port} (cache topology: ${cache})`);
+  return app;
 }
 
 /** Host and port, or the socket's path; never the password. */

@@ -1,8 +1,9 @@
-import { Controller, Get, Sse, type MessageEvent } from '@nestjs/common';
+import { Controller, Get, Res, Sse, type MessageEvent } from '@nestjs/common';
 import { HealthCheck, HealthCheckService } from '@nestjs/terminus';
 import { CacheService, InjectCache, type CacheStats } from 'nestjs-redis-cache';
 import { RedisCacheHealth } from 'nestjs-redis-cache/health';
 import type { Observable } from 'rxjs';
+import type { ServerResponse } from 'node:http';
 import { Database } from '../database/database.js';
 import { Invalidations } from './invalidations.js';
 import { STATISTICS } from './statistics.js';
@@ -41,7 +42,10 @@ export class CachesController {
   }
 
   @Sse('invalidations')
-  listen(): Observable<MessageEvent> {
+  listen(@Res({ passthrough: true }) response: ServerResponse): Observable<MessageEvent> {
+    // A browser would keep the connection, and the server wait for it when it closes.
+    const { socket } = response;
+    response.once('finish', () => socket?.end());
     return this.invalidations.stream;
   }
 }
