@@ -1,15 +1,10 @@
 import { Controller, Get, Res, Sse, type MessageEvent } from '@nestjs/common';
-import { HealthCheck, HealthCheckService } from '@nestjs/terminus';
 import { CacheService, InjectCache, type CacheStats } from 'nestjs-redis-cache';
-import { RedisCacheHealth } from 'nestjs-redis-cache/health';
 import type { Observable } from 'rxjs';
 import type { ServerResponse } from 'node:http';
 import { Database } from '../database/database.js';
 import { Invalidations } from './invalidations.js';
 import { STATISTICS } from './statistics.js';
-
-/** Without its cache the application is slower and works, so that is no reason to take it out of service. */
-const FAILS_OPEN = { whenUnreachable: 'degraded' } as const;
 
 @Controller()
 export class CachesController {
@@ -18,8 +13,6 @@ export class CachesController {
     @InjectCache(STATISTICS) private readonly statistics: CacheService,
     private readonly db: Database,
     private readonly invalidations: Invalidations,
-    private readonly health: HealthCheckService,
-    private readonly redis: RedisCacheHealth,
   ) {}
 
   /** What this instance has done since its start; for a rate, take the difference of two. */
@@ -30,15 +23,6 @@ export class CachesController {
       statistics: figures(this.statistics.stats()),
       database: this.db.counts,
     };
-  }
-
-  @Get('health')
-  @HealthCheck()
-  check() {
-    return this.health.check([
-      () => this.redis.check('cities', FAILS_OPEN),
-      () => this.redis.check(STATISTICS, { cache: STATISTICS, ...FAILS_OPEN }),
-    ]);
   }
 
   @Sse('invalidations')

@@ -4,6 +4,7 @@ import { RedisCacheModule } from 'nestjs-redis-cache';
 import { RedisCacheHealth } from 'nestjs-redis-cache/health';
 import { Settings } from '../settings.js';
 import { CachesController } from './caches.controller.js';
+import { HealthController } from './health.controller.js';
 import { Invalidations } from './invalidations.js';
 import { STATISTICS } from './statistics.js';
 
@@ -44,7 +45,7 @@ const topologyOf = ({ redisUrl }: Settings) =>
       }),
     }),
   ],
-  controllers: [CachesController],
+  controllers: [CachesController, HealthController],
   providers: [Invalidations, RedisCacheHealth],
 })
 export class CachesModule {}

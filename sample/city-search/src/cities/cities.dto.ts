@@ -29,7 +29,7 @@ export class SearchQuery {
 }
 
 export class CityParams {
-  /** One spelling for each number: '042' would be a second entry for city 42, which nobody evicts. */
+  /** One spelling for each number, as an address should have: caches on the way would take '042' for another city. */
   @Matches(/^[1-9]\d{0,8}$/, { message: 'id must be a whole number from 1, without leading zeros' })
   id!: string;
 }
