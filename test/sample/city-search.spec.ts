@@ -1,5 +1,6 @@
 import { createServer, type AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { Settings } from '../../sample/city-search/src/settings.js';
 import type { TestServer } from '../support/server.js';
 import { startServer } from '../support/start-server.js';
 import { BuiltSample, type RunningSample } from './built-sample.js';
@@ -48,7 +49,7 @@ describe.each([
   it.each([
     '/cities?name=sao paulo&country=BR',
     '/cities/4711',
-    '/countries/CH/stats',
+    '/countries/SI/stats',
     '/countries',
   ])('P1 A1 D1 GET %s — twice → a miss, then a hit with the same body', async (path) => {
     const first = await api.get(path);
@@ -146,10 +147,10 @@ describe.each([
   });
 
   it('D2 DELETE /countries/:code/stats — cached → the next read is a miss', async () => {
-    await api.get('/countries/AT/stats');
-    expect(await api.get('/countries/AT/stats')).toMatchObject({ counts: { hits: 1 } });
-    expect(await api.call('DELETE', '/countries/AT/stats')).toMatchObject({ status: 204 });
-    expect(await api.get('/countries/AT/stats')).toMatchObject({ counts: { misses: 1, loads: 1 } });
+    await api.get('/countries/EE/stats');
+    expect(await api.get('/countries/EE/stats')).toMatchObject({ counts: { hits: 1 } });
+    expect(await api.call('DELETE', '/countries/EE/stats')).toMatchObject({ status: 204 });
+    expect(await api.get('/countries/EE/stats')).toMatchObject({ counts: { misses: 1, loads: 1 } });
   });
 
   it('O1 T16 GET /stats — a miss and a hit of each cache → counted, each cache by itself', async () => {
@@ -356,13 +357,24 @@ describe('city search, started wrongly', () => {
     server.close();
   });
 
+  it('T12 start — an option that the cache refuses → says which, with code 1', async () => {
+    const running = sample.start({ REDIS_URL: 'nonsense' });
+    expect(await running.exitCode()).toBe(1);
+    expect(running.output).toContain('topology.url');
+  });
+
+  // What they throw is said as above.
   it.each([
     [{ PORT: 'http' }, 'PORT is "http"; it must be a whole number'],
-    [{ INSTANCES: '2' }, 'INSTANCES is 2 without REDIS_URL'],
-    [{ REDIS_URL: 'nonsense' }, 'topology.url'],
-  ])('T12 start — %j → says what is wrong, with code 1', async (environment, text) => {
-    const running = sample.start(environment);
-    expect(await running.exitCode()).toBe(1);
-    expect(running.output).toContain(text);
+    [{ INSTANCES: '0' }, 'INSTANCES is "0"; it must be a whole number from 1 to 8'],
+    [{ INSTANCES: '2', REDIS_URL: '' }, 'INSTANCES is 2 without REDIS_URL'],
+  ])('Settings — %j → an error that says what is accepted', (environment, text) => {
+    const before = process.env;
+    process.env = { ...before, ...environment };
+    try {
+      expect(() => new Settings()).toThrow(text);
+    } finally {
+      process.env = before;
+    }
   });
 });
