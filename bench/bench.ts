@@ -53,7 +53,7 @@ export class Bench {
       {
         namespace: this.ownName(),
         failure: 'strict',
-        timeouts: { read: '10s', write: '10s' },
+        timeouts: { connect: '30s', read: '10s', write: '10s' },
         topology: { type: 'single', url: this.redisUrl },
         ...options,
       },

@@ -6,7 +6,7 @@ import type { RedisClient } from './topology.js';
 
 type Bytes = Buffer | null;
 
-/** Takes what is at a key: called rather than promised, where there are thousands in a tick. */
+/** Takes what is at a key, not to be changed: called rather than promised, where there are thousands in a tick. */
 export interface BytesTaker {
   give(bytes: Bytes): void;
   refuse(error: unknown): void;
@@ -14,7 +14,7 @@ export interface BytesTaker {
 
 interface Reading {
   readonly taker: BytesTaker;
-  /** Others of this batch that read the same key; they get copies. */
+  /** Others of this batch that read the same key. */
   others?: BytesTaker[];
   /** Of those to whom the same bytes are good enough. */
   shared?: Promise<Bytes>;
@@ -49,9 +49,13 @@ export class ReadBatcher {
 
   constructor(private readonly options: ReadBatcherOptions) {}
 
+  /** The bytes are the reader's own. */
   read(key: string): Promise<Bytes> {
     const { promise, resolve, reject } = deferred<Bytes>();
-    this.readTo(key, { give: resolve, refuse: reject });
+    const give = this.readings.has(key)
+      ? (bytes: Bytes): void => resolve(bytes && Buffer.from(bytes))
+      : resolve;
+    this.readTo(key, { give, refuse: reject });
     return promise;
   }
 
@@ -113,7 +117,7 @@ async function readAll(client: RedisClient, keys: string[]): Promise<Bytes[]> {
 
 function give({ taker, others }: Reading, bytes: Bytes): void {
   taker.give(bytes);
-  for (const other of others ?? []) other.give(bytes && Buffer.from(bytes));
+  for (const other of others ?? []) other.give(bytes);
 }
 
 function refuse({ taker, others }: Reading, error: unknown): void {

@@ -49,6 +49,25 @@ describe.each(VARIANTS)('Payloads on %s', (_, topology, variant) => {
       }
     });
 
+    it(`${rows} many readers of one key in one tick → equal values; what is not plain is each reader's own`, async () => {
+      const { service } = await open({ l1: false, ...options });
+      const value = { list: [1, { deep: true }], text: 'x'.repeat(200) };
+      await service.setMany([
+        ['plain', value],
+        ['dated', { at: new Date(1), bytes: Buffer.from('abc') }],
+      ]);
+      type Dated = { at: Date; bytes: Buffer };
+      const readers = Array.from({ length: 3 }, () => service.get<Dated>('dated'));
+      const plain = await Promise.all([service.get('plain'), service.get('plain')]);
+      expect(plain).toEqual([value, value]);
+      expect(Object.isFrozen(plain[1])).toBe(true);
+      const [first, second, third] = await Promise.all(readers);
+      first!.at.setTime(2);
+      first!.bytes.fill(0);
+      for (const other of [second, third, await service.get<Dated>('dated')])
+        expect(other).toEqual({ at: new Date(1), bytes: Buffer.from('abc') });
+    });
+
     it(`${rows} an HTTP response → the same bytes`, async () => {
       const { engine, service } = await open(options);
       const key = engine.keySpace().entry('page');

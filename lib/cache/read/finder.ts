@@ -21,6 +21,8 @@ import { Looks, type Fetched, type Wanted } from './looks.js';
 /** Looks entries up: among the copies of this process, then in Redis, judged by the tag table. */
 export class Finder {
   private readonly looks: Looks;
+  /** What was opened last: who reads the same key in the same tick shares it. */
+  private opened: { readonly bytes: Buffer; readonly value: Opened } | undefined;
 
   constructor(
     private readonly parts: CacheParts,
@@ -164,10 +166,13 @@ export class Finder {
 
   /** Later only where there is much to decompress. */
   private open(wanted: Wanted, fetched: Fetched, record: ValueRecord): Found | Promise<Found> {
-    const opened = this.state.formats.open(record, {
-      key: wanted.key,
-      serializer: wanted.reads?.serializer,
-    });
+    const { key, reads } = wanted;
+    const serializer = reads?.serializer;
+    const bytes = fetched.bytes!;
+    if (bytes === this.opened?.bytes && !serializer)
+      return this.offer(wanted, { fetched, record, value: this.opened.value });
+    const opened = this.state.formats.open(record, { key, serializer });
+    if (opened && !types.isPromise(opened) && !serializer) this.opened = { bytes, value: opened };
     return types.isPromise(opened)
       ? opened.then((value) => this.offer(wanted, { fetched, record, value }))
       : this.offer(wanted, { fetched, record, value: opened });

@@ -197,15 +197,8 @@ export const loadsOf = ({ loader }: LoadRequest): Flight['loads'] =>
   typeof loader === 'function' ? 'one' : 'several';
 
 /** Tells the call that a key belongs to, if it is one of several, that somebody else is at it. */
-export async function whileWaiting<T>(
-  { key, loader }: LoadRequest,
-  promise: Promise<T>,
-): Promise<T> {
+export function whileWaiting<T>({ key, loader }: LoadRequest, promise: Promise<T>): Promise<T> {
   if (typeof loader === 'function') return promise;
   loader.waits(key);
-  try {
-    return await promise;
-  } finally {
-    loader.goesOn(key);
-  }
+  return promise.finally(() => loader.goesOn(key));
 }

@@ -1,5 +1,5 @@
 import { untilAborted } from '../../common/async.js';
-import type { Clock } from '../../common/clock.js';
+import type { Clock, TimerHandle } from '../../common/clock.js';
 
 interface Limits {
   readonly clock: Clock;
@@ -15,18 +15,25 @@ export function patiently<T>(promise: Promise<T>, limits: Limits): Promise<T | u
   return signal ? untilAborted(promise, signal) : promise;
 }
 
-async function untilLate<T>(
+/** In one promise, since all callers of a hot key wait at the same time. */
+function untilLate<T>(
   promise: Promise<T>,
   { clock, until, signal }: Limits,
 ): Promise<T | undefined> {
-  let timer;
-  const late = new Promise<undefined>((resolve) => {
-    const ms = Math.max(0, until - clock.monotonic());
-    timer = clock.setTimer(ms, () => resolve(undefined));
+  let timer: TimerHandle;
+  const stop = (): void => clock.clearTimer(timer);
+  const inTime = new Promise<T | undefined>((resolve, reject) => {
+    timer = clock.setTimer(Math.max(0, until - clock.monotonic()), () => resolve(undefined));
+    promise.then(
+      (value) => {
+        stop();
+        resolve(value);
+      },
+      (error: unknown) => {
+        stop();
+        reject(error);
+      },
+    );
   });
-  try {
-    return await untilAborted(Promise.race([promise, late]), signal);
-  } finally {
-    clock.clearTimer(timer);
-  }
+  return signal ? untilAborted(inTime, signal).finally(stop) : inTime;
 }
