@@ -19,6 +19,8 @@ export interface Watched {
   readonly serverUs: number;
   /** Of all others together. */
   readonly othersUs: number;
+  /** Messages about entries, by the one that changes them. */
+  readonly published: number;
   readonly received: number;
   readonly agesMs: readonly number[];
 }
@@ -54,6 +56,8 @@ export class Fleet {
 
   async watch(run: () => Promise<unknown>): Promise<Watched> {
     await this.crew.ask({ what: 'tell' });
+    const publishedSoFar = (): number => this.own.service.stats().invalidations.published;
+    const publishedBefore = publishedSoFar();
     const [begin, before] = [performance.now(), await statsOf([this.admin])];
     await run();
     const [after, seconds] = [await statsOf([this.admin]), (performance.now() - begin) / 1_000];
@@ -66,6 +70,7 @@ export class Fleet {
       calls: callsBetween(before, after),
       serverUs: after.cpuUs - before.cpuUs,
       othersUs: sum('cpuUs'),
+      published: publishedSoFar() - publishedBefore,
       received: sum('received'),
       agesMs: told.flatMap(({ agesMs }) => agesMs),
     };
