@@ -64,13 +64,13 @@ function panelOf(table: PlottedTable, { column, scale }: Plot['panels'][number])
     type: 'quantitative',
     title: plot.x,
     scale: { type: plot.xScale, nice: false, padding: 10 },
-    axis: { values: xs, format: '~s', labelOverlap: 'greedy', grid: false },
+    axis: { values: xs, format: ',', labelOverlap: 'greedy', grid: false },
   };
   const y = {
     field: 'median',
     type: 'quantitative',
     title: column,
-    scale: { type: scale, zero: scale === 'linear', nice: true },
+    scale: { type: scale, nice: true, ...(scale === 'linear' && { zero: true }) },
     axis: axisOf(scale),
   };
   const legend = { title: null, orient: 'top', columns: 2 };
@@ -88,12 +88,7 @@ function panelOf(table: PlottedTable, { column, scale }: Plot['panels'][number])
     layer: [
       {
         mark: { type: 'rule', opacity: 0.5 },
-        encoding: {
-          x,
-          y: { ...y, field: 'low' },
-          y2: { field: 'high' },
-          color: { ...colour, legend: null },
-        },
+        encoding: { x, y: { ...y, field: 'low' }, y2: { field: 'high' }, color: colour },
       },
       { mark: { type: 'line', strokeWidth: 1.6 }, encoding: { x, y, color: colour } },
       {

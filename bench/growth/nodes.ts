@@ -4,7 +4,7 @@ import type { Bench } from '../bench.js';
 import type { Table } from '../table.js';
 import { calls, isThere, measureAlong, NAMES, spread, valueOf, type Subject } from './along.js';
 
-const MASTERS = [1, 3, 6, 12];
+const MASTERS = [3, 6, 12];
 const KEYS = 2_000;
 const VALUE_BYTES = 200;
 const CALLERS = 64;
