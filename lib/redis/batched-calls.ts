@@ -29,6 +29,8 @@ export interface BatchedCallsOptions<Kind, Call> {
     kind: Kind,
     calls: readonly Call[],
   ) => Promise<readonly PromiseSettledResult<unknown>[]>;
+  /** Told of those that have failed, or are not waited for any more: they may yet be carried out. */
+  failed: (calls: readonly Call[]) => void;
 }
 
 /**
@@ -116,7 +118,7 @@ export class BatchedCalls<Kind extends { readonly name: string }, Call> {
 
   /** Resolves when each of the calls has its answer, or error. */
   private async send({ shard, kind, waiting }: Batch<Kind, Call>): Promise<void> {
-    const { guard, send } = this.options;
+    const { guard, send, failed } = this.options;
     const calls = waiting.map(({ call }) => call);
     try {
       const answers = await guard.run(
@@ -125,12 +127,14 @@ export class BatchedCalls<Kind extends { readonly name: string }, Call> {
         () => send(shard, kind, calls),
         shard.name,
       );
+      failed(calls.filter((_, i) => answers[i]!.status === 'rejected'));
       for (const [i, { resolve, reject }] of waiting.entries()) {
         const answer = answers[i]!;
         if (answer.status === 'fulfilled') resolve(answer.value);
         else reject(toCacheError(answer.reason, kind.name, shard.name));
       }
     } catch (error) {
+      failed(calls);
       for (const { reject } of waiting) reject(error);
     }
   }

@@ -49,7 +49,7 @@ export class ReadBatcher {
 
   constructor(private readonly options: ReadBatcherOptions) {}
 
-  /** The bytes are the reader's own. */
+  /** The bytes are the reader's own, unless somebody else reads the same key by `readTo` or `readShared`. */
   read(key: string): Promise<Bytes> {
     const { promise, resolve, reject } = deferred<Bytes>();
     const give = this.readings.has(key)

@@ -15,11 +15,7 @@ export function* evictTurns(
 }
 
 /**
- * Keys of which one message can tell, that of the command for the last: those of the same connection, which carries them
- * out in order, at most 100.
- *
- * In a cluster each key is by itself. Of a slot that moves, one command may be redirected while a later one is carried out,
- * and its message would come before the entry is gone: whoever reads it then keeps a copy of which nobody tells them.
+ * Keys of one server that one command can evict, and one message tell of, at most 100. In a cluster each key is by itself.
  */
 function groupsOf(keys: readonly string[], topology: Topology): string[][] {
   if (topology.kind === 'cluster') return keys.map((key) => [key]);

@@ -37,6 +37,8 @@ export interface Outdated {
 
 interface Step<Arg extends string> extends ScriptStep<Arg> {
   readonly outdated?: Outdated;
+  /** The message that was sent along. */
+  told?: Announcement;
 }
 
 type Settled<Reply extends string> = PromiseSettledResult<ScriptAnswer<Reply>>;
@@ -53,6 +55,12 @@ const BATCHED: ReadonlySet<string> = new Set([
 
 /** Of these, what ends something goes before what begins something. */
 const ENDING: ReadonlySet<string> = new Set(['fill', 'renew', 'release']);
+
+/** Clients of one name for several servers, as proxies are, that refuse keys of several in one script. */
+const oneByOne = new WeakSet<object>();
+
+const isAcrossSlots = (sent: PromiseSettledResult<unknown>): boolean =>
+  sent.status === 'rejected' && (sent.reason as Error).message.startsWith('CROSSSLOT');
 
 /** Values in one command, or one value that is larger: while a server takes them in it does nothing else. */
 const MOST_BYTES = 65_536;
@@ -72,7 +80,8 @@ export class ScriptCalls {
   ) {
     const { guard } = options;
     const send = this.sendAll.bind(this);
-    this.batched = new BatchedCalls({ guard, first: ENDING, send });
+    const failed = this.disown.bind(this);
+    this.batched = new BatchedCalls({ guard, first: ENDING, send, failed });
   }
 
   run<Arg extends string, Reply extends string>(
@@ -98,18 +107,19 @@ export class ScriptCalls {
       : answer.then(async (given) => (await this.evictFormer(key), given));
   }
 
-  /** Evicts keys of one server in one command, at once. */
+  /** Evicts keys of one server together, at once. */
   async evictTogether(keys: readonly string[]): Promise<Settled<'absent' | 'evicted'>[]> {
     const steps = keys.map((key) => evictOf(key));
     const shard = this.topology.shardOf(keys[0]!);
-    const call = (): Promise<Settled<'absent' | 'evicted'>[]> => this.command(shard, evict, steps);
-    const settled = await this.options.guard.run('write', evict.name, call, shard.name);
-    await Promise.all(keys.map((key) => this.evictFormer(key)));
-    return settled.map((each) =>
-      each.status === 'fulfilled'
-        ? each
-        : { ...each, reason: toCacheError(each.reason, evict.name, shard.name) },
-    );
+    const call = (): Promise<Settled<'absent' | 'evicted'>[]> => this.sendAll(shard, evict, steps);
+    const settled = await this.guarded('write', evict, shard, { steps, call });
+    this.disown(steps.filter((_, i) => settled[i]!.status === 'rejected'));
+    const all = settled.map(async (each, i) => {
+      if (each.status === 'rejected') throw toCacheError(each.reason, evict.name, shard.name);
+      await this.evictFormer(keys[i]!);
+      return each.value;
+    });
+    return Promise.allSettled(all);
   }
 
   /** Processes that have the layout of before look for the key there, and must not find what is outdated; nor in copies. */
@@ -130,20 +140,39 @@ export class ScriptCalls {
       const [settled] = await this.command(shard, script, [step]);
       return (settled as PromiseFulfilledResult<ScriptAnswer<Reply>>).value;
     };
-    return this.options.guard.run(kind, script.name, call, shard.name);
+    return this.guarded(kind, script, shard, { steps: [step], call });
+  }
+
+  private async guarded<T>(
+    kind: CallKind,
+    { name }: { readonly name: string },
+    shard: Shard,
+    { steps, call }: { steps: readonly Step<string>[]; call: () => Promise<T> },
+  ): Promise<T> {
+    try {
+      return await this.options.guard.run(kind, name, call, shard.name);
+    } catch (error) {
+      this.disown(steps);
+      throw error;
+    }
   }
 
   /** As few commands as may be; rejects where none has succeeded: then it is the server. */
-  private async sendAll(
+  private async sendAll<Arg extends string, Reply extends string>(
     shard: Shard,
-    script: AnyScript,
-    steps: readonly Step<string>[],
-  ): Promise<Settled<string>[]> {
-    const commands =
-      this.topology.kind === 'cluster' ? steps.map((step) => [step]) : [...portions(steps)];
+    script: EntryScript<Arg, Reply>,
+    steps: readonly Step<Arg>[],
+  ): Promise<Settled<Reply>[]> {
+    const { client } = shard;
+    const isSplit = this.topology.kind === 'cluster' || oneByOne.has(client);
+    const commands = isSplit ? steps.map((step) => [step]) : [...portions(steps)];
     const sent = await Promise.allSettled(
       commands.map((portion) => this.command(shard, script, portion)),
     );
+    if (!isSplit && sent.some(isAcrossSlots)) {
+      oneByOne.add(client);
+      return this.sendAll(shard, script, steps);
+    }
     const answers = sent.flatMap((each, i) =>
       each.status === 'fulfilled' ? each.value : commands[i]!.map(() => each),
     );
@@ -159,27 +188,21 @@ export class ScriptCalls {
     script: EntryScript<Arg, Reply>,
     steps: readonly Step<Arg>[],
   ): Promise<Settled<Reply>[]> {
-    const { wakePrefix, instance, announcer } = this.options;
+    const { wakePrefix, instance } = this.options;
     // Not before it is sent: calls in line overtake each other, and some are never sent.
     const told = this.announce(shard, steps);
     const shared = { wakePrefix, instance, ...told };
-    let settled: Settled<Reply>[] | undefined;
-    try {
-      const [{ key, values }] = steps as [Step<Arg>];
-      settled =
-        steps.length > 1
-          ? await runSteps(shard.client, script, steps, shared)
-          : [
-              {
-                status: 'fulfilled',
-                value: await runScript(shard.client, script, key, { ...shared, ...values }),
-              },
-            ];
-      return settled;
-    } finally {
-      if (told !== SILENCE && !settled?.every(({ status }) => status === 'fulfilled'))
-        announcer?.disown(told);
-    }
+    for (const step of steps) step.told = told;
+    if (steps.length > 1) return runSteps(shard.client, script, steps, shared);
+    const [{ key, values }] = steps as [Step<Arg>];
+    const value = await runScript(shard.client, script, key, { ...shared, ...values });
+    return [{ status: 'fulfilled', value }];
+  }
+
+  /** What has failed, or is not waited for any more, may yet be carried out: then its message is news to this process as well. */
+  private disown(steps: readonly Step<string>[]): void {
+    const messages = new Set(steps.map(({ told = SILENCE }) => told));
+    for (const told of messages) if (told !== SILENCE) this.options.announcer?.disown(told);
   }
 
   private announce(shard: Shard, steps: readonly Step<string>[]): Announcement {

@@ -198,7 +198,10 @@ export class EntryFormats {
       const { payload } = detached(plain);
       return { take: () => payload };
     }
-    return isolate(codec.decode(plain, serializer), settings.isolation, () => {
+    const { serializer: by } = plain.header;
+    // A serializer of others may give a view of its bytes, which several readers share.
+    const given = by === 'custom' || by === 'call' ? detached(plain) : plain;
+    return isolate(codec.decode(given, serializer), settings.isolation, () => {
       const own = detached(plain);
       return () => codec.decode(own, serializer);
     });

@@ -172,10 +172,16 @@ export class Finder {
     if (bytes === this.opened?.bytes && !serializer)
       return this.offer(wanted, { fetched, record, value: this.opened.value });
     const opened = this.state.formats.open(record, { key, serializer });
-    if (opened && !types.isPromise(opened) && !serializer) this.opened = { bytes, value: opened };
+    if (opened && !types.isPromise(opened) && !serializer) this.share(bytes, opened);
     return types.isPromise(opened)
       ? opened.then((value) => this.offer(wanted, { fetched, record, value }))
       : this.offer(wanted, { fetched, record, value: opened });
+  }
+
+  /** For as long as the readers of one tick take; then the value is not held on to. */
+  private share(bytes: Buffer, value: Opened): void {
+    if (!this.opened) setImmediate(() => (this.opened = undefined));
+    this.opened = { bytes, value };
   }
 
   private offer(

@@ -8,7 +8,9 @@ import { RedisEntryStore } from '../../../lib/store/redis-entry-store.js';
 import { bodyOf, newId } from '../../contract/support/records.js';
 import type { TestServer } from '../../support/server.js';
 import { startServer } from '../../support/start-server.js';
+import { waitFor } from '../../support/wait-for.js';
 
+const wakes = { instance: 'me', wakePrefix: 'w:' };
 /** What one command takes. */
 const KEYS = 32;
 
@@ -36,7 +38,7 @@ describe('what is written in one tick', () => {
       { clock: systemClock, connectTimeoutMs: 1_000, onError: () => undefined },
     );
     const guard = new CallGuard({ readMs: 5_000, writeMs: 5_000, clock: systemClock });
-    store = new RedisEntryStore(topology, { instance: 'me', wakePrefix: 'w:', guard, announcer });
+    store = new RedisEntryStore(topology, { ...wakes, guard, announcer });
     await topology.connect();
   });
   afterAll(async () => {
@@ -116,5 +118,49 @@ describe('what is written in one tick', () => {
     } finally {
       await admin.config('SET', 'maxmemory', '0');
     }
+  });
+
+  it('not answered in time, and carried out after that → each message may yet be news here', async () => {
+    const guard = new CallGuard({ readMs: 50, writeMs: 50, clock: systemClock });
+    const hasty = new RedisEntryStore(topology, { ...wakes, guard, announcer });
+    const writes = named(40, 'late').map((key) => ({ key, newId: newId() }));
+    const stored = { body: bodyOf(), softMs: 0, ttlMs: 60_000 };
+    disowned = 0;
+    await admin.client('PAUSE', 300);
+    const results = await Promise.allSettled([
+      ...writes.map(({ key, newId: id }) => hasty.write(key, { newId: id, ...stored })),
+      hasty.evict('cache:late'),
+    ]);
+    for (const each of results)
+      expect(each).toMatchObject({ status: 'rejected', reason: { code: 'ERR_CACHE_TIMEOUT' } });
+    expect(disowned).toBe(3);
+    await waitFor(async () => (await admin.exists(...writes.map(({ key }) => key))) === 40);
+    expect(disowned).toBe(3);
+  });
+
+  it('a server that refuses keys of several slots in one script → each by itself from then on', async () => {
+    const cluster = await startServer({ args: ['--cluster-enabled', 'yes'] });
+    const node = new Redis(cluster.url);
+    await node.cluster('ADDSLOTSRANGE', 0, 16_383);
+    await waitFor(async () => /cluster_state:ok/.test((await node.cluster('INFO')) as string));
+    const alone = new SingleTopology(
+      { type: 'single', url: cluster.url },
+      { clock: systemClock, connectTimeoutMs: 1_000, onError: () => undefined },
+    );
+    await alone.connect();
+    const guard = new CallGuard({ readMs: 5_000, writeMs: 5_000, clock: systemClock });
+    const proxied = new RedisEntryStore(alone, { ...wakes, guard, announcer });
+    const keys = named(20, 'spread');
+    const stored = { body: bodyOf(), softMs: 0, ttlMs: 60_000 };
+    for (let i = 0; i < 2; i++)
+      expect(
+        await Promise.all(keys.map((key) => proxied.write(key, { newId: newId(), ...stored }))),
+      ).toEqual(keys.map(() => true));
+    expect(await proxied.evictMany(keys)).toEqual(
+      keys.map(() => ({ status: 'fulfilled', value: true })),
+    );
+    node.disconnect();
+    await alone.close();
+    await cluster.stop();
   });
 });

@@ -16,6 +16,8 @@ describe('BatchedCalls', () => {
   let clock: ManualClock;
   let guard: CallGuard;
   let batched: BatchedCalls<{ name: string }, number>;
+  /** What was told of as failed. */
+  let lost: number[];
   /** Of the calls that are sent and not answered. */
   let sent: { operation: string; answer: () => void }[];
 
@@ -31,7 +33,9 @@ describe('BatchedCalls', () => {
           return gate.promise;
         }),
       );
-    batched = new BatchedCalls({ guard, first: new Set(['fill']), send });
+    const failed = (calls: readonly number[]): unknown => lost.push(...calls);
+    batched = new BatchedCalls({ guard, first: new Set(['fill']), send, failed });
+    lost = [];
     sent = [];
   });
 
@@ -98,6 +102,7 @@ describe('BatchedCalls', () => {
     const codes = await results;
     expect(distinct(codes.slice(0, MOST))).toEqual(['ERR_CACHE_TIMEOUT']);
     expect(distinct(codes.slice(MOST))).toEqual(['ERR_CACHE_CONNECTION']);
+    expect(lost).toHaveLength(3 * MOST);
     expect(sent).toHaveLength(MOST);
   });
 
