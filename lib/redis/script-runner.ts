@@ -28,10 +28,8 @@ export async function runScript<Arg extends string, Reply extends string, Shared
   key: string,
   values: Record<Arg | Shared, ScriptValue>,
 ): Promise<ScriptAnswer<Reply>> {
-  const { args, shared } = script;
-  const names: readonly (Arg | Shared)[] = [...shared, ...args];
-  const argv = names.map((name) => values[name]);
-  return answerOf(script, await send(client, script, [key], argv));
+  const [answer] = await runSteps(client, script, [{ key, values }], values);
+  return (answer as PromiseFulfilledResult<ScriptAnswer<Reply>>).value;
 }
 
 /** One step of a script: a key, and its arguments. */
@@ -41,7 +39,7 @@ export interface ScriptStep<Arg extends string> {
 }
 
 /**
- * Runs a script on several keys in one command; not for a cluster, which refuses it when one of the keys is about to move. The
+ * Runs a script on one key or several in one command; in a cluster on one, since it refuses several when one is about to move. The
  * answer, or error, of each step; rejects where all have failed.
  */
 export async function runSteps<Arg extends string, Reply extends string, Shared extends string>(
@@ -53,7 +51,8 @@ export async function runSteps<Arg extends string, Reply extends string, Shared 
   const keys = steps.map(({ key }) => key);
   const argv = script.shared.map((name) => shared[name]);
   for (const { values } of steps) for (const name of script.args) argv.push(values[name]);
-  const answers = (await send(client, script, keys, argv)) as unknown[];
+  const answer = await send(client, script, keys, argv);
+  const answers = steps.length === 1 ? [answer] : (answer as unknown[]);
   return answers.map((answer) =>
     Array.isArray(answer) && Number(answer[0]) === FAILED
       ? { status: 'rejected', reason: new ReplyError(String(answer[1])) }

@@ -5,7 +5,7 @@ import {
   type InvalidationReason,
 } from '../common/invalidation.js';
 import { BatchedCalls } from '../redis/batched-calls.js';
-import { runScript, runSteps, type ScriptAnswer, type ScriptStep } from '../redis/script-runner.js';
+import { runSteps, type ScriptAnswer, type ScriptStep } from '../redis/script-runner.js';
 import type { Script, ScriptValue } from '../redis/script.js';
 import type { Shard, Topology } from '../redis/topology.js';
 import type { CallGuard, CallKind } from '../resilience/call-guard.js';
@@ -191,12 +191,8 @@ export class ScriptCalls {
     const { wakePrefix, instance } = this.options;
     // Not before it is sent: calls in line overtake each other, and some are never sent.
     const told = this.announce(shard, steps);
-    const shared = { wakePrefix, instance, ...told };
     for (const step of steps) step.told = told;
-    if (steps.length > 1) return runSteps(shard.client, script, steps, shared);
-    const [{ key, values }] = steps as [Step<Arg>];
-    const value = await runScript(shard.client, script, key, { ...shared, ...values });
-    return [{ status: 'fulfilled', value }];
+    return runSteps(shard.client, script, steps, { wakePrefix, instance, ...told });
   }
 
   /** What has failed, or is not waited for any more, may yet be carried out: then its message is news to this process as well. */
