@@ -40,14 +40,21 @@ function copied(value: unknown, again: () => unknown): Isolated {
   };
 }
 
+/** From here on each object is walked once: before, most values have ended, and a set costs as much as all the rest. */
+const MANY_OBJECTS = 1_000;
+
 /** Freezes `value` and all within it; false, with nothing frozen, if part of it could still change. */
 function deepFreeze(value: object): boolean {
-  const found = new Set<object>([value]); // grows while it is walked; each object is in it once, so cycles end
+  const found = [value]; // grows while it is walked
+  let known: Set<object> | undefined; // ends what goes round in circles
   for (const node of found) {
     if (!isPlain(node)) return false;
+    if (found.length > MANY_OBJECTS) known ??= new Set(found);
     for (const child of Array.isArray(node) ? node : Object.values(node)) {
       if (typeof child === 'function') return false;
-      if (typeof child === 'object' && child !== null) found.add(child);
+      if (typeof child !== 'object' || child === null || known?.has(child)) continue;
+      known?.add(child);
+      found.push(child);
     }
   }
   for (const node of found) Object.freeze(node);
@@ -58,5 +65,9 @@ function deepFreeze(value: object): boolean {
 function isPlain(node: object): boolean {
   if (Array.isArray(node)) return true;
   const prototype: unknown = Object.getPrototypeOf(node);
-  return prototype === null || Object.getPrototypeOf(prototype) === null;
+  return (
+    prototype === null ||
+    prototype === Object.prototype ||
+    Object.getPrototypeOf(prototype) === null
+  );
 }

@@ -79,6 +79,16 @@ describe('isolate', () => {
     expect(Object.isFrozen(isolated(() => deep, 'freeze').entry.take())).toBe(true);
   });
 
+  it('freeze — parts that are shared at each of 64 levels, a cycle of 5 000 → frozen, each walked once', () => {
+    let shared: object = {};
+    for (let i = 0; i < 64; i++) shared = { left: shared, right: shared };
+    const ring: { next?: object }[] = Array.from({ length: 5_000 }, () => ({}));
+    ring.forEach((each, i) => (each.next = ring[(i + 1) % ring.length]!));
+    for (const value of [shared, ring[0]!])
+      expect(Object.isFrozen(isolated(() => value, 'freeze').entry.take())).toBe(true);
+    expect(ring.every(Object.isFrozen)).toBe(true);
+  });
+
   it('clone → a copy for each reader, the first of them what was given', () => {
     const { entry, made } = isolated(() => ({ a: [1] }), 'clone');
     const taken = [entry.take(), entry.take(), entry.take()];
