@@ -6,6 +6,7 @@ import type { KeyOf } from '../keys/typed-key.js';
 import { CacheBatches, unique } from './cache-batches.js';
 import type { NodeInfo } from '../redis/node-survey.js';
 import type { CacheEngine } from './cache-engine.js';
+import type { Opened } from './entry.js';
 import {
   loadSettings,
   readSettings,
@@ -56,12 +57,14 @@ export class CacheService extends CacheBatches {
     options: ReadOptions & { schema: StandardSchema<unknown, T> },
   ): Promise<T | undefined>;
   get<T = unknown>(key: KeyOf<T>, options?: Omit<ReadOptions, 'schema'>): Promise<T | undefined>;
-  async get<T>(key: Key, options?: ReadOptions): Promise<T | undefined> {
-    const entry = this.#space.entry(key);
-    const { front } = this.#engine;
-    const reads = readSettings('get', options);
-    const copy = reads ? undefined : front.copy(entry, 'get');
-    return (copy ?? (await front.get(entry, 'get', reads)))?.take() as T | undefined;
+  get<T>(key: Key, options?: ReadOptions): Promise<T | undefined> {
+    try {
+      const entry = this.#space.entry(key);
+      const reads = readSettings('get', options);
+      return this.#engine.front.get(entry, { operation: 'get', reads, as: taken<T> });
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   async has(key: Key, options?: ReadOptions): Promise<boolean> {
@@ -220,3 +223,5 @@ export class CacheService extends CacheBatches {
     return new CacheService(this.#engine, this.#space.child(name));
   }
 }
+
+const taken = <T>(value: Opened | undefined): T | undefined => value?.take() as T | undefined;

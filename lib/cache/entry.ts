@@ -78,8 +78,11 @@ export interface Expected {
 }
 
 export function look(bytes: Buffer | null, expected: Expected, layout: Layout): Seen {
-  if (bytes === null) return ABSENT;
-  const record = readRecord(bytes);
+  return bytes === null ? ABSENT : seen(readRecord(bytes), expected, layout);
+}
+
+/** The same for a record that has been read before. */
+export function seen(record: StoredRecord, expected: Expected, layout: Layout): Seen {
   if (record.type === 'value')
     return isFor(record.header, expected) &&
       layout.trusts(record.header.topologyId, expected.key.redisKey)

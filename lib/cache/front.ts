@@ -5,6 +5,7 @@ import type { CacheParts } from './parts.js';
 import type { ReadSettings } from './entry.options.js';
 import type { Finder } from './read/finder.js';
 import type { LoadRequest } from './read/loader-run.js';
+import type { Reading } from './read/found.js';
 import type { Reader, Served } from './read/reader.js';
 import type { Memo } from './request-memo.js';
 
@@ -36,17 +37,20 @@ export class Front {
     return this.parts.memos.current ? undefined : this.peek(key, operation);
   }
 
-  /** Undefined: a miss. */
-  get(key: EntryKey, operation: string, reads?: ReadSettings): Promise<Opened | undefined> {
+  /** What `read.as` makes of the value, or of undefined: a miss. */
+  get<T>(key: EntryKey, read: Reading<T>): Promise<T> {
     const { reader, modes } = this.state;
+    const { operation, reads, as } = read;
+    const copy = reads ? undefined : this.copy(key, operation);
+    if (copy) return Promise.resolve(as(copy));
     const memo = modes.readsNothing || hasOwnReading(reads) ? undefined : this.parts.memos.current;
-    if (!memo) return reader.get(key, operation, reads);
+    if (!memo) return reader.get(key, read);
     const known = memo.answer(key.redisKey);
-    if (known) return this.known(known, key, operation);
+    if (known) return this.known(known, key, operation).then(as);
     const slot = memo.slot(key.redisKey);
-    const answer = reader.get(key, operation);
+    const answer = reader.get(key, { operation, as: (value) => value });
     memo.remember(key.redisKey, slot, answer);
-    return answer;
+    return answer.then(as);
   }
 
   load(request: LoadRequest): Promise<Served> {

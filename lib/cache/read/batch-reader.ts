@@ -42,7 +42,9 @@ export class BatchReader {
       return keys.map(() => undefined);
     }
     if (this.parts.memos.current)
-      return Promise.all(keys.map((key) => front.get(key, 'getMany', reads)));
+      return Promise.all(
+        keys.map((key) => front.get(key, { operation: 'getMany', reads, as: (value) => value })),
+      );
     const { meter } = this.parts;
     const look = { operation: 'getMany', began: meter.began(), reads } as const;
     const found = await this.findMany(keys, look);

@@ -1,6 +1,5 @@
 import { types } from 'node:util';
 import type { PlainEntry } from '../../codec/codec.js';
-import type { EntryHeader } from '../../codec/envelope.js';
 import type { SerializerChoice } from '../../codec/serializer.js';
 import type { CacheSerializationError } from '../../common/errors.js';
 import type { EntryKey } from '../../keys/key-space.js';
@@ -8,6 +7,7 @@ import { isolate, type Isolated } from '../../l1/isolation.js';
 import type { StoredBody } from '../../store/entry-store.js';
 import type { EntryKind, Opened, ValueRecord } from '../entry.js';
 import type { CacheParts } from '../parts.js';
+import { OpenedEntry } from './opened-entry.js';
 import type { RefreshAhead } from '../staleness.js';
 import { parsed, type StandardSchema } from '../schema.js';
 import type { Stamp } from '../tier.js';
@@ -183,8 +183,8 @@ export class EntryFormats {
       serializer,
     }: { key: EntryKey; softAt: number; serializer: SerializerChoice | undefined },
   ): Opened {
-    const life = { softAt, key, formats: this };
-    return new OpenedEntry(this.isolated(plain, serializer), plain.header, life);
+    const isolated = this.isolated(plain, serializer);
+    return new OpenedEntry(isolated, plain.header, { softAt, key, formats: this });
   }
 
   /** By the clock of the key's server, as far as it is known. */
@@ -193,52 +193,22 @@ export class EntryFormats {
   }
 
   private isolated(plain: PlainEntry, serializer: SerializerChoice | undefined): Isolated {
-    const { codec, settings } = this.parts;
+    const { settings } = this.parts;
     if (plain.header.kind === 'http') {
       const { payload } = detached(plain);
       return { take: () => payload };
     }
-    const { serializer: by } = plain.header;
-    // A serializer of others may give a view of its bytes, which several readers share.
-    const given = by === 'custom' || by === 'call' ? detached(plain) : plain;
-    return isolate(codec.decode(given, serializer), settings.isolation, () => {
+    return isolate(this.decoded(plain, serializer), settings.isolation, () => {
       const own = detached(plain);
-      return () => codec.decode(own, serializer);
+      return () => this.decoded(own, serializer);
     });
   }
-}
 
-/** A class, because there is one for each read: it takes less time to make than an object with functions of its own. */
-class OpenedEntry implements Opened {
-  readonly lifeMs: number | undefined;
-  readonly costMs: number | undefined;
-  readonly sliding: true | undefined;
-  readonly version: string | undefined;
-  readonly only: string | undefined;
-
-  constructor(
-    private readonly isolated: Isolated,
-    { lifeMs, costMs, sliding, version, serializer, serializerName = '' }: EntryHeader,
-    private readonly life: {
-      readonly softAt: number;
-      readonly key: EntryKey;
-      readonly formats: EntryFormats;
-    },
-  ) {
-    this.lifeMs = lifeMs;
-    this.costMs = costMs;
-    this.sliding = sliding;
-    this.version = version;
-    this.only = serializer === 'call' ? serializerName : undefined;
-  }
-
-  take(): unknown {
-    return this.isolated.take();
-  }
-
-  freshMs(): number {
-    const { softAt, key, formats } = this.life;
-    return softAt === 0 ? Infinity : Math.max(0, softAt - formats.serverNow(key));
+  /** A serializer of others may give a view of its bytes, which several readers share. */
+  private decoded(plain: PlainEntry, serializer: SerializerChoice | undefined): unknown {
+    const { serializer: by } = plain.header;
+    const isOthers = by === 'custom' || by === 'call';
+    return this.parts.codec.decode(isOthers ? detached(plain) : plain, serializer);
   }
 }
 

@@ -5,6 +5,7 @@ import {
   fitted,
   isReadable,
   look,
+  seen,
   type EntryKind,
   type Opened,
   type ValueRecord,
@@ -16,13 +17,19 @@ import type { CacheParts } from '../parts.js';
 import { isCurrent, keep, type Copy, type Stamp } from '../tier.js';
 import type { EntryFormats } from './entry-formats.js';
 import { UNREACHABLE, type Found, type Hit, type InGrace } from './found.js';
+import { OpenedBefore } from './opened-before.js';
 import { Looks, type Fetched, type Wanted } from './looks.js';
+
+/** A record, and what has been made of it. */
+interface There {
+  readonly record: ValueRecord;
+  readonly value: Opened | undefined;
+}
 
 /** Looks entries up: among the copies of this process, then in Redis, judged by the tag table. */
 export class Finder {
   private readonly looks: Looks;
-  /** What was opened last: who reads the same key in the same tick shares it. */
-  private opened: { readonly bytes: Buffer; readonly value: Opened } | undefined;
+  private readonly openedBefore = new OpenedBefore();
 
   constructor(
     private readonly parts: CacheParts,
@@ -59,13 +66,13 @@ export class Finder {
       return as(UNREACHABLE);
     };
     const atOnce = this.atOnce(wanted);
-    if (types.isPromise(atOnce))
-      return atOnce.then((found) => (found ? as(found) : this.lookUp(wanted).then(as, without)));
-    if (atOnce) return Promise.resolve(as(atOnce));
-    return this.looks.at(wanted).then((fetched) => {
-      const found = this.judge(wanted, fetched);
-      return types.isPromise(found) ? found.then(as, without) : as(found);
-    }, without);
+    if (!atOnce)
+      return this.looks.at(wanted).then((fetched) => {
+        const found = this.judge(wanted, fetched);
+        return types.isPromise(found) ? found.then(as, without) : as(found);
+      }, without);
+    if (!types.isPromise(atOnce)) return Promise.resolve(as(atOnce));
+    return atOnce.then((found) => (found ? as(found) : this.lookUp(wanted).then(as, without)));
   }
 
   /** The same for who answers for a failure himself: rejects where Redis cannot be reached. */
@@ -79,16 +86,16 @@ export class Finder {
     const asked: number[] = [];
     for (const [i, each] of wanted.entries()) {
       const atOnce = this.atOnce(each);
-      const here = types.isPromise(atOnce) ? await atOnce : atOnce;
+      const here = atOnce && (types.isPromise(atOnce) ? await atOnce : atOnce);
       if (here) found[i] = here;
       else asked.push(i);
     }
-    const fetched = await this.looks.atMany(asked.map((i) => wanted[i]!));
+    const looks = await this.looks.atMany(asked.map((i) => wanted[i]!));
     // All at once: the tags of those that need another look at the table are asked for together.
     const later: Promise<unknown>[] = [];
     for (const [n, i] of asked.entries()) {
-      const answer = fetched[n]!;
-      const judged = 'error' in answer ? answer : this.judge(wanted[i]!, answer);
+      const { fetched, error } = looks[n]!;
+      const judged = fetched ? this.judge(wanted[i]!, fetched) : { error };
       if (!types.isPromise(judged)) found[i] = judged;
       else
         later.push(judged.catch((error: unknown) => ({ error })).then((each) => (found[i] = each)));
@@ -151,46 +158,41 @@ export class Finder {
   private appraise(wanted: Wanted, fetched: Fetched): Found | Promise<Found> {
     const { key } = wanted;
     const { bytes, versions } = fetched;
-    const seen = look(bytes, wanted, this.parts.layout);
-    if (seen.state !== 'usable') return { ...seen, c0: versions?.clock };
-    const { record } = seen;
+    const { layout } = this.parts;
+    const before = bytes ? this.openedBefore.find(key.redisKey, bytes) : undefined;
+    const there = before ? seen(before.record, wanted, layout) : look(bytes, wanted, layout);
+    if (there.state !== 'usable') return { ...there, c0: versions?.clock };
+    const { record } = there;
     const { c0, tags } = record.header;
     if (!versions || knows(versions, c0, tags))
       return isValid(c0, tags, versions)
-        ? this.open(wanted, fetched, record)
+        ? this.open(wanted, fetched, { record, value: before?.value })
         : unusable(record, versions);
     return this.isStillValid(key, { c0, tags }).then((valid) =>
-      valid ? this.open(wanted, fetched, record) : unusable(record, versions),
+      valid
+        ? this.open(wanted, fetched, { record, value: before?.value })
+        : unusable(record, versions),
     );
   }
 
   /** Later only where there is much to decompress. */
-  private open(wanted: Wanted, fetched: Fetched, record: ValueRecord): Found | Promise<Found> {
+  private open(wanted: Wanted, fetched: Fetched, { record, value }: There): Found | Promise<Found> {
     const { key, reads } = wanted;
     const serializer = reads?.serializer;
-    const bytes = fetched.bytes!;
-    if (bytes === this.opened?.bytes && !serializer)
-      return this.offer(wanted, { fetched, record, value: this.opened.value });
+    if (value && !serializer) return this.offer(wanted, fetched, { record, value });
     const opened = this.state.formats.open(record, { key, serializer });
-    if (opened && !types.isPromise(opened) && !serializer) this.share(bytes, opened);
-    return types.isPromise(opened)
-      ? opened.then((value) => this.offer(wanted, { fetched, record, value }))
-      : this.offer(wanted, { fetched, record, value: opened });
-  }
-
-  /** For as long as the readers of one tick take; then the value is not held on to. */
-  private share(bytes: Buffer, value: Opened): void {
-    if (!this.opened) setImmediate(() => (this.opened = undefined));
-    this.opened = { bytes, value };
+    const offer = (value: Opened | undefined): Found | Promise<Found> => {
+      if (value && !serializer)
+        this.openedBefore.note(key.redisKey, { bytes: fetched.bytes!, record, value });
+      return this.offer(wanted, fetched, { record, value });
+    };
+    return types.isPromise(opened) ? opened.then(offer) : offer(opened);
   }
 
   private offer(
     wanted: Wanted,
-    {
-      fetched,
-      record,
-      value,
-    }: { fetched: Fetched; record: ValueRecord; value: Opened | undefined },
+    fetched: Fetched,
+    { record, value }: There,
   ): Found | Promise<Found> {
     const { key, kind, reads } = wanted;
     const { id, header } = record;

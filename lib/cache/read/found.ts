@@ -1,4 +1,5 @@
 import type { Opened, Seen } from '../entry.js';
+import type { ReadSettings } from '../entry.options.js';
 
 /** A hit, what there is instead, or that Redis cannot or must not be asked. `c0` is the tag clock as of this look. */
 export type Found =
@@ -21,3 +22,13 @@ export interface InGrace {
 }
 
 export const UNREACHABLE: Found = { state: 'unreachable' };
+/** Looked at nothing. */
+export const BYPASSED: Found = { state: 'unreachable' };
+
+/** A read of one value. */
+export interface Reading<T> {
+  readonly operation: string;
+  readonly reads?: ReadSettings | undefined;
+  /** What is given of a hit, or of undefined: a miss. Takes one promise less than a `then`. */
+  readonly as: (value: Opened | undefined) => T;
+}

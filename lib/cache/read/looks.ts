@@ -26,25 +26,30 @@ export interface Fetched {
   readonly note: Note | undefined;
 }
 
-/**
- * Takes what has come of a look: called rather than promised to, for there are thousands in a tick. It is called in the context of
- * whoever asked first, so nothing of the application's may run in it.
- */
-interface LookTaker {
-  take(fetched: Fetched): void;
-  /** May be called several times, and after `take` was: the first call of either counts. */
-  refuse(error: unknown): void;
+/** Looks that one copy of a tag table judges. */
+interface Batch {
+  readonly looks: Look[];
+  /** Once the table has answered. */
+  glance?: { versions: TagVersions | undefined };
 }
 
-/** One look, from when it is asked for. It is over when both the entry and the tag table have answered, or one of them failed. */
+/**
+ * One look, from when it is asked for. It is over when both the entry and the tag table have answered, or one of them failed: then
+ * `settled` is called, rather than promised to, for there are thousands in a tick. That is in the context of whoever asked
+ * first, so nothing of the application's may run in it.
+ */
 class Look implements BytesTaker {
+  /** What has come; undefined after a failure. */
+  fetched: Fetched | undefined;
+  error: unknown;
   private bytes: Buffer | null | undefined;
+  private isOver = false;
 
   constructor(
     readonly wanted: Wanted,
     private readonly batch: Batch,
     private readonly note: Note | undefined,
-    private readonly taker: LookTaker,
+    private readonly settled: (look: Look) => void,
   ) {}
 
   give(bytes: Buffer | null): void {
@@ -54,20 +59,18 @@ class Look implements BytesTaker {
 
   settle(): void {
     const { bytes, note, batch } = this;
-    if (bytes === undefined || !batch.glance) return;
-    this.taker.take({ bytes, versions: batch.glance.versions, note });
+    if (bytes === undefined || !batch.glance || this.isOver) return;
+    this.isOver = true;
+    this.fetched = { bytes, versions: batch.glance.versions, note };
+    this.settled(this);
   }
 
   refuse(error: unknown): void {
-    this.taker.refuse(error);
+    if (this.isOver) return;
+    this.isOver = true;
+    this.error = error;
+    this.settled(this);
   }
-}
-
-/** Looks that one copy of a tag table judges. */
-interface Batch {
-  readonly looks: Look[];
-  /** Once the table has answered. */
-  glance?: { versions: TagVersions | undefined };
 }
 
 /**
@@ -81,34 +84,31 @@ export class Looks {
   constructor(private readonly parts: CacheParts) {}
 
   at(wanted: Wanted): Promise<Fetched> {
-    return new Promise((take, refuse) => this.send(wanted, { take, refuse }));
+    return new Promise((resolve, reject) =>
+      this.send(wanted, ({ fetched, error }) => (fetched ? resolve(fetched) : reject(error))),
+    );
   }
 
   /** All in one tick, so that they travel together. */
-  atMany(wanted: readonly Wanted[]): Promise<(Fetched | { error: unknown })[]> {
+  atMany(wanted: readonly Wanted[]): Promise<readonly Pick<Look, 'fetched' | 'error'>[]> {
     return new Promise((resolve) => {
-      const answers: (Fetched | { error: unknown })[] = [];
       let left = wanted.length;
-      if (left === 0) resolve(answers);
-      const settle = (i: number, answer: Fetched | { error: unknown }): void => {
-        if (answers[i]) return;
-        answers[i] = answer;
-        if (--left === 0) resolve(answers);
+      const settled = (): void => {
+        if (--left === 0) resolve(looks);
       };
-      for (const [i, each] of wanted.entries())
-        this.send(each, {
-          take: (fetched) => settle(i, fetched),
-          refuse: (error) => settle(i, { error }),
-        });
+      const looks = wanted.map((each) => this.send(each, settled));
+      if (left === 0) resolve(looks);
     });
   }
 
-  private send(wanted: Wanted, taker: LookTaker): void {
+  private send(wanted: Wanted, settled: (look: Look) => void): Look {
     const { store, tier } = this.parts;
     const note = tier?.note(wanted.key.redisKey);
     const batch = store.isRemote ? this.batchFor(wanted) : { looks: [] };
-    batch.looks.push(new Look(wanted, batch, note, taker));
+    const look = new Look(wanted, batch, note, settled);
+    batch.looks.push(look);
     if (!store.isRemote) this.fetch(batch);
+    return look;
   }
 
   private batchFor({ key }: Wanted): Batch {

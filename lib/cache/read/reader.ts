@@ -2,14 +2,12 @@ import { untilAborted } from '../../common/async.js';
 import { CacheTimeoutError } from '../../common/errors.js';
 import { refreshKeyOf, type EntryKey } from '../../keys/key-space.js';
 import type { CallModes } from '../call-mode.js';
-import type { Opened } from '../entry.js';
-import type { ReadSettings } from '../entry.options.js';
 import { Flights, nextMoment, type Flight, type FlightOutcome } from '../flights.js';
 import type { LeaseWait, LeaseWaits } from '../lease-waits.js';
 import { refuseNestedLoad } from '../nested-loads.js';
 import type { CacheParts } from '../parts.js';
 import type { Finder } from './finder.js';
-import type { Found, InGrace } from './found.js';
+import { BYPASSED, type Found, type InGrace, type Reading } from './found.js';
 import type { Loads } from './load.js';
 import { label, whileWaiting, type LoadRequest } from './loader-run.js';
 import {
@@ -31,9 +29,6 @@ import type { Refresher } from './refresher.js';
 import { tally, tallier } from './tally.js';
 
 export type { Served } from './passenger.js';
-
-/** Looked at nothing. */
-const BYPASSED: Found = { state: 'unreachable' };
 
 interface ReaderState {
   readonly flights: Flights;
@@ -57,13 +52,14 @@ export class Reader {
     private readonly state: ReaderState,
   ) {}
 
-  /** Undefined: a miss. */
-  get(key: EntryKey, operation: string, reads?: ReadSettings): Promise<Opened | undefined> {
+  /** What `as` makes of the value, or of undefined: a miss. */
+  get<T>(key: EntryKey, { operation, reads, as }: Reading<T>): Promise<T> {
     const { meter } = this.parts;
     const look = { operation, began: meter.began() };
-    if (this.state.modes.readsNothing) return Promise.resolve(tally(meter, key, undefined, look));
+    if (this.state.modes.readsNothing)
+      return Promise.resolve(as(tally(meter, key, undefined, look)));
     const wanted = { key, kind: 'value', tags: undefined, operation, reads } as const;
-    return this.state.finder.findAs(wanted, (found) => tally(meter, key, found, look));
+    return this.state.finder.findAs(wanted, (found) => as(tally(meter, key, found, look)));
   }
 
   /** The value, loaded if need be by this caller or whoever is at it already. `seen`: by a look for this caller just now. */

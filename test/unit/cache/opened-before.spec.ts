@@ -1,0 +1,106 @@
+import { describe, expect, it } from '@jest/globals';
+import { readRecord, writeBody, type EntryHeader } from '../../../lib/codec/envelope.js';
+import type { Opened, ValueRecord } from '../../../lib/cache/entry.js';
+import { OpenedBefore, type Before } from '../../../lib/cache/read/opened-before.js';
+import { valueRecord } from '../../../lib/store/record.js';
+
+const HEADER: EntryHeader = {
+  kind: 'value',
+  isNull: false,
+  serializer: 'json',
+  graceMs: 0,
+  c0: 1,
+  topologyId: 0,
+};
+
+/** What a reader has opened, as a view of more bytes; `from`: what it was compressed from. */
+function opened(content: string | number, from?: number): Before {
+  const payload = Buffer.from(typeof content === 'string' ? content : 'x'.repeat(content));
+  const compressed = from === undefined ? undefined : ({ algorithm: 'gzip', from } as const);
+  const record = valueRecord('0'.repeat(20), writeBody({ ...HEADER, compressed }, payload), 0);
+  const bytes = Buffer.concat([Buffer.alloc(100), record]).subarray(100);
+  const value: Opened = { take: () => content, freshMs: () => Infinity };
+  return { bytes, record: readRecord(bytes) as ValueRecord, value };
+}
+
+/** The same bytes as they come with a later reply. */
+const again = ({ bytes }: Before): Buffer => Buffer.from(bytes);
+
+const afterTick = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+describe('OpenedBefore', () => {
+  it('the very bytes, in the tick in which they were opened → found', async () => {
+    const before = new OpenedBefore();
+    const first = opened('a');
+    before.note('k', first);
+    expect(before.find('k', first.bytes)).toBe(first);
+    expect(before.find('k', again(first))).toBeUndefined();
+    await afterTick();
+    expect(before.find('k', first.bytes)).toBeUndefined();
+  });
+
+  it('opened for the second time → found where the bytes are equal, of this key alone', async () => {
+    const before = new OpenedBefore();
+    const [first, second] = [opened('a'), opened('a')];
+    before.note('k', first);
+    before.note('k', second);
+    await afterTick();
+    const found = before.find('k', again(first));
+    expect(found?.value).toBe(second.value);
+    expect(found?.record).toEqual(second.record);
+    expect(before.find('k', opened('b').bytes)).toBeUndefined();
+    expect(before.find('other', again(first))).toBeUndefined();
+  });
+
+  it('what is kept → holds on to no more than the record', () => {
+    const before = new OpenedBefore();
+    const chunk = opened('a');
+    before.note('k', opened('a'));
+    before.note('k', chunk);
+    before.note('other', opened('a'));
+    const { bytes, record } = before.find('k', again(chunk))!;
+    expect(bytes.buffer.byteLength).toBe(chunk.bytes.length);
+    expect(record.payload.buffer.byteLength).toBe(chunk.bytes.length);
+  });
+
+  it('other bytes at a key that is kept → those are found, the former are not', async () => {
+    const before = new OpenedBefore();
+    for (const each of [opened('a'), opened('a'), opened('b')]) before.note('k', each);
+    await afterTick();
+    expect(before.find('k', opened('a').bytes)).toBeUndefined();
+    expect(before.find('k', opened('b').bytes)?.value.take()).toBe('b');
+  });
+
+  it('10 000 keys read once → they are forgotten, and begin anew', async () => {
+    const before = new OpenedBefore();
+    for (let i = 0; i <= 10_000; i++) before.note(`k${i}`, opened('a'));
+    before.note('k0', opened('a'));
+    await afterTick();
+    expect(before.find('k0', opened('a').bytes)).toBeUndefined();
+    before.note('k0', opened('a'));
+    await afterTick();
+    expect(before.find('k0', opened('a').bytes)).toBeDefined();
+  });
+
+  it('more than 64 kB, also before it was compressed → not kept', async () => {
+    for (const large of [opened(65_536), opened('a', 65_537)]) {
+      const before = new OpenedBefore();
+      for (let i = 0; i < 1_000; i++) before.note('k', large);
+      await afterTick();
+      expect(before.find('k', again(large))).toBeUndefined();
+    }
+  });
+
+  it('thousands of records of 10 kB → 2 MiB of them are kept, some of the later ones too', async () => {
+    const before = new OpenedBefore();
+    const keys = Array.from({ length: 4_000 }, (_, i) => `k${i}`);
+    const value = opened(10_000);
+    for (const key of keys) for (let i = 0; i < 2; i++) before.note(key, value);
+    await afterTick();
+    const kept = keys.map((key) => before.find(key, again(value)) !== undefined);
+    const most = Math.floor((2 * 1_024 * 1_024) / value.bytes.length);
+    expect(kept.filter(Boolean)).toHaveLength(most);
+    expect(kept.slice(most).filter(Boolean).length).toBeGreaterThan(0);
+    expect(kept.slice(0, most).filter(Boolean).length).toBeGreaterThan(0);
+  });
+});
