@@ -25,7 +25,9 @@ export function leaseRecord(id: string): Buffer {
 }
 
 export function valueRecord(id: string, body: Buffer, softAt: number): Buffer {
-  const bytes = Buffer.concat([Buffer.from(`V${id}`, 'latin1'), body]);
+  const bytes = Buffer.allocUnsafe(HEAD_BYTES + body.length);
+  bytes.write(`V${id}`, 'latin1');
+  body.copy(bytes, HEAD_BYTES);
   bytes.writeDoubleBE(softAt, SOFT_AT);
   return bytes;
 }

@@ -28,7 +28,7 @@ import { renew } from './lua/renew.lua.js';
 import { take } from './lua/take.lua.js';
 import { touch } from './lua/touch.lua.js';
 import { write } from './lua/write.lua.js';
-import { backoffOf, HOLD_ID } from './record.js';
+import { backoffOf, HOLD_ID, valueRecord } from './record.js';
 import { ScriptCalls, type ScriptCallOptions } from './script-calls.js';
 
 export interface RedisEntryStoreOptions extends ScriptCallOptions {
@@ -37,7 +37,7 @@ export interface RedisEntryStoreOptions extends ScriptCallOptions {
 }
 
 const NO_BYTES = Buffer.alloc(0);
-const NOTHING_STORED: StoredBody = { newId: '', body: NO_BYTES, softMs: 0, ttlMs: 0 };
+const NOTHING_STORED = { record: NO_BYTES, softMs: 0, ttlMs: 0 };
 const NOTHING_SEEN = { facts: NO_BYTES, id: '', count: 0 };
 
 /** The protocol as scripts, one atomic step each, on whatever servers the topology has. */
@@ -104,9 +104,8 @@ export class RedisEntryStore implements EntryStore {
   }
 
   async fill(key: string, request: FillRequest): Promise<boolean> {
-    const { expectId, newId, body } = request;
-    const softMs = wholeMs(request.softMs);
-    const values = { expectId, newId, body, softMs, ttlMs: wholeMs(request.ttlMs) };
+    const { record, softMs, ttlMs } = storedArgs(request);
+    const values = { expectId: request.expectId, record, softMs, ttlMs };
     // A load fills what was absent, of which there are no copies; a refresh replaces a value.
     const told = request.expectId === request.newId ? [] : [key];
     // What processes with the layout of before have loaded is as true as this.
@@ -151,9 +150,9 @@ export class RedisEntryStore implements EntryStore {
   }
 
   async write(key: string, request: WriteRequest): Promise<boolean> {
-    const { newId, body, only = '', reject = '' } = request;
-    const softMs = wholeMs(request.softMs);
-    const values = { newId, body, softMs, ttlMs: wholeMs(request.ttlMs), only, reject };
+    const { only = '', reject = '' } = request;
+    const { record, softMs, ttlMs } = storedArgs(request);
+    const values = { record, softMs, ttlMs, only, reject };
     const invalidation = { reason: 'set', keys: [key] } as const;
     return (await this.calls.change(write, key, values, invalidation)).reply === 'stored';
   }
@@ -199,14 +198,14 @@ export class RedisEntryStore implements EntryStore {
     key: string,
     { writer, value }: { writer: string; value?: StoredBody },
   ): Promise<BarrierEnd> {
-    const values = { writer, ...storedArgs(value ?? NOTHING_STORED) };
+    const values = { writer, ...(value ? storedArgs(value) : NOTHING_STORED) };
     const invalidation = { reason: 'evict', keys: [key] } as const;
     return (await this.calls.change(barrierEnd, key, values, invalidation)).reply;
   }
 }
 
 function storedArgs({ newId, body, softMs, ttlMs }: StoredBody) {
-  return { newId, body, softMs: wholeMs(softMs), ttlMs: wholeMs(ttlMs) };
+  return { record: valueRecord(newId, body, 0), softMs: wholeMs(softMs), ttlMs: wholeMs(ttlMs) };
 }
 
 /** Redis takes whole milliseconds only; rounded up, for 0 means "for ever". */

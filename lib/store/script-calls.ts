@@ -235,6 +235,6 @@ function* portions<S extends Step<string>>(steps: readonly S[]): Generator<S[]> 
 
 /** Nothing else that a script is given is large. */
 function bytesOf({ values }: Step<string>): number {
-  const { body } = values;
-  return Buffer.isBuffer(body) ? body.length : 0;
+  const { record } = values;
+  return Buffer.isBuffer(record) ? record.length : 0;
 }

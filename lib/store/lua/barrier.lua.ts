@@ -44,13 +44,13 @@ return RENEWED
  */
 export const barrierEnd = defineScript({
   name: 'barrierEnd',
-  args: ['writer', 'newId', 'body', 'softMs', 'ttlMs'],
+  args: ['writer', 'record', 'softMs', 'ttlMs'],
   shared: ['wakePrefix', 'channel', 'message'],
   replies: ['lost', 'ended', 'stored'],
   helpers: `${ANNOUNCE}${HEAD}${WAITERS}${NOW}${STORE}${TAINT}${BARRIER}`,
   lua: `
 local kind, id = head()
-if kind == 'V' and id == newId then return STORED end
+if kind == 'V' and id == newId() then return STORED end
 if kind ~= 'B' then
   local waiting = waiters(kind)
   redis.call('UNLINK', key)
@@ -68,7 +68,7 @@ if not alone then
 end
 local tainted = redis.call('GETRANGE', key, '21', '21') == '1'
 redis.call('UNLINK', key)
-if tainted or body == '' then return ENDED end
+if tainted or record == '' then return ENDED end
 store()
 return STORED
 `,

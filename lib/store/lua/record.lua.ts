@@ -62,15 +62,23 @@ local function now()
 end
 `;
 
-/** Puts the value there, whatever was. Needs `newId`, `body`, `softMs`, `ttlMs`. */
+/**
+ * Puts the value there, whatever was; `softAt` afterwards, since a text that is put together in a script is copied each time, and a
+ * large one would hold up the server. Needs `record`, whose `softAt` is 0, `softMs`, `ttlMs`.
+ */
 export const STORE = `
+local function newId()
+  return string.sub(record, 2, 21)
+end
+
 local function store()
-  local softAt = tonumber(softMs) > 0 and now() + softMs or 0
-  local value = 'V' .. newId .. string.sub(body, 1, 3) .. struct.pack('>d', softAt) .. string.sub(body, 12)
   if tonumber(ttlMs) > 0 then
-    redis.call('SET', key, value, 'PX', ttlMs)
+    redis.call('SET', key, record, 'PX', ttlMs)
   else
-    redis.call('SET', key, value)
+    redis.call('SET', key, record)
+  end
+  if tonumber(softMs) > 0 then
+    redis.call('SETRANGE', key, '24', struct.pack('>d', now() + softMs))
   end
 end
 `;
