@@ -19,7 +19,7 @@ export class Horizon {
   }
 
   /** What the table says, also where that is less: then it was lost, and its server's clock is behind. */
-  note(versions: TagVersions | undefined): void {
+  note(versions: Pick<TagVersions, 'clock'> | undefined): void {
     this.clock = versions?.clock ?? 0;
   }
 

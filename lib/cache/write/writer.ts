@@ -110,9 +110,15 @@ export class Writer {
   }
 
   /** A tag clock from before the write. What is known here may be old, which is safe, and spares a round trip. */
-  private clockOf(key: EntryKey): number | Promise<number> {
+  private clockOf({ redisKey }: EntryKey): number | Promise<number> {
     const { mirror, tags } = this.parts;
-    return mirror.clockOf(pathOf(key.redisKey)) ?? tags.clock(key.redisKey);
+    const path = pathOf(redisKey);
+    const known = mirror.clockOf(path);
+    if (known !== undefined) return known;
+    return tags.clock(redisKey).then((clock) => {
+      mirror.of(path).note({ clock });
+      return clock;
+    });
   }
 
   /** The fill id of a value that is there and does not count: a tag of it was evicted, or its namespace, or it has another version. */

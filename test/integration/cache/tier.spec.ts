@@ -51,6 +51,22 @@ describe('copies in the process', () => {
     await server.stop();
   });
 
+  it('set — where nothing was read before → the first asks for the tag clock, the others know it', async () => {
+    const server = await startServer();
+    const client = new Redis(server.url);
+    for (const own of [{}, { l1: false }] as const) {
+      const cache = await openCache({ type: 'single', url: server.url }, own);
+      await waitFor(() => cache.buses[0]!.live);
+      await cache.service.set('k', 1);
+      await reads(client);
+      for (let i = 0; i < 10; i++) await cache.service.set('k', i);
+      expect(await reads(client)).toBe(0);
+      await cache.close();
+    }
+    client.disconnect();
+    await server.stop();
+  });
+
   it.each<[string, (writer: TestCache) => Promise<unknown>, unknown]>([
     ['evict', (writer) => writer.service.evict('k'), undefined],
     ['evict of many', (writer) => writer.service.evict(['x', 'k', 'y']), undefined],
