@@ -138,7 +138,7 @@ export class EntryFormats {
     };
     const plain =
       kind === 'http'
-        ? codec.encodeBytes(value as Buffer, { ...header, kind })
+        ? codec.encodeBytes(value as Buffer, header)
         : codec.encode(value, header, writable.serializer);
     return expires
       ? { plain, softMs: kept, ttlMs: kept + graceMs }

@@ -199,9 +199,19 @@ export class Loads {
   ): Promise<Encoded | undefined> | undefined {
     if (!store) return undefined;
     const { graceMs, refreshAhead, version, serializer, schema } = request.settings;
-    const { costMs } = flight;
-    const life = { value, ttlMs, tags, sliding, c0, graceMs, refreshAhead, costMs };
-    return this.state.formats.encode(request, { ...life, version, serializer, schema });
+    return this.state.formats.encode(request, {
+      value,
+      ttlMs,
+      tags,
+      sliding,
+      c0,
+      graceMs,
+      refreshAhead,
+      costMs: flight.costMs,
+      version,
+      serializer,
+      schema,
+    });
   }
 
   private unstored(

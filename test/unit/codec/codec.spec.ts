@@ -110,7 +110,7 @@ describe('Codec.encode and decode', () => {
 
   it('encodeBytes → the bytes as they are, and no value', async () => {
     const bytes = Buffer.from([0, 255, 123]);
-    const entry = codecOf().encodeBytes(bytes, { ...FACTS, kind: 'http' });
+    const entry = codecOf().encodeBytes(bytes, FACTS);
     const record = recordOf(await codecOf().seal(entry, KEY));
     expect(record.header).toMatchObject({ kind: 'http', serializer: 'none', isNull: false });
     expect(record.payload).toEqual(bytes);
@@ -153,9 +153,7 @@ describe('Codec.encode — what cannot be stored', () => {
     expect(() => codec.encode('x'.repeat(99), FACTS)).toThrow(
       'The value has 101 bytes, more than the 100 of the option maxValueBytes',
     );
-    expect(() => codec.encodeBytes(Buffer.alloc(101), { ...FACTS, kind: 'http' })).toThrow(
-      CacheSerializationError,
-    );
+    expect(() => codec.encodeBytes(Buffer.alloc(101), FACTS)).toThrow(CacheSerializationError);
   });
 
   it.each<[string, unknown]>([

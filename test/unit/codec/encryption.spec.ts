@@ -38,7 +38,7 @@ describe('encryption', () => {
 
   it('S8 an HTTP response → encrypted likewise', async () => {
     const bytes = Buffer.from('hunter2');
-    const entry = codec.encodeBytes(bytes, { ...FACTS, kind: 'http' });
+    const entry = codec.encodeBytes(bytes, FACTS);
     const record = recordOf(await codec.seal(entry, KEY));
     expect(record.payload.includes('hunter2')).toBe(false);
     expect((await codec.open(record, KEY)).payload).toEqual(bytes);
@@ -134,7 +134,7 @@ describe('who can write to Redis and has no key', () => {
 
   it('S8 stores values, nulls, responses and counters in the clear → misses, unless the option reads them', async () => {
     const clear = codecOf();
-    const http = clear.encodeBytes(Buffer.from('x'), { ...FACTS, kind: 'http' });
+    const http = clear.encodeBytes(Buffer.from('x'), FACTS);
     const header = { ...FACTS, kind: 'counter', isNull: false, serializer: 'none' } as const;
     const lenient = encrypting(['old'], { unencrypted: 'read' });
     for (const record of [
