@@ -60,8 +60,11 @@ export class CacheService extends CacheBatches {
   get<T>(key: Key, options?: ReadOptions): Promise<T | undefined> {
     try {
       const entry = this.#space.entry(key);
+      const { front } = this.#engine;
       const reads = readSettings('get', options);
-      return this.#engine.front.get(entry, { operation: 'get', reads, as: taken<T> });
+      const copy = reads ? undefined : front.copy(entry, 'get');
+      if (copy) return Promise.resolve(copy.take() as T);
+      return front.get(entry, { operation: 'get', reads, as: taken<T> });
     } catch (error) {
       return Promise.reject(error);
     }

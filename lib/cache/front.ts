@@ -41,8 +41,6 @@ export class Front {
   get<T>(key: EntryKey, read: Reading<T>): Promise<T> {
     const { reader, modes } = this.state;
     const { operation, reads, as } = read;
-    const copy = reads ? undefined : this.copy(key, operation);
-    if (copy) return Promise.resolve(as(copy));
     const memo = modes.readsNothing || hasOwnReading(reads) ? undefined : this.parts.memos.current;
     if (!memo) return reader.get(key, read);
     const known = memo.answer(key.redisKey);

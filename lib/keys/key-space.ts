@@ -20,6 +20,8 @@ export interface EntryKey {
 const NAME = /^[A-Za-z0-9._-]{1,64}$/;
 
 const MAX_REDIS_KEY_BYTES = 300;
+/** Keys remembered in a namespace; beyond, all are forgotten. */
+const MOST_KNOWN = 2_000;
 /** The `:` behind the path, the kind letter of the entry, and one more for records kept beside an entry. */
 const GLUE_BYTES = 3;
 const MAX_PATH = MAX_REDIS_KEY_BYTES - GLUE_BYTES - (MAX_DIGEST_BYTES - 1);
@@ -34,6 +36,8 @@ export class KeySpace {
   private readonly prefix: string;
   /** Under a long path keys become digests sooner, so that the Redis key stays within its bound. */
   private readonly maxSpelledBytes: number;
+  /** To put a key together, and to find a text that is new, takes longer than the rest of a hit in this process. */
+  private readonly known = new Map<string, EntryKey>();
 
   constructor(readonly path: string) {
     const names = path.split('/');
@@ -52,6 +56,16 @@ export class KeySpace {
 
   /** Throws `CacheKeyError` for what is no key. */
   entry(key: Key): EntryKey {
+    if (typeof key !== 'string' || key.length > this.maxSpelledBytes) return this.encoded(key);
+    const known = this.known.get(key);
+    if (known) return known;
+    const entry = this.encoded(key);
+    if (this.known.size >= MOST_KNOWN) this.known.clear();
+    this.known.set(key, entry);
+    return entry;
+  }
+
+  private encoded(key: Key): EntryKey {
     const { text, digestOf } = encodeKey(key, this.maxSpelledBytes);
     return { given: key, redisKey: this.prefix + text, digestOf };
   }

@@ -17,6 +17,20 @@ describe('KeySpace', () => {
     expect(entry.digestOf).toBe(JSON.stringify('x'.repeat(300)));
   });
 
+  it('entry — a string again → what it was; an array, or thousands of keys later → equal to it', () => {
+    const space = new KeySpace('cache');
+    const first = space.entry('a');
+    expect(space.entry('a')).toBe(first);
+    expect(space.child('b').entry('a').redisKey).toBe('cache/b:ka');
+    for (let i = 0; i < 5_000; i++) expect(space.entry(`${i}`).redisKey).toBe(`cache:k${i}`);
+    expect(space.entry('a')).not.toBe(first);
+    expect(space.entry('a')).toEqual(first);
+    const parts = ['a', 1];
+    space.entry(parts);
+    parts[1] = 2;
+    expect(space.entry(parts).redisKey).toBe('cache:k%sa%n2');
+  });
+
   it('child — nested → the path joined by slashes, the root kept', () => {
     const space = new KeySpace('cache').child('users').child('v2.1_a-b');
     expect(space.path).toBe('cache/users/v2.1_a-b');
