@@ -51,6 +51,8 @@ export async function openCache(
     {
       onError: ({ operation, error }: TestCache['errors'][number]) =>
         errors.push({ operation, error }),
+      // Room for ten times as many takes ten times as long to make, which most tests would spend most of their time with.
+      l1: { maxEntries: 1_000 },
       ...options,
       namespace,
       topology: typeof topology === 'string' ? await topologyOptions(topology) : topology,

@@ -38,9 +38,8 @@ export class Refresher {
   /** What is running, and for how many keys: the keys of one batch are one refresh. */
   private readonly running = new Map<unknown, number>();
   private closed = false;
-  private readonly hits = new LRUCache<string, { id: string; count: number }>({
-    max: MOST_COUNTED,
-  });
+  /** Made by the first that is counted: most applications count none, and it has room for all of them at once. */
+  private hits: LRUCache<string, { id: string; count: number }> | undefined;
 
   constructor(
     private readonly parts: CacheParts,
@@ -109,6 +108,7 @@ export class Refresher {
 
   private isHitOften({ key }: LoadRequest, { id }: Seen, { hits }: RefreshAhead): boolean {
     if (hits === undefined) return false;
+    this.hits ??= new LRUCache({ max: MOST_COUNTED });
     let counted = this.hits.get(key.redisKey);
     if (counted?.id !== id) this.hits.set(key.redisKey, (counted = { id, count: 0 }));
     counted.count++;
