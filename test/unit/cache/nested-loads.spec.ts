@@ -1,0 +1,65 @@
+import { describe, expect, it } from '@jest/globals';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { outsideLoads, refuseNestedLoad, runAsLoadOf } from '../../../lib/cache/nested-loads.js';
+import { deferred } from '../../../lib/common/async.js';
+
+const isRefused = (key: string): boolean => {
+  try {
+    refuseNestedLoad(key, key);
+    return false;
+  } catch {
+    return true;
+  }
+};
+
+const load = <T>(key: string, loader: () => T | Promise<T>): Promise<T> =>
+  runAsLoadOf(new Set([key]), loader);
+
+describe('loads within loads', () => {
+  it('the same key, however deep → refused; another one, or outside → not', async () => {
+    const seen = await load('a', () =>
+      load('b', async () => {
+        await nextTurn();
+        return [isRefused('a'), isRefused('b'), isRefused('c'), outsideLoads(() => isRefused('a'))];
+      }),
+    );
+    expect(seen).toEqual([true, true, false, false]);
+    expect(isRefused('a')).toBe(false);
+  });
+
+  it('when all loads have ended, and others begin → refused again', async () => {
+    for (let i = 0; i < 3; i++) {
+      expect(await load('a', async () => (await nextTurn(), isRefused('a')))).toBe(true);
+      expect(isRefused('a')).toBe(false);
+    }
+  });
+
+  it('one ends while another runs → that one is still known', async () => {
+    const ends = deferred<void>();
+    const long = load('long', async () => (await ends.promise, isRefused('long')));
+    expect(await load('short', () => isRefused('short'))).toBe(true);
+    ends.resolve();
+    expect(await long).toBe(true);
+  });
+
+  it('what a loader has left behind, while others run → may load its key, and is part of no load', async () => {
+    const goOn = deferred<void>();
+    let left!: Promise<boolean[]>;
+    await load('a', () => {
+      left = goOn.promise.then(() =>
+        load('b', () => load('c', () => [isRefused('a'), isRefused('b'), isRefused('c')])),
+      );
+    });
+    const ends = deferred<void>();
+    const other = load('other', () => ends.promise);
+    goOn.resolve();
+    expect(await left).toEqual([false, true, true]);
+    ends.resolve();
+    await other;
+  });
+
+  it('a loader that throws → has ended', async () => {
+    await expect(load('a', () => Promise.reject(new Error('no')))).rejects.toThrow('no');
+    expect(isRefused('a')).toBe(false);
+  });
+});
