@@ -9,25 +9,47 @@ import type { Table } from '../table.js';
 
 export const asks = 'how fast is a hit, in Redis and in the process?';
 
-const KEYS = 10_000;
 const VALUE_BYTES = 200;
 const ROUNDS = { rounds: 21, warmUps: 3 };
-/** Callers at the same time, and what all of them read together for one sample. */
-const LOADS = [
-  { callers: 1, reads: 2_000 },
-  { callers: 64, reads: 16_000 },
-  { callers: 1_000, reads: 40_000 },
-];
+
+interface Load {
+  /** At the same time. */
+  readonly callers: number;
+  /** What all of them read together for one sample. */
+  readonly reads: number;
+}
+
+/** Keys that are read again and again, as far as a process remembers what it has opened. */
+const AGAIN = {
+  keys: 8_000,
+  what: 'keys, again and again',
+  loads: [
+    { callers: 1, reads: 2_000 },
+    { callers: 64, reads: 16_000 },
+    { callers: 1_000, reads: 40_000 },
+  ],
+};
+/** So many keys that none is read twice, by far more than one sample each. */
+const ONCE = {
+  keys: 50_000,
+  what: 'keys, each once',
+  loads: [{ callers: 64, reads: 2_000 }],
+};
+const LRU_KEYS = 10_000;
 /** Of the same key, one after the other. */
 const HOT_READS = { inProcess: 200_000, inRedis: 2_000 };
 const LIVE_WITHIN_MS = 5_000;
 
 export async function answer(bench: Bench): Promise<readonly Table[]> {
-  return [...(await fromRedis(bench)), await hotKey(bench)];
+  const again = await fromRedis(bench, AGAIN);
+  return [...again, ...(await fromRedis(bench, ONCE)), await hotKey(bench)];
 }
 
-async function fromRedis(bench: Bench): Promise<Table[]> {
-  const values = new Map(Array.from({ length: KEYS }, (_, i) => [`cat:${i}`, valueOf(i)]));
+async function fromRedis(
+  bench: Bench,
+  { keys: count, what, loads }: typeof AGAIN,
+): Promise<Table[]> {
+  const values = new Map(Array.from({ length: count }, (_, i) => [`cat:${i}`, valueOf(i)]));
   const keys = [...values.keys()];
   const readers: Reader[] = [];
   for (const open of [
@@ -39,12 +61,13 @@ async function fromRedis(bench: Bench): Promise<Table[]> {
     readers.push(await open(bench, values));
 
   const tables: Table[] = [];
-  for (const load of LOADS) {
-    const title = `From Redis, callers at the same time: ${load.callers.toLocaleString('en')}; values of ${VALUE_BYTES} B, ${KEYS.toLocaleString('en')} keys`;
+  for (const load of loads) {
+    const title = `From Redis, callers at the same time: ${load.callers.toLocaleString('en')}; values of ${VALUE_BYTES} B, ${count.toLocaleString('en')} ${what}`;
     bench.tell(title);
     const contenders = readers.map(({ name, read }): Contender => {
+      const readNext = inTurn(read, keys);
       const measure = async (): Promise<number> =>
-        (load.reads / (await timeOf(() => readAll(read, keys, load)))) * 1_000;
+        (load.reads / (await timeOf(() => readAll(readNext, load)))) * 1_000;
       return { name, measure };
     });
     const samples = await interleave(contenders, ROUNDS);
@@ -62,15 +85,16 @@ async function fromRedis(bench: Bench): Promise<Table[]> {
   return tables;
 }
 
-/** Neighbours read keys that lie far apart, so that no two callers ask for the same one at the same time. */
-async function readAll(
-  read: Reader['read'],
-  keys: readonly string[],
-  { callers, reads }: (typeof LOADS)[number],
-): Promise<void> {
+/** All keys, and then again; neighbours lie far apart, so that no two callers ask for the same one at the same time. */
+function inTurn(read: Reader['read'], keys: readonly string[]): () => Promise<unknown> {
   let next = 0;
+  return () => read(keys[(next++ * 7_919) % keys.length]!);
+}
+
+async function readAll(read: () => Promise<unknown>, { callers, reads }: Load): Promise<void> {
+  let begun = 0;
   const call = async (): Promise<void> => {
-    while (next < reads) await read(keys[(next++ * 7_919) % keys.length]!);
+    while (begun++ < reads) await read();
   };
   await Promise.all(Array.from({ length: callers }, call));
 }
@@ -80,7 +104,7 @@ async function hotKey(bench: Bench): Promise<Table> {
   const value = valueOf(1);
   const values = new Map([['hot', value]]);
   const raw = await ioredisGet('ioredis GET', { parse: 'text' })(bench, values);
-  const lru = new LRUCache<string, object>({ max: KEYS });
+  const lru = new LRUCache<string, object>({ max: LRU_KEYS });
   lru.set('hot', value);
   const { service } = await openTier(bench, value);
   const load = (): never => {
