@@ -28,6 +28,17 @@ describe.each(TOPOLOGIES)('Read again and again past all copies, on %s', (topolo
     }
   });
 
+  it('isolation: reference → what a reader has changed is not given for what Redis has', async () => {
+    const { service } = await open({ l1: { isolation: 'reference', ttl: 5 } });
+    await service.set('k', { a: 1 });
+    for (let i = 0; i < OFTEN; i++) {
+      const value = (await service.get<{ a: number }>('k'))!;
+      expect(value).toEqual({ a: 1 });
+      value.a = 2;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  });
+
   it('set, evicted, its tag evicted, its namespace cleared by another process → each of them counts at once', async () => {
     const { service, namespace } = await open();
     const { service: other } = await (topology === 'memory' ? { service } : open({ namespace }));

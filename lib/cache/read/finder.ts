@@ -182,7 +182,9 @@ export class Finder {
     if (value && !serializer) return this.offer(wanted, fetched, { record, value });
     const opened = this.state.formats.open(record, { key, serializer });
     const offer = (value: Opened | undefined): Found | Promise<Found> => {
-      if (value && !serializer)
+      // What readers may change is not what Redis has.
+      const isOurs = !serializer && this.parts.settings.isolation !== 'reference';
+      if (value && isOurs)
         this.openedBefore.note(key.redisKey, { bytes: fetched.bytes!, record, value });
       return this.offer(wanted, fetched, { record, value });
     };
