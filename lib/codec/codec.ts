@@ -178,21 +178,22 @@ export class Codec {
 }
 
 /** Field by field: to spread the facts takes as long as to encode a value. */
-const headerOf = (facts: EntryFacts, of: OfPayload): EntryHeader => ({
-  kind: of.kind,
-  isNull: of.isNull,
-  serializer: of.serializer,
-  serializerName: of.serializerName,
-  graceMs: facts.graceMs,
-  c0: facts.c0,
-  topologyId: facts.topologyId,
-  version: facts.version,
-  costMs: facts.costMs,
-  tags: facts.tags,
-  digestOf: facts.digestOf,
-  lifeMs: facts.lifeMs,
-  sliding: facts.sliding,
-});
+const headerOf = (facts: EntryFacts, of: OfPayload): EntryHeader =>
+  ({
+    kind: of.kind,
+    isNull: of.isNull,
+    serializer: of.serializer,
+    serializerName: of.serializerName,
+    graceMs: facts.graceMs,
+    c0: facts.c0,
+    topologyId: facts.topologyId,
+    version: facts.version,
+    costMs: facts.costMs,
+    tags: facts.tags,
+    digestOf: facts.digestOf,
+    lifeMs: facts.lifeMs,
+    sliding: facts.sliding,
+  }) satisfies Record<keyof EntryFacts | keyof OfPayload, unknown>;
 
 function serialize(value: unknown, choice: SerializerChoice): Buffer {
   if (value === undefined)

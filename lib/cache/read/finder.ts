@@ -164,15 +164,13 @@ export class Finder {
     if (there.state !== 'usable') return { ...there, c0: versions?.clock };
     const { record } = there;
     const { c0, tags } = record.header;
-    if (!versions || knows(versions, c0, tags))
-      return isValid(c0, tags, versions)
-        ? this.open(wanted, fetched, { record, value: before?.value })
-        : unusable(record, versions);
-    return this.isStillValid(key, { c0, tags }).then((valid) =>
+    const openIf = (valid: boolean): Found | Promise<Found> =>
       valid
         ? this.open(wanted, fetched, { record, value: before?.value })
-        : unusable(record, versions),
-    );
+        : unusable(record, versions);
+    return !versions || knows(versions, c0, tags)
+      ? openIf(isValid(c0, tags, versions))
+      : this.isStillValid(key, { c0, tags }).then(openIf);
   }
 
   /** Later only where there is much to decompress. */
