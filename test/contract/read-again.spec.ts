@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { openCache, TOPOLOGIES } from '../support/caches.js';
+import { waitFor } from '../support/wait-for.js';
 import { plant, readStored } from './support/stored.js';
 
 /** After the first two reads of a key, what its value was made of is known here. */
@@ -35,7 +36,7 @@ describe.each(TOPOLOGIES)('Read again and again past all copies, on %s', (topolo
       const value = (await service.get<{ a: number }>('k'))!;
       expect(value).toEqual({ a: 1 });
       value.a = 2;
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await waitFor(() => service.peek('k') === undefined);
     }
   });
 
@@ -65,15 +66,13 @@ describe.each(TOPOLOGIES)('Read again and again past all copies, on %s', (topolo
 
   it('past its ttl → a miss, in grace → stale, though its bytes are the same', async () => {
     const { service } = await open({ failure: 'open' });
-    await service.set('k', 'old', { ttl: '150ms' });
+    await service.set('k', 'old', { ttl: '1s' });
     for (let i = 0; i < OFTEN; i++) expect(await service.get('k')).toBe('old');
-    await new Promise((resolve) => setTimeout(resolve, 250));
-    expect(await service.get('k')).toBeUndefined();
-    const options = { ttl: '150ms', grace: '1m', staleWhileRevalidate: true } as const;
+    await waitFor(async () => (await service.get('k')) === undefined);
+    const options = { ttl: '1s', grace: '1m', staleWhileRevalidate: true } as const;
     await service.getOrSet('g', () => 'old', options);
     for (let i = 0; i < OFTEN; i++) expect(await service.get('g')).toBe('old');
-    await new Promise((resolve) => setTimeout(resolve, 250));
-    expect(await service.get('g')).toBeUndefined();
+    await waitFor(async () => (await service.get('g')) === undefined);
     expect(await service.getOrSet('g', () => 'new', options)).toBe('old');
   });
 

@@ -51,7 +51,7 @@ export async function openCache(
     {
       onError: ({ operation, error }: TestCache['errors'][number]) =>
         errors.push({ operation, error }),
-      // Room for ten times as many takes ten times as long to make, which most tests would spend most of their time with.
+      // Room for ten times as many takes ten times as long to make, and most tests take little time otherwise.
       l1: { maxEntries: 1_000 },
       ...options,
       namespace,
