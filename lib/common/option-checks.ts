@@ -17,15 +17,18 @@ export function problemsOf(
 ): OptionProblem[] {
   if (typeof given !== 'object' || given === null)
     return [{ path: prefix || 'options', given: shown(given), accepted: 'an object' }];
-  const names = Object.keys(rules).join(', ');
-  return Object.entries(given).flatMap(([name, value]): OptionProblem[] => {
-    if (value === undefined) return [];
-    const path = prefix ? `${prefix}.${name}` : name;
+  const problems: OptionProblem[] = [];
+  for (const [name, value] of Object.entries(given)) {
     const rule = Object.hasOwn(rules, name) ? rules[name] : undefined;
-    if (!rule) return [{ path, given: 'an unknown option', accepted: names }];
-    if (rule.ok(value)) return [];
-    return [{ path, given: shown(value), accepted: rule.accepted }];
-  });
+    if (value === undefined || rule?.ok(value)) continue;
+    const path = prefix ? `${prefix}.${name}` : name;
+    problems.push(
+      rule
+        ? { path, given: shown(value), accepted: rule.accepted }
+        : { path, given: 'an unknown option', accepted: Object.keys(rules).join(', ') },
+    );
+  }
+  return problems;
 }
 
 export const aBoolean: Rule = { accepted: 'true or false', ok: (v) => typeof v === 'boolean' };
