@@ -1,4 +1,5 @@
 import { CacheKeyError } from '../common/errors.js';
+import type { Shortcut } from '../common/shortcut.js';
 import {
   describe,
   encodeKey,
@@ -14,6 +15,8 @@ export interface EntryKey {
   readonly redisKey: string;
   /** The whole key where `redisKey` holds only its digest; belongs into the entry's header. */
   readonly digestOf?: string;
+  /** To the copy in this process, of a key that is remembered. */
+  readonly shortcut?: Shortcut | undefined;
 }
 
 /** Names of namespaces, and so the segments of a path: no `/`, no `:`, nothing that a pattern or a hash tag could mean. */
@@ -59,15 +62,15 @@ export class KeySpace {
     if (typeof key !== 'string' || key.length > this.maxSpelledBytes) return this.encoded(key);
     const known = this.known.get(key);
     if (known) return known;
-    const entry = this.encoded(key);
+    const entry = this.encoded(key, { copy: undefined });
     if (this.known.size >= MOST_KNOWN) this.known.clear();
     this.known.set(key, entry);
     return entry;
   }
 
-  private encoded(key: Key): EntryKey {
+  private encoded(key: Key, shortcut?: Shortcut): EntryKey {
     const { text, digestOf } = encodeKey(key, this.maxSpelledBytes);
-    return { given: key, redisKey: this.prefix + text, digestOf };
+    return { given: key, redisKey: this.prefix + text, digestOf, shortcut };
   }
 
   /** Throws `CacheKeyError` for what is no array, or has something in it that is no key. */

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../common/clock.js';
+import type { Shortcut } from '../common/shortcut.js';
 import { Epochs, type Note } from './epochs.js';
 
 export interface L1Options {
@@ -21,7 +22,13 @@ interface Copy<T> {
   readonly until: number;
   readonly shard: number;
   readonly era: number;
+  shortcut: Shortcut | undefined;
+  /** Which use moved it to those that were used last. */
+  usedAt: number;
 }
+
+/** So few others, of all there are, may be used before a copy is moved again: that takes as long as the rest of a hit. */
+const UNMOVED = 1 / 64;
 
 /**
  * Copies of entries in this process. A copy is kept only if no invalidation came between the sending of the read and its
@@ -33,24 +40,51 @@ export class L1Cache<T extends {}> {
   private readonly epochs = new Epochs();
   /** By shard. */
   private readonly live: boolean[] = [];
+  /** So many have been put here or given. */
+  private uses = 0;
 
   constructor(private readonly options: L1Options) {
     const { maxEntries, maxBytes = Number.MAX_SAFE_INTEGER, onFull } = options;
     this.copies = new LRUCache({
       max: maxEntries,
       maxSize: maxBytes,
-      dispose: (_, __, reason) => reason === 'evict' && onFull?.(),
+      dispose: ({ shortcut }, _, reason) => {
+        if (shortcut) shortcut.copy = undefined;
+        if (reason === 'evict') onFull?.();
+      },
     });
   }
 
-  get(key: string): T | undefined {
-    const copy = this.copies.get(key);
+  get(key: string, shortcut?: Shortcut): T | undefined {
+    const copy = (shortcut?.copy as Copy<T> | undefined) ?? this.find(key, shortcut);
     if (copy === undefined) return undefined;
     const { shard, era, until, value } = copy;
     const usable = this.live[shard] && era === this.epochs.eraOf(shard);
-    if (usable && until > this.options.clock.monotonic()) return value;
-    this.copies.delete(key);
-    return undefined;
+    if (!usable || until <= this.options.clock.monotonic()) {
+      this.copies.delete(key);
+      return undefined;
+    }
+    this.use(key, copy);
+    return value;
+  }
+
+  private find(key: string, shortcut: Shortcut | undefined): Copy<T> | undefined {
+    const copy = this.copies.peek(key);
+    if (!copy || !shortcut) return copy;
+    if (copy.shortcut) copy.shortcut.copy = undefined;
+    copy.shortcut = shortcut;
+    shortcut.copy = copy;
+    return copy;
+  }
+
+  /** The one that was used last is where it belongs, and nearly so is one of the last. */
+  private use(key: string, copy: Copy<T>): void {
+    const others = ++this.uses - copy.usedAt - 1;
+    if (others > 0) {
+      if (others < this.copies.size * UNMOVED) return;
+      this.copies.get(key);
+    }
+    copy.usedAt = this.uses;
   }
 
   /** Must be taken before the command is sent whose reply is to be kept. */
@@ -64,7 +98,9 @@ export class L1Cache<T extends {}> {
     const { clock, ttlMs } = this.options;
     const until = clock.monotonic() + Math.min(freshMs, ttlMs);
     const size = key.length + bytes;
-    this.copies.set(key, { value, until, shard: note.shard, era: note.era }, { size });
+    const { shard, era } = note;
+    const usedAt = ++this.uses;
+    this.copies.set(key, { value, until, shard, era, shortcut: undefined, usedAt }, { size });
   }
 
   /** The entry has changed, or is about to. */

@@ -1,8 +1,10 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { L1Cache, type L1Options } from '../../../lib/l1/l1-cache.js';
+import type { Shortcut } from '../../../lib/common/shortcut.js';
 import { ManualClock } from '../../contract/support/manual-clock.js';
 
-function tier(more: Partial<L1Options> = {}) {
+/** `shortcuts`: each key is always asked for by the same one, after it has been asked for once. */
+function tierOf(shortcuts: boolean, more: Partial<L1Options>) {
   const clock = new ManualClock();
   const cache = new L1Cache<string>({
     maxEntries: 3,
@@ -15,10 +17,23 @@ function tier(more: Partial<L1Options> = {}) {
     cache.put(key, key, { note: cache.note(key), freshMs, bytes });
   cache.open(0);
   cache.open(1);
+  if (shortcuts) {
+    const known = new Map<string, Shortcut>();
+    const get = cache.get.bind(cache);
+    cache.get = (key) => {
+      if (!known.has(key)) known.set(key, { copy: undefined });
+      return get(key, known.get(key));
+    };
+  }
   return { cache, clock, keep };
 }
 
-describe('L1Cache', () => {
+describe.each([
+  ['looked up', false],
+  ['by shortcuts', true],
+])('L1Cache, %s', (_, shortcuts) => {
+  const tier = (more: Partial<L1Options> = {}) => tierOf(shortcuts, more);
+
   it('O1 bytes, onFull — copies come, go for want of room, and are dropped → told exactly', () => {
     const onFull = jest.fn();
     const { cache, keep } = tier({ onFull });
@@ -41,6 +56,39 @@ describe('L1Cache', () => {
       '0d',
     ]);
     expect(cache.size).toBe(3);
+    for (let i = 0; i < 3; i++) expect(cache.get('0a')).toBe('0a');
+    keep('0e');
+    expect(['0a', '0c', '0d', '0e'].map((key) => cache.get(key))).toEqual([
+      '0a',
+      undefined,
+      '0d',
+      '0e',
+    ]);
+  });
+
+  it('C1 many copies, one used now and then → it stays while all others go', () => {
+    const { cache, keep } = tier({ maxEntries: 1_000 });
+    for (let i = 0; i < 5_000; i++) {
+      keep(`0${i}`);
+      if (i % 100 === 0) expect(cache.get('00')).toBe('00');
+    }
+    expect(cache.size).toBe(1_000);
+    expect(cache.get('03999')).toBeUndefined();
+  });
+
+  it('C1 C5 gone for want of room, replaced, dropped → nobody gets what was there before', () => {
+    const { cache, keep } = tier();
+    keep('0a');
+    expect(cache.get('0a')).toBe('0a');
+    cache.put('0a', 'newer', { note: cache.note('0a'), freshMs: 1_000, bytes: 10 });
+    expect(cache.get('0a')).toBe('newer');
+    for (const key of ['0b', '0c', '0d']) keep(key);
+    expect(cache.get('0a')).toBeUndefined();
+    expect(cache.get('0d')).toBe('0d');
+    cache.drop('0d');
+    expect(cache.get('0d')).toBeUndefined();
+    keep('0d');
+    expect(cache.get('0d')).toBe('0d');
   });
 
   it('C1 more bytes than its bound → the least recently used go; one larger than all is not kept', () => {
@@ -94,4 +142,13 @@ describe('L1Cache', () => {
     cache.clear(0);
     expect([cache.get('0a'), cache.get('1a')]).toEqual([undefined, '1a']);
   });
+});
+
+it('C5 two shortcuts to one copy → once it is dropped neither has it', () => {
+  const { cache, keep } = tierOf(false, {});
+  const [one, other]: Shortcut[] = [{ copy: undefined }, { copy: undefined }];
+  keep('0a');
+  for (const shortcut of [one, other, one]) expect(cache.get('0a', shortcut)).toBe('0a');
+  cache.drop('0a');
+  for (const shortcut of [one, other]) expect(cache.get('0a', shortcut)).toBeUndefined();
 });
