@@ -79,6 +79,10 @@ export interface ReadSettings {
   readonly schema?: StandardSchema | undefined;
 }
 
+/** What such a read gets is not what others would get. */
+export const hasOwnReading = (reads: ReadSettings | undefined): boolean =>
+  reads?.schema !== undefined || reads?.serializer !== undefined || reads?.version !== undefined;
+
 export interface WriteSettings extends ReadSettings {
   readonly ttlMs: number;
   readonly sliding?: boolean | undefined;
@@ -180,33 +184,45 @@ function writeSettings(
   return { ...life, sliding, tags, version, serializer, schema, only: options.if };
 }
 
+/** Of calls without options: one for all of them, so that they are seen to be alike. */
+const plainSettings = new WeakMap<CacheSettings, LoadSettings>();
+
 export function loadSettings(
   where: string,
   options: LoadOptions | undefined,
   defaults: CacheSettings,
 ): LoadSettings {
-  check(where, options ?? {}, LOAD_OPTIONS);
+  if (options != null) {
+    check(where, options, LOAD_OPTIONS);
+    return filledIn(options, defaults);
+  }
+  let plain = plainSettings.get(defaults);
+  if (!plain) plainSettings.set(defaults, (plain = filledIn({}, defaults)));
+  return plain;
+}
+
+function filledIn(options: LoadOptions, defaults: CacheSettings): LoadSettings {
   const ms = (given: Duration | undefined): number | undefined =>
     given === undefined ? undefined : lifeMs(given, 'ttl');
   const ttlMs = fixedMs(options) ?? defaults.ttlMs;
-  const negativeMs = ms(options?.negativeTtl) ?? defaults.negativeTtlMs;
-  const computed = options && lifeOf(options);
+  const negativeMs = ms(options.negativeTtl) ?? defaults.negativeTtlMs;
+  const computed = lifeOf(options);
   return {
     ttlMs,
     lifeOf: computed && ((value, now) => (value === null && negativeMs) || computed(value, now)),
-    sliding: options?.sliding,
-    tags: options?.tags,
+    sliding: options.sliding,
+    tags: options.tags,
     negativeTtlMs: negativeMs ?? ttlMs,
-    cacheNull: options?.cacheNull ?? defaults.cacheNull,
-    graceMs: options?.grace === false ? 0 : (ms(options?.grace) ?? defaults.graceMs),
-    staleWhileRevalidate: options?.staleWhileRevalidate ?? defaults.staleWhileRevalidate,
-    refreshAhead: (options?.refreshAhead ?? defaults.refreshAhead) || undefined,
-    force: options?.force ?? false,
-    waitTimeoutMs: ms(options?.waitTimeout) ?? defaults.lease.waitTimeoutMs,
-    signal: options?.signal,
-    version: options?.version,
-    serializer: options?.serializer,
-    schema: options?.schema,
+    cacheNull: options.cacheNull ?? defaults.cacheNull,
+    graceMs: options.grace === false ? 0 : (ms(options.grace) ?? defaults.graceMs),
+    staleWhileRevalidate: options.staleWhileRevalidate ?? defaults.staleWhileRevalidate,
+    refreshAhead: (options.refreshAhead ?? defaults.refreshAhead) || undefined,
+    force: options.force ?? false,
+    waitTimeoutMs: ms(options.waitTimeout) ?? defaults.lease.waitTimeoutMs,
+    signal: options.signal,
+    version: options.version,
+    serializer: options.serializer,
+    schema: options.schema,
   };
 }
 

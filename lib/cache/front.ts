@@ -2,11 +2,12 @@ import type { EntryKey } from '../keys/key-space.js';
 import type { CallModes } from './call-mode.js';
 import type { EntryKind, Opened } from './entry.js';
 import type { CacheParts } from './parts.js';
-import type { ReadSettings } from './entry.options.js';
+import { hasOwnReading } from './entry.options.js';
 import type { Finder } from './read/finder.js';
 import type { LoadRequest } from './read/loader-run.js';
 import type { Reading } from './read/found.js';
-import type { Reader, Served } from './read/reader.js';
+import type { Served } from './read/passenger.js';
+import type { Reader } from './read/reader.js';
 import type { Memo } from './request-memo.js';
 
 interface FrontState {
@@ -37,7 +38,7 @@ export class Front {
     return this.parts.memos.current ? undefined : this.peek(key, operation);
   }
 
-  /** What `read.as` makes of the value, or of undefined: a miss. */
+  /** What `read.as` makes of the value, or of undefined: a miss. Who has a reading of his own neither takes from a memo nor leaves anything in it. */
   get<T>(key: EntryKey, read: Reading<T>): Promise<T> {
     const { reader, modes } = this.state;
     const { operation, reads, as } = read;
@@ -90,7 +91,3 @@ export class Front {
     return served;
   }
 }
-
-/** What such a call gets is not what others would get, so it neither takes from a memo nor leaves anything in it. */
-const hasOwnReading = (reads: ReadSettings | undefined): boolean =>
-  reads?.schema !== undefined || reads?.serializer !== undefined || reads?.version !== undefined;

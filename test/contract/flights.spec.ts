@@ -243,6 +243,77 @@ describe.each(VARIANTS)('loads on %s', (_, topology, variant) => {
     expect(await service.get('k')).toBe(version);
   });
 
+  it('A2 forced in one tick, before and after another load has begun → who came after it does not get its value', async () => {
+    const gate = new Gate();
+    const force = { force: true };
+    const begun: string[] = [];
+    const served: Promise<string>[] = [];
+    const come = (name: string): void => {
+      begun.push(`${name} comes`);
+      served.push(service.getOrSet('{k}', () => 'later', force));
+    };
+    // Loads of one batch, on one server, begin one after the other in one tick.
+    const loads = [
+      service.getOrSet('{k}1', () => come('first')),
+      service.getOrSet('{k}', async () => (begun.push('load'), await gate.pass(), 'early'), force),
+      service.getOrSet('{k}2', () => come('last')),
+    ];
+    await waitFor(() => served.length === 2);
+    // Whatever they have asked has been answered by then.
+    for (let i = 0; i < 3; i++) await service.get('{k}3');
+    gate.open();
+    await Promise.all(loads);
+    const [, last] = await Promise.all(served);
+    // In the process loads begin while they are asked for, so nobody comes between two of them.
+    if (topology !== 'memory') expect(begun).toEqual(['first comes', 'load', 'last comes']);
+    expect(begun.indexOf('load')).toBeLessThan(begun.indexOf('last comes'));
+    expect(last).toBe('later');
+  });
+
+  it('L1 callers of one tick who want something else → each what it wants', async () => {
+    const abort = new AbortController();
+    const gate = new Gate();
+    const loader = jest.fn(async () => (await gate.pass(), 'loaded'));
+    const plain = Array.from({ length: 3 }, () => service.getOrSet('k', loader));
+    const aborted = service.getOrSet('k', loader, { signal: abort.signal });
+    const versioned = service.getOrSet('k', () => 'of version 2', { version: 2 });
+    const impatient = service.getOrSet('k', () => 'aside', { waitTimeout: 30 });
+    const tagged = service.getOrSet('k', loader, { tags: ['t'], ttl: '5s' });
+    const reading = service.get('k');
+    await gate.arrived();
+    abort.abort('enough');
+    await expect(aborted).rejects.toBe('enough');
+    expect(await impatient).toBe('aside');
+    expect(await reading).toBeUndefined();
+    gate.open();
+    expect(await Promise.all([...plain, tagged])).toEqual(Array(4).fill('loaded'));
+    expect(await versioned).toBe('of version 2');
+    expect(loader).toHaveBeenCalledTimes(1);
+  });
+
+  it('L12 callers of one tick, and the loader of the first fails → that very error for all, one load', async () => {
+    const down = new Error('down');
+    const loader = jest.fn(() => Promise.reject(down));
+    const callers = Array.from({ length: 20 }, () => service.getOrSet('k', loader));
+    const ended = await Promise.allSettled(callers);
+    expect(ended).toEqual(Array(20).fill({ status: 'rejected', reason: down }));
+    expect(loader).toHaveBeenCalledTimes(1);
+  });
+
+  it('L10 callers of one tick, waitTimeout → all but the one who loads wait no longer', async () => {
+    const strict = await open({ lease: { waitTimeout: 30, onWaitTimeout: 'throw' } });
+    const gate = new Gate();
+    const loader = async (): Promise<string> => (await gate.pass(), 'loaded');
+    const [first, ...others] = Array.from({ length: 5 }, () =>
+      strict.service.getOrSet('k', loader),
+    );
+    const ended = await Promise.allSettled(others);
+    const late = expect.objectContaining({ code: 'ERR_CACHE_TIMEOUT' });
+    expect(ended).toEqual(Array(4).fill({ status: 'rejected', reason: late }));
+    gate.open();
+    expect(await first).toBe('loaded');
+  });
+
   it('A2 evicted while a forced load runs → nothing is resurrected', async () => {
     await service.set('k', 'old');
     const gate = new Gate();

@@ -10,7 +10,8 @@ import type { CacheParts } from '../parts.js';
 import { BatchCall, type BatchLoader } from './batch-call.js';
 import type { Finder } from './finder.js';
 import { UNREACHABLE, type Found } from './found.js';
-import type { Reader, Served } from './reader.js';
+import type { Served } from './passenger.js';
+import type { Reader } from './reader.js';
 import { tally } from './tally.js';
 
 interface BatchState {

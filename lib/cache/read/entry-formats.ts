@@ -59,23 +59,29 @@ interface Made {
 export class EntryFormats {
   constructor(private readonly parts: CacheParts) {}
 
-  /** Undefined, and reported, where the value cannot be stored. */
-  async encode(
+  /** Undefined, and reported, where the value cannot be stored. At once, unless there is a schema to ask, or much to compress. */
+  encode(
     target: { key: EntryKey; kind: EntryKind; operation?: string },
     writable: Writable,
-  ): Promise<Encoded | undefined> {
-    try {
-      const { plain, body } = await this.made(target, writable);
+  ): Encoded | undefined | Promise<Encoded | undefined> {
+    const encoded = ({ plain, body }: Made): Encoded => {
       const { c0, tags } = plain.header;
       const softAt = body.softMs && this.serverNow(target.key) + body.softMs;
       const { serializer } = writable;
       const value = this.opened(plain, { key: target.key, softAt, serializer });
       return { body, value, stamp: { c0, tags } };
-    } catch (error) {
+    };
+    const unstorable = (error: unknown): undefined => {
       this.noteUnstorable(error);
       const { operation = 'getOrSet' } = target;
       this.parts.reporter.report(operation, 'the value, not stored', error);
       return undefined;
+    };
+    try {
+      const made = this.made(target, writable);
+      return types.isPromise(made) ? made.then(encoded).catch(unstorable) : encoded(made);
+    } catch (error) {
+      return unstorable(error);
     }
   }
 

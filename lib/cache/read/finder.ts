@@ -1,6 +1,6 @@
 import { types } from 'node:util';
 import type { EntryKey } from '../../keys/key-space.js';
-import { isValid, knows, type TagVersions } from '../../tags/tag-table.js';
+import { isValid, knows } from '../../tags/tag-table.js';
 import {
   fitted,
   isReadable,
@@ -10,7 +10,7 @@ import {
   type Opened,
   type ValueRecord,
 } from '../entry.js';
-import type { ReadSettings } from '../entry.options.js';
+import { hasOwnReading, type ReadSettings } from '../entry.options.js';
 import type { EvictJournal } from '../evict-journal.js';
 import { goOnWithout } from '../failure.js';
 import type { CacheParts } from '../parts.js';
@@ -50,7 +50,7 @@ export class Finder {
 
   /** The copy in this process, if there is one that may be used. */
   peek(key: EntryKey, kind: EntryKind, reads?: ReadSettings): Copy | undefined {
-    const copy = this.parts.tier?.get(key.redisKey);
+    const copy = this.parts.tier?.get(key.redisKey, key.shortcut);
     if (copy?.kind !== kind || !isCurrent(copy) || !isReadable(copy.value, reads)) return undefined;
     return this.state.journal.blocks(key.redisKey) ? undefined : copy;
   }
@@ -68,7 +68,7 @@ export class Finder {
     const atOnce = this.atOnce(wanted);
     if (!atOnce)
       return this.looks.at(wanted).then((fetched) => {
-        const found = this.judge(wanted, fetched);
+        const found = this.judgeFor(wanted, fetched);
         return types.isPromise(found) ? found.then(as, without) : as(found);
       }, without);
     if (!types.isPromise(atOnce)) return Promise.resolve(as(atOnce));
@@ -110,7 +110,7 @@ export class Finder {
   }
 
   private async lookUp(wanted: Wanted): Promise<Found> {
-    return this.judge(wanted, await this.looks.at(wanted));
+    return this.judgeFor(wanted, await this.looks.at(wanted));
   }
 
   /** An evict of this key has not reached Redis, so what is there must not be used. */
@@ -142,6 +142,13 @@ export class Finder {
     }
   }
 
+  /** As `judge`, once for all whose look it was. */
+  private judgeFor(wanted: Wanted, fetched: Fetched): Found | Promise<Found> {
+    if (!fetched.party || wanted.kind !== 'value' || hasOwnReading(wanted.reads))
+      return this.judge(wanted, fetched);
+    return (fetched.found ??= this.judge(wanted, fetched));
+  }
+
   /** What was found is to this reader; later only where the table has to be asked for further tags. */
   private judge(wanted: Wanted, fetched: Fetched): Found | Promise<Found> {
     const found = this.appraise(wanted, fetched);
@@ -157,17 +164,17 @@ export class Finder {
 
   private appraise(wanted: Wanted, fetched: Fetched): Found | Promise<Found> {
     const { key } = wanted;
-    const { bytes, versions } = fetched;
+    const { bytes, versions, party } = fetched;
     const { layout } = this.parts;
     const before = bytes ? this.openedBefore.find(key.redisKey, bytes) : undefined;
     const there = before ? seen(before.record, wanted, layout) : look(bytes, wanted, layout);
-    if (there.state !== 'usable') return { ...there, c0: versions?.clock };
+    if (there.state !== 'usable') return { ...there, c0: versions?.clock, party };
     const { record } = there;
     const { c0, tags } = record.header;
     const openIf = (valid: boolean): Found | Promise<Found> =>
       valid
         ? this.open(wanted, fetched, { record, value: before?.value })
-        : unusable(record, versions);
+        : unusable(record, fetched);
     return !versions || knows(versions, c0, tags)
       ? openIf(isValid(c0, tags, versions))
       : this.isStillValid(key, { c0, tags }).then(openIf);
@@ -196,11 +203,12 @@ export class Finder {
   ): Found | Promise<Found> {
     const { key, kind, reads } = wanted;
     const { id, header } = record;
-    if (!value || !isReadable(value, reads)) return unusable(record, fetched.versions);
+    if (!value || !isReadable(value, reads)) return unusable(record, fetched);
+    const { note, bytes, party } = fetched;
     const staleMs = this.state.formats.staleMs(record, key);
-    if (staleMs !== undefined) return this.fitting({ state: 'stale', id, value, staleMs }, wanted);
+    if (staleMs !== undefined)
+      return this.fitting({ state: 'stale', id, value, staleMs, party }, wanted);
     const stamp = { c0: header.c0, tags: header.tags };
-    const { note, bytes } = fetched;
     keep(this.parts, key, { note, kind, id, value, stamp, bytes: bytes!.length });
     this.used(key, value);
     return this.fitting({ state: 'hit', source: 'hit', id, value }, wanted);
@@ -225,8 +233,9 @@ export class Finder {
 }
 
 /** A value that this reader cannot use, and that its load may replace. */
-const unusable = ({ id }: ValueRecord, versions: TagVersions | undefined): Found => ({
+const unusable = ({ id }: ValueRecord, { versions, party }: Fetched): Found => ({
   state: 'absent',
   reject: id,
   c0: versions?.clock,
+  party,
 });

@@ -1,5 +1,5 @@
+import { types } from 'node:util';
 import { refreshKeyOf } from '../../keys/key-space.js';
-import type { Note } from '../../l1/epochs.js';
 import { isValid } from '../../tags/tag-table.js';
 import { isReadable, look, unstored, type Opened } from '../entry.js';
 import { goOnWithout } from '../failure.js';
@@ -44,7 +44,8 @@ export class Loads {
     const token = ids.next();
     const { redisKey: key } = request.key;
     const { errorBackoffMs: backoffMs } = settings;
-    const lease = { key, token, expectId: token, reject, c0, backoffMs, note: this.note(request) };
+    const note = this.parts.tier?.note(key);
+    const lease = { key, token, expectId: token, reject, c0, backoffMs, note };
     return this.underLease(flight, request, lease);
   }
 
@@ -57,7 +58,8 @@ export class Loads {
     flight.stale = value;
     const token = this.parts.ids.next();
     const key = refreshKeyOf(request.key);
-    const own = { reject: '', c0: undefined, backoffMs, note: this.note(request) };
+    const note = this.parts.tier?.note(request.key.redisKey);
+    const own = { reject: '', c0: undefined, backoffMs, note };
     const lease = { key, token, expectId, ...own };
     const outcome = await this.underLease(flight, request, lease);
     // Filling the entry ends a lease that lies there, and not this one.
@@ -108,7 +110,7 @@ export class Loads {
     if (reply.state === 'granted') {
       if (lease.key !== request.key.redisKey && (await this.isInVain(request, lease)))
         return READ_AGAIN;
-      return this.loadAndFill(flight, request, lease, c0);
+      return await this.loadAndFill(flight, request, lease, c0);
     }
     this.state.flights.seal(flight);
     return reply.state === 'barrier'
@@ -152,7 +154,8 @@ export class Loads {
     this.keeper.keep(kept);
     try {
       const loaded = await this.loader.load(flight, request);
-      const encoded = await this.encode(request, loaded, { flight, c0 });
+      const encoding = this.encode(request, loaded, { flight, c0 });
+      const encoded = types.isPromise(encoding) ? await encoding : encoding;
       if (encoded && !flight.doomed) {
         flights.seal(flight);
         if (await this.fill(request, lease, encoded))
@@ -187,16 +190,12 @@ export class Loads {
     }
   }
 
-  private note({ key }: LoadRequest): Note | undefined {
-    return this.parts.tier?.note(key.redisKey);
-  }
-
   /** Field by field: to spread what has come of a load takes as long as to encode it. */
   private encode(
     request: LoadRequest,
     { store, value, ttlMs, tags, sliding }: Loaded,
     { flight, c0 = 0 }: { flight: Flight; c0?: number | undefined },
-  ): Promise<Encoded | undefined> | undefined {
+  ): Encoded | undefined | Promise<Encoded | undefined> {
     if (!store) return undefined;
     const { graceMs, refreshAhead, version, serializer, schema } = request.settings;
     return this.state.formats.encode(request, {

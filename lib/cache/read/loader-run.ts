@@ -99,7 +99,7 @@ export class LoaderRun {
   }
 
   /** Runs one loader for these flights, when it is its turn. `key`: in errors, where it is for one key. */
-  async run<T>(
+  run<T>(
     flights: readonly Flight[],
     { key, operation }: { key?: unknown; operation: string },
     load: (patience: { readonly signal: AbortSignal }) => T | Promise<T>,

@@ -7,6 +7,8 @@ import type { TagVersions } from '../../tags/tag-table.js';
 import type { EntryKind } from '../entry.js';
 import type { ReadSettings } from '../entry.options.js';
 import type { CacheParts } from '../parts.js';
+import type { Found } from './found.js';
+import { Party } from './party.js';
 
 export interface Wanted {
   readonly key: EntryKey;
@@ -24,6 +26,10 @@ export interface Fetched {
   readonly bytes: Buffer | null;
   readonly versions: TagVersions | undefined;
   readonly note: Note | undefined;
+  /** Those whose look it was, where they are several. */
+  readonly party: Party | undefined;
+  /** What it is to those who have no reading of their own, once one of them has come to know. */
+  found?: Found | Promise<Found>;
 }
 
 /** Looks that one copy of a tag table judges. */
@@ -44,6 +50,8 @@ class Look implements BytesTaker {
   error: unknown;
   private bytes: Buffer | null | undefined;
   private isOver = false;
+  /** Those who look as well, and not who has begun it. */
+  private party: Party | undefined;
 
   constructor(
     readonly wanted: Wanted,
@@ -52,16 +60,22 @@ class Look implements BytesTaker {
     private readonly settled: (look: Look) => void,
   ) {}
 
+  /** One more who looks, before it is sent. */
+  share(): void {
+    if (this.party) this.party.join();
+    else this.party = new Party();
+  }
+
   give(bytes: Buffer | null): void {
     this.bytes = bytes;
     this.settle();
   }
 
   settle(): void {
-    const { bytes, note, batch } = this;
+    const { bytes, note, batch, party } = this;
     if (bytes === undefined || !batch.glance || this.isOver) return;
     this.isOver = true;
-    this.fetched = { bytes, versions: batch.glance.versions, note };
+    this.fetched = { bytes, versions: batch.glance.versions, note, party };
     this.settled(this);
   }
 
@@ -80,13 +94,25 @@ class Look implements BytesTaker {
 export class Looks {
   /** By tag table; empty between ticks. */
   private batches = new Map<unknown, Batch>();
+  /** By key, those that others may share; empty between ticks. */
+  private readonly unsent = new Map<string, { look: Look; fetched: Promise<Fetched> }>();
 
   constructor(private readonly parts: CacheParts) {}
 
+  /** The same one for all who look at a key in a tick. */
   at(wanted: Wanted): Promise<Fetched> {
-    return new Promise((resolve, reject) =>
-      this.send(wanted, ({ fetched, error }) => (fetched ? resolve(fetched) : reject(error))),
-    );
+    const { redisKey } = wanted.key;
+    const same = this.unsent.get(redisKey);
+    if (same) {
+      same.look.share();
+      return same.fetched;
+    }
+    let look: Look | undefined;
+    const fetched = new Promise<Fetched>((resolve, reject) => {
+      look = this.send(wanted, (own) => (own.fetched ? resolve(own.fetched) : reject(own.error)));
+    });
+    if (look && this.parts.store.isRemote) this.unsent.set(redisKey, { look, fetched });
+    return fetched;
   }
 
   /** All in one tick, so that they travel together. */
@@ -124,6 +150,7 @@ export class Looks {
   private readonly fetchAll = (): void => {
     const { batches } = this;
     this.batches = new Map();
+    this.unsent.clear();
     for (const batch of batches.values()) this.fetch(batch);
   };
 

@@ -1,6 +1,8 @@
+import { refreshKeyOf, type EntryKey } from '../../keys/key-space.js';
 import { fitted, type Opened } from '../entry.js';
 import type { LoadSettings } from '../entry.options.js';
 import type { Flight, FlightOutcome } from '../flights.js';
+import type { LeaseWait, LeaseWaits } from '../lease-waits.js';
 import type { Found, InGrace } from './found.js';
 import type { Wanted } from './looks.js';
 import { loadsOf, type LoadRequest } from './loader-run.js';
@@ -61,20 +63,26 @@ export function isSpare(found: Found, { force, graceMs }: LoadSettings): found i
   return !force && found.state === 'stale' && found.staleMs < graceMs;
 }
 
+/** Of the lease that keeps this process waiting for such a key, as far as it knows of one. */
+export function leaseOf({ state }: Found, key: EntryKey, waits: LeaseWaits): LeaseWait | undefined {
+  if (state === 'lease') return waits.current(key.redisKey);
+  return state === 'stale' ? waits.current(refreshKeyOf(key)) : undefined;
+}
+
 /**
  * What has been loaded, as the caller's schema has it; where that is not to be had of what others have loaded, undefined: it
  * loads for itself. Rejects with `CacheSerializationError` where its own does not match; no value at all is not looked at.
  */
 export async function fittingServed(
-  served: Served,
+  offered: Served | undefined | Promise<Served | undefined>,
   { schema }: LoadSettings,
 ): Promise<Served | undefined> {
-  const { value, source } = served;
-  if (!schema || value.take() === undefined) return served;
+  const served = await offered;
+  if (!schema || !served || served.value.take() === undefined) return served;
   try {
-    return { ...served, value: await fitted(value, schema) };
+    return { ...served, value: await fitted(served.value, schema) };
   } catch (error) {
-    if (source === 'loaded') throw error;
+    if (served.source === 'loaded') throw error;
     return undefined;
   }
 }

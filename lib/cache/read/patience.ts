@@ -1,7 +1,8 @@
 import { untilAborted } from '../../common/async.js';
 import type { Clock, TimerHandle } from '../../common/clock.js';
 
-interface Limits {
+/** How long somebody waits. */
+export interface Limits {
   readonly clock: Clock;
   /** Monotonic ms. */
   readonly until: number;

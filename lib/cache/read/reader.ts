@@ -1,11 +1,11 @@
-import { untilAborted } from '../../common/async.js';
 import { CacheTimeoutError } from '../../common/errors.js';
-import { refreshKeyOf, type EntryKey } from '../../keys/key-space.js';
+import type { EntryKey } from '../../keys/key-space.js';
 import type { CallModes } from '../call-mode.js';
-import { Flights, nextMoment, type Flight, type FlightOutcome } from '../flights.js';
-import type { LeaseWait, LeaseWaits } from '../lease-waits.js';
+import { nextMoment, type Flights, type Flight, type FlightOutcome } from '../flights.js';
+import type { LeaseWaits } from '../lease-waits.js';
 import { refuseNestedLoad } from '../nested-loads.js';
 import type { CacheParts } from '../parts.js';
+import { AsideLoads } from './aside.js';
 import type { Finder } from './finder.js';
 import { BYPASSED, type Found, type InGrace, type Reading } from './found.js';
 import type { Loads } from './load.js';
@@ -17,6 +17,7 @@ import {
   isOfOtherVersion,
   isOthers,
   isSpare,
+  leaseOf,
   ownOnly,
   sourceFor,
   type Caller,
@@ -24,11 +25,10 @@ import {
   wantedBy,
   type Served,
 } from './passenger.js';
-import { patiently } from './patience.js';
+import { patiently, type Limits } from './patience.js';
 import type { Refresher } from './refresher.js';
 import { tally, tallier } from './tally.js';
-
-export type { Served } from './passenger.js';
+import { Together, type Followed } from './together.js';
 
 interface ReaderState {
   readonly flights: Flights;
@@ -44,13 +44,15 @@ interface ReaderState {
  * caller may accept, it reads again by a command sent after that.
  */
 export class Reader {
-  /** Loads whose result is not stored: of those who would not wait longer, or may not store; at most one per key. */
-  private readonly aside = new Flights();
+  private readonly aside: AsideLoads;
+  private readonly together = new Together();
 
   constructor(
     private readonly parts: CacheParts,
     private readonly state: ReaderState,
-  ) {}
+  ) {
+    this.aside = new AsideLoads(parts, state.loads);
+  }
 
   /** What `as` makes of the value, or of undefined: a miss. */
   get<T>(key: EntryKey, { operation, reads, as }: Reading<T>): Promise<T> {
@@ -86,10 +88,26 @@ export class Reader {
       if (spare && this.isGoodForNow(spare, request)) return this.stale(spare);
       const caller = spare ? { ...newcomer, contentFrom } : newcomer;
       refuseNestedLoad(key.redisKey, key.given);
-      const load = modes.storesNothing ? this.loadAside(caller) : this.load(found, caller);
+      const load = modes.storesNothing ? this.loadAside(caller) : this.loadTogether(found, caller);
       const served = await load;
       if (served) return served;
     }
+  }
+
+  /** As `load`, once for all whose look it was and who ask for the same. */
+  private loadTogether(found: Found, caller: Caller): Promise<Served | undefined> {
+    const together = this.together.go(found.party, caller, {
+      lead: (first) => this.load(found, first),
+      patiently: (led) => patiently(led, this.limitsOf(caller)),
+      follow: (followed) => this.follow(followed, caller),
+    });
+    return together ?? this.load(found, caller);
+  }
+
+  private async follow(followed: Promise<Followed>, caller: Caller): Promise<Served | undefined> {
+    const { key } = caller.request;
+    const inTime = await this.parts.meter.wait('process', key, () => followed);
+    return inTime ? inTime.served : this.outOfPatience(caller);
   }
 
   /** By whoever is at it already, or by this caller. */
@@ -97,15 +115,8 @@ export class Reader {
     const { key } = caller.request;
     const joined = this.state.flights.joinable(key.redisKey);
     if (joined) return this.join(joined, caller);
-    const wait = this.leaseOf(found, key);
+    const wait = leaseOf(found, key, this.state.waits);
     return wait ? this.waitFor(wait.ended, caller) : this.lead(found, caller);
-  }
-
-  /** Of the lease that keeps this process waiting, as far as it knows of one. */
-  private leaseOf({ state }: Found, key: EntryKey): LeaseWait | undefined {
-    const { waits } = this.state;
-    if (state === 'lease') return waits.current(key.redisKey);
-    return state === 'stale' ? waits.current(refreshKeyOf(key)) : undefined;
   }
 
   /** A value in grace is given at once: it is refreshed in the background, or it is known that nobody is to load for now. */
@@ -114,7 +125,7 @@ export class Reader {
       this.state.refresher.start(request, found);
       return true;
     }
-    return this.leaseOf(found, request.key)?.backoff ?? false;
+    return leaseOf(found, request.key, this.state.waits)?.backoff ?? false;
   }
 
   /** The value in grace, if there is one; read again, because meanwhile it may have been evicted, or replaced. */
@@ -156,14 +167,17 @@ export class Reader {
   }
 
   /** What an outcome is for this caller; undefined: nothing that it may accept, so it reads again. */
-  private async serve(outcome: FlightOutcome, passenger: Passenger): Promise<Served | undefined> {
+  private serve(
+    outcome: FlightOutcome,
+    passenger: Passenger,
+  ): Served | undefined | Promise<Served | undefined> {
     if (outcome.kind !== 'held' && isOfOtherVersion(passenger)) return undefined;
     const { settings } = passenger.request;
     const served =
       outcome.kind === 'stored' && cameBefore(passenger)
         ? { source: sourceFor(passenger), value: outcome.value }
-        : await this.offer(outcome, passenger);
-    return served && settings.schema ? fittingServed(served, settings) : served;
+        : this.offer(outcome, passenger);
+    return settings.schema ? fittingServed(served, settings) : served;
   }
 
   private async offer(outcome: FlightOutcome, passenger: Passenger): Promise<Served | undefined> {
@@ -203,15 +217,18 @@ export class Reader {
   /** The result, or undefined once the caller's `waitTimeout` has passed. */
   private patiently<T>(
     promise: Promise<T>,
-    { request, patientUntil, contentFrom = Infinity }: Caller,
+    caller: Caller,
     source: 'process' | 'cluster',
   ): Promise<T | undefined> {
-    const until = Math.min(patientUntil, contentFrom);
-    const { signal } = request.settings;
-    const { clock, meter } = this.parts;
-    return meter.wait(source, request.key, () =>
-      whileWaiting(request, patiently(promise, { clock, until, signal })),
+    const { request } = caller;
+    return this.parts.meter.wait(source, request.key, () =>
+      whileWaiting(request, patiently(promise, this.limitsOf(caller))),
     );
+  }
+
+  private limitsOf({ request, patientUntil, contentFrom = Infinity }: Caller): Limits {
+    const { signal } = request.settings;
+    return { clock: this.parts.clock, until: Math.min(patientUntil, contentFrom), signal };
   }
 
   private async outOfPatience(caller: Caller): Promise<Served | undefined> {
@@ -225,22 +242,8 @@ export class Reader {
     return this.loadAside(caller);
   }
 
-  /** A load whose result is not stored, shared by those who came before it began. */
   private async loadAside(caller: Caller): Promise<Served | undefined> {
-    const { request } = caller;
-    const { key, settings } = request;
-    const joined = this.aside.joinable(key.redisKey);
-    if (joined) {
-      const outcome = await this.parts.meter.wait('process', key, () =>
-        whileWaiting(request, untilAborted(joined.outcome, settings.signal)),
-      );
-      return this.serve(outcome, aboard(caller, joined, 'follower'));
-    }
-    const flight = this.aside.lead(key.redisKey, (own) => {
-      label(own, request);
-      return this.state.loads.loadAside(own, request);
-    });
-    const outcome = await untilAborted(flight.outcome, settings.signal);
-    return this.serve(outcome, aboard(caller, flight, 'leader'));
+    const { outcome, passenger } = await this.aside.load(caller);
+    return this.serve(outcome, passenger);
   }
 }

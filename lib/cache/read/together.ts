@@ -1,0 +1,65 @@
+import type { LoadSettings } from '../entry.options.js';
+import type { LoadRequest } from './loader-run.js';
+import type { Party } from './party.js';
+import type { Caller, Served } from './passenger.js';
+
+interface Way {
+  readonly settings: LoadSettings;
+  readonly led: Promise<Served | undefined>;
+  followed?: Promise<Followed>;
+}
+
+/** What has been done for all of a party; undefined: not in time for those who follow. */
+export type Followed = { readonly served: Served | undefined } | undefined;
+
+interface Choices {
+  /** This caller goes first. */
+  lead: (caller: Caller) => Promise<Served | undefined>;
+  /** As long as this caller waits, and all who follow as well: they came in the same tick. */
+  patiently: (led: Promise<Followed>) => Promise<Followed>;
+  follow: (followed: Promise<Followed>) => Promise<Served | undefined>;
+}
+
+/**
+ * Those of a party who ask for the same: what the first of them does after their look is done for all. That is as good as if
+ * each had done it, because it is done after all of them have come.
+ */
+export class Together {
+  private readonly ways = new WeakMap<Party, Way>();
+
+  /** Undefined: this caller goes alone. */
+  go(
+    party: Party | undefined,
+    caller: Caller,
+    { lead, patiently, follow }: Choices,
+  ): Promise<Served | undefined> | undefined {
+    const { request } = caller;
+    if (!party || !isForAll(request)) return undefined;
+    const way = this.ways.get(party);
+    if (!way) {
+      const led = lead({ ...caller, came: party.met });
+      this.ways.set(party, { settings: request.settings, led });
+      return led;
+    }
+    if (!areAlike(way.settings, request.settings)) return undefined;
+    way.followed ??= patiently(way.led.then((served) => ({ served: joined(served) })));
+    return follow(way.followed);
+  }
+}
+
+const isForAll = ({ kind, loader, settings }: LoadRequest): boolean =>
+  kind === 'value' && typeof loader === 'function' && !settings.signal;
+
+const joined = (served: Served | undefined): Served | undefined =>
+  served?.source === 'loaded' ? { source: 'joined', value: served.value } : served;
+
+function areAlike(these: LoadSettings, those: LoadSettings): boolean {
+  if (these === those) return true;
+  for (const name of Object.keys(these) as (keyof LoadSettings)[])
+    if (these[name] !== those[name] && !(name === 'tags' && haveSameTags(these, those)))
+      return false;
+  return true;
+}
+
+const haveSameTags = ({ tags: these = [] }: LoadSettings, { tags: those = [] }: LoadSettings) =>
+  these.length === those.length && these.every((tag, i) => tag === those[i]);
