@@ -12,7 +12,8 @@ const PROCESSES = 8;
 /** In each of them. */
 const CALLERS = 500;
 const LOAD_MS = 300;
-const ROUNDS = { rounds: 7, warmUps: 2 };
+/** Processes that have just started take several times as long: they have not compiled what they run. */
+const ROUNDS = { rounds: 7, warmUps: 15 };
 
 interface Answered {
   readonly loads: number;

@@ -81,16 +81,24 @@ export class Meter {
 
   /** A wait for somebody else's load, however it ends. */
   async wait<T>(source: WaitMessage['source'], key: Subject, wait: () => Promise<T>): Promise<T> {
-    const began = this.clock.monotonic();
-    this.count(source === 'process' ? 'joins' : 'leaseWaits');
+    const end = this.waiting(source, key);
     try {
       return await wait();
     } finally {
+      end();
+    }
+  }
+
+  /** Such a wait begins; what this gives is to be called when it is over. */
+  waiting(source: WaitMessage['source'], key: Subject): () => void {
+    const began = this.clock.monotonic();
+    this.count(source === 'process' ? 'joins' : 'leaseWaits');
+    return () => {
       const ms = this.since(began);
       this.count('waitMs', ms);
       if (channels.wait.hasSubscribers)
         channels.wait.publish({ ...this.about('getOrSet', key), source, ms });
-    }
+    };
   }
 
   /** One run of a loader. */

@@ -28,7 +28,7 @@ import {
 import { patiently, type Limits } from './patience.js';
 import type { Refresher } from './refresher.js';
 import { tally, tallier } from './tally.js';
-import { Together, type Followed } from './together.js';
+import { Together } from './together.js';
 
 interface ReaderState {
   readonly flights: Flights;
@@ -45,13 +45,14 @@ interface ReaderState {
  */
 export class Reader {
   private readonly aside: AsideLoads;
-  private readonly together = new Together();
+  private readonly together: Together;
 
   constructor(
     private readonly parts: CacheParts,
     private readonly state: ReaderState,
   ) {
     this.aside = new AsideLoads(parts, state.loads);
+    this.together = new Together(parts.meter);
   }
 
   /** What `as` makes of the value, or of undefined: a miss. */
@@ -99,15 +100,9 @@ export class Reader {
     const together = this.together.go(found.party, caller, {
       lead: (first) => this.load(found, first),
       patiently: (led) => patiently(led, this.limitsOf(caller)),
-      follow: (followed) => this.follow(followed, caller),
+      late: () => this.outOfPatience(caller),
     });
     return together ?? this.load(found, caller);
-  }
-
-  private async follow(followed: Promise<Followed>, caller: Caller): Promise<Served | undefined> {
-    const { key } = caller.request;
-    const inTime = await this.parts.meter.wait('process', key, () => followed);
-    return inTime ? inTime.served : this.outOfPatience(caller);
   }
 
   /** By whoever is at it already, or by this caller. */

@@ -1,3 +1,5 @@
+import type { EntryKey } from '../../keys/key-space.js';
+import type { Meter } from '../../observe/meter.js';
 import type { LoadSettings } from '../entry.options.js';
 import type { LoadRequest } from './loader-run.js';
 import type { Party } from './party.js';
@@ -10,14 +12,15 @@ interface Way {
 }
 
 /** What has been done for all of a party; undefined: not in time for those who follow. */
-export type Followed = { readonly served: Served | undefined } | undefined;
+type Followed = { readonly served: Served | undefined } | undefined;
 
 interface Choices {
   /** This caller goes first. */
   lead: (caller: Caller) => Promise<Served | undefined>;
   /** As long as this caller waits, and all who follow as well: they came in the same tick. */
   patiently: (led: Promise<Followed>) => Promise<Followed>;
-  follow: (followed: Promise<Followed>) => Promise<Served | undefined>;
+  /** This caller follows, and what was done was not in time for it. */
+  late: () => Promise<Served | undefined>;
 }
 
 /**
@@ -27,11 +30,13 @@ interface Choices {
 export class Together {
   private readonly ways = new WeakMap<Party, Way>();
 
+  constructor(private readonly meter: Meter) {}
+
   /** Undefined: this caller goes alone. */
   go(
     party: Party | undefined,
     caller: Caller,
-    { lead, patiently, follow }: Choices,
+    { lead, patiently, late }: Choices,
   ): Promise<Served | undefined> | undefined {
     const { request } = caller;
     if (!party || !isForAll(request)) return undefined;
@@ -43,7 +48,22 @@ export class Together {
     }
     if (!areAlike(way.settings, request.settings)) return undefined;
     way.followed ??= patiently(way.led.then((served) => ({ served: joined(served) })));
-    return follow(way.followed);
+    return this.follow(way.followed, request.key, late);
+  }
+
+  private async follow(
+    followed: Promise<Followed>,
+    key: EntryKey,
+    late: Choices['late'],
+  ): Promise<Served | undefined> {
+    const end = this.meter.waiting('process', key);
+    try {
+      const inTime = await followed;
+      if (inTime) return inTime.served;
+    } finally {
+      end();
+    }
+    return late();
   }
 }
 
