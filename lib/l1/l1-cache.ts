@@ -23,11 +23,11 @@ interface Copy<T> {
   readonly shard: number;
   readonly era: number;
   shortcut: Shortcut | undefined;
-  /** Which use moved it to those that were used last. */
-  usedAt: number;
+  /** By which use it came to be the one used last. */
+  movedAt: number;
 }
 
-/** So few others, of all there are, may be used before a copy is moved again: that takes as long as the rest of a hit. */
+/** After so few uses, as a share of all copies, one is not moved again: to move it takes as long as the rest of a hit. */
 const UNMOVED = 1 / 64;
 
 /**
@@ -77,14 +77,14 @@ export class L1Cache<T extends {}> {
     return copy;
   }
 
-  /** The one that was used last is where it belongs, and nearly so is one of the last. */
+  /** The one that was used last is where it belongs, and one of the last is nearly so. */
   private use(key: string, copy: Copy<T>): void {
-    const others = ++this.uses - copy.usedAt - 1;
-    if (others > 0) {
-      if (others < this.copies.size * UNMOVED) return;
+    const since = ++this.uses - copy.movedAt;
+    if (since > 1) {
+      if (since <= this.copies.size * UNMOVED) return;
       this.copies.get(key);
     }
-    copy.usedAt = this.uses;
+    copy.movedAt = this.uses;
   }
 
   /** Must be taken before the command is sent whose reply is to be kept. */
@@ -99,8 +99,8 @@ export class L1Cache<T extends {}> {
     const until = clock.monotonic() + Math.min(freshMs, ttlMs);
     const size = key.length + bytes;
     const { shard, era } = note;
-    const usedAt = ++this.uses;
-    this.copies.set(key, { value, until, shard, era, shortcut: undefined, usedAt }, { size });
+    const movedAt = ++this.uses;
+    this.copies.set(key, { value, until, shard, era, shortcut: undefined, movedAt }, { size });
   }
 
   /** The entry has changed, or is about to. */

@@ -126,6 +126,19 @@ describe.each(VARIANTS)('Serializer and schema of a call on %s', (_, topology, v
       expect(await service.get('key')).toBeUndefined();
     });
 
+    it('S5 callers of one tick → each has an output of its own, and only who loads hears that its value does not match', async () => {
+      const { service } = await open();
+      const loader = (): { id: number; name: string } => ({ id: 1, name: 'a' });
+      const callers = Array.from({ length: 3 }, () => service.getOrSet('k', loader, { schema }));
+      const values = await Promise.all(callers);
+      expect(values).toEqual(Array(3).fill({ id: 1, name: 'a' }));
+      expect(new Set(values).size).toBe(3);
+      const wrong = service.getOrSet('other', () => ({ id: 'x' }) as never, { schema });
+      const right = service.getOrSet('other', loader, { schema });
+      await expect(wrong).rejects.toThrow('does not match');
+      expect(await right).toEqual({ id: 1, name: 'a' });
+    });
+
     it('S5 schema that transforms, and is asynchronous → its output each time, the loader’s value is stored', async () => {
       const { service } = await open();
       const seen = jest.fn<(text: string) => void>();

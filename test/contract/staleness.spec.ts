@@ -74,6 +74,7 @@ describe.each(VARIANTS)('grace on %s', (_, topology, variant) => {
     const callers = Array.from({ length: 50 }, () => service.getOrSet('k', failing));
     expect(new Set(await Promise.all(callers))).toEqual(new Set(['old']));
     expect(failing).toHaveBeenCalledTimes(1);
+    expect(service.stats().staleServed).toBe(50);
   });
 
   it('E7 the loader takes longer than loaderTimeout → the last good value', async () => {

@@ -68,7 +68,7 @@ export class Finder {
     const atOnce = this.atOnce(wanted);
     if (!atOnce)
       return this.looks.at(wanted).then((fetched) => {
-        const found = this.judgeFor(wanted, fetched);
+        const found = this.judgeOnce(wanted, fetched);
         return types.isPromise(found) ? found.then(as, without) : as(found);
       }, without);
     if (!types.isPromise(atOnce)) return Promise.resolve(as(atOnce));
@@ -110,7 +110,7 @@ export class Finder {
   }
 
   private async lookUp(wanted: Wanted): Promise<Found> {
-    return this.judgeFor(wanted, await this.looks.at(wanted));
+    return this.judgeOnce(wanted, await this.looks.at(wanted));
   }
 
   /** An evict of this key has not reached Redis, so what is there must not be used. */
@@ -142,11 +142,17 @@ export class Finder {
     }
   }
 
-  /** As `judge`, once for all whose look it was. */
-  private judgeFor(wanted: Wanted, fetched: Fetched): Found | Promise<Found> {
-    if (!fetched.party || wanted.kind !== 'value' || hasOwnReading(wanted.reads))
+  /** As `judge`, once for all whose look it was and who take a value as it is. */
+  private judgeOnce(wanted: Wanted, fetched: Fetched): Found | Promise<Found> {
+    const { found, party } = fetched;
+    if (!party || wanted.kind !== 'value' || hasOwnReading(wanted.reads))
       return this.judge(wanted, fetched);
-    return (fetched.found ??= this.judge(wanted, fetched));
+    if (!found) return (fetched.found = this.judge(wanted, fetched));
+    const given = (each: Found): Found => {
+      if (each.state === 'hit') this.used(wanted.key, each.value);
+      return each;
+    };
+    return types.isPromise(found) ? found.then(given) : given(found);
   }
 
   /** What was found is to this reader; later only where the table has to be asked for further tags. */

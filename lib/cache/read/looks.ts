@@ -6,9 +6,10 @@ import { pathOf } from '../../tags/table-key.js';
 import type { TagVersions } from '../../tags/tag-table.js';
 import type { EntryKind } from '../entry.js';
 import type { ReadSettings } from '../entry.options.js';
+import { nextMoment } from '../flights.js';
 import type { CacheParts } from '../parts.js';
 import type { Found } from './found.js';
-import { Party } from './party.js';
+import type { Party } from './party.js';
 
 export interface Wanted {
   readonly key: EntryKey;
@@ -26,7 +27,7 @@ export interface Fetched {
   readonly bytes: Buffer | null;
   readonly versions: TagVersions | undefined;
   readonly note: Note | undefined;
-  /** Those whose look it was, where they are several. */
+  /** Those whose look it was, if they are several. */
   readonly party: Party | undefined;
   /** What it is to those who have no reading of their own, once one of them has come to know. */
   found?: Found | Promise<Found>;
@@ -50,7 +51,8 @@ class Look implements BytesTaker {
   error: unknown;
   private bytes: Buffer | null | undefined;
   private isOver = false;
-  /** Those who look as well, and not who has begun it. */
+  /** Tags that the entry probably has. */
+  tags: readonly string[] | undefined;
   private party: Party | undefined;
 
   constructor(
@@ -58,12 +60,14 @@ class Look implements BytesTaker {
     private readonly batch: Batch,
     private readonly note: Note | undefined,
     private readonly settled: (look: Look) => void,
-  ) {}
+  ) {
+    this.tags = wanted.tags;
+  }
 
-  /** One more who looks, before it is sent. */
-  share(): void {
-    if (this.party) this.party.join();
-    else this.party = new Party();
+  /** One more whose look this is, before it is sent. */
+  share({ tags = [] }: Wanted): void {
+    for (const tag of tags) if (!this.tags?.includes(tag)) this.tags = [...(this.tags ?? []), tag];
+    (this.party ??= { met: 0 }).met = nextMoment();
   }
 
   give(bytes: Buffer | null): void {
@@ -99,12 +103,12 @@ export class Looks {
 
   constructor(private readonly parts: CacheParts) {}
 
-  /** The same one for all who look at a key in a tick. */
+  /** The same one for all who ask for a key by this in a tick, where that takes a trip. */
   at(wanted: Wanted): Promise<Fetched> {
     const { redisKey } = wanted.key;
     const same = this.unsent.get(redisKey);
     if (same) {
-      same.look.share();
+      same.look.share(wanted);
       return same.fetched;
     }
     let look: Look | undefined;
@@ -172,8 +176,8 @@ export class Looks {
 }
 
 function likelyTags({ looks }: Batch): readonly string[] {
-  if (looks.length === 1) return looks[0]!.wanted.tags ?? [];
+  if (looks.length === 1) return looks[0]!.tags ?? [];
   const likely = new Set<string>();
-  for (const { wanted } of looks) for (const tag of wanted.tags ?? []) likely.add(tag);
+  for (const { tags } of looks) for (const tag of tags ?? []) likely.add(tag);
   return [...likely];
 }

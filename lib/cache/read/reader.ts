@@ -76,7 +76,7 @@ export class Reader {
     const contentFrom = now + this.parts.settings.softTimeoutMs;
     const wanted = wantedBy(request);
     const count = tallier(this.parts.meter, request);
-    for (let first = seen; ; first = undefined) {
+    for (let first = seen, isBack = false; ; first = undefined, isBack = true) {
       settings.signal?.throwIfAborted();
       const found =
         first ?? (modes.mode === 'bypass' ? BYPASSED : await this.state.finder.find(wanted));
@@ -89,8 +89,10 @@ export class Reader {
       if (spare && this.isGoodForNow(spare, request)) return this.stale(spare);
       const caller = spare ? { ...newcomer, contentFrom } : newcomer;
       refuseNestedLoad(key.redisKey, key.given);
-      const load = modes.storesNothing ? this.loadAside(caller) : this.loadTogether(found, caller);
-      const served = await load;
+      // Those who are back have come at different times, and so wait until different times.
+      const served = await (isBack || modes.storesNothing
+        ? this.load(found, caller)
+        : this.loadTogether(found, caller));
       if (served) return served;
     }
   }
@@ -107,6 +109,7 @@ export class Reader {
 
   /** By whoever is at it already, or by this caller. */
   private load(found: Found, caller: Caller): Promise<Served | undefined> {
+    if (this.state.modes.storesNothing) return this.loadAside(caller);
     const { key } = caller.request;
     const joined = this.state.flights.joinable(key.redisKey);
     if (joined) return this.join(joined, caller);

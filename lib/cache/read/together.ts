@@ -17,15 +17,15 @@ type Followed = { readonly served: Served | undefined } | undefined;
 interface Choices {
   /** This caller goes first. */
   lead: (caller: Caller) => Promise<Served | undefined>;
-  /** As long as this caller waits, and all who follow as well: they came in the same tick. */
+  /** As long as this caller waits; so do all who follow, who came in the same tick. */
   patiently: (led: Promise<Followed>) => Promise<Followed>;
   /** This caller follows, and what was done was not in time for it. */
   late: () => Promise<Served | undefined>;
 }
 
 /**
- * Those of a party who ask for the same: what the first of them does after their look is done for all. That is as good as if
- * each had done it, because it is done after all of them have come.
+ * Those of a party who have just come and ask for the same: what the first of them does after their look is done for all. It is
+ * as good as if each had done it, because it is done after all of them have come. Not where each gets a value of its own.
  */
 export class Together {
   private readonly ways = new WeakMap<Party, Way>();
@@ -59,6 +59,7 @@ export class Together {
     const end = this.meter.waiting('process', key);
     try {
       const inTime = await followed;
+      if (inTime?.served?.source === 'stale') this.meter.count('staleServed');
       if (inTime) return inTime.served;
     } finally {
       end();
@@ -68,7 +69,7 @@ export class Together {
 }
 
 const isForAll = ({ kind, loader, settings }: LoadRequest): boolean =>
-  kind === 'value' && typeof loader === 'function' && !settings.signal;
+  kind === 'value' && typeof loader === 'function' && !settings.signal && !settings.schema;
 
 const joined = (served: Served | undefined): Served | undefined =>
   served?.source === 'loaded' ? { source: 'joined', value: served.value } : served;
