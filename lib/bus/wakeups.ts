@@ -6,22 +6,31 @@ export interface Expectation {
   cancel(): void;
 }
 
+interface Waiting {
+  /** Made by the first who waits: most never do. */
+  wake?: Deferred<void>;
+  isWoken?: true;
+  parties: number;
+}
+
 /**
  * Who in this process waits for which key. A wake says only that something about the key has changed: who is woken
  * reads again. Only keys with a party waiting or acquiring are present.
  */
 export class Wakeups {
-  private readonly waiting = new Map<string, { wake: Deferred<void>; parties: number }>();
+  private readonly waiting = new Map<string, Waiting>();
 
   /** Must be called before the command is sent that registers this process at the key, or a quick wake is lost. */
   expect(key: string): Expectation {
     let entry = this.waiting.get(key);
-    if (!entry) this.waiting.set(key, (entry = { wake: deferred(), parties: 0 }));
+    if (!entry) this.waiting.set(key, (entry = { parties: 0 }));
     entry.parties++;
     let given = false;
     const mine = entry;
     return {
-      woken: mine.wake.promise,
+      get woken() {
+        return mine.isWoken ? Promise.resolve() : (mine.wake ??= deferred()).promise;
+      },
       cancel: () => {
         if (given) return;
         given = true;
@@ -34,7 +43,8 @@ export class Wakeups {
     const entry = this.waiting.get(key);
     if (!entry) return;
     this.waiting.delete(key);
-    entry.wake.resolve();
+    entry.isWoken = true;
+    entry.wake?.resolve();
   }
 
   /** After messages may have been lost: everybody reads again. */

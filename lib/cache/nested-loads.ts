@@ -11,19 +11,34 @@ interface RunningLoad {
 const current = new AsyncLocalStorage<RunningLoad | undefined>();
 let runningLoads = 0;
 
-/** Runs a loader so that a load of the same key, or one of the same keys, from inside it is recognised. */
-export async function runAsLoadOf<T>(
+/**
+ * Runs a loader so that a load of the same key, or one of the same keys, from inside it is recognised; `ended` is told what it
+ * has given, or why it has failed. Told rather than promised: it is done for each load.
+ */
+export function runAsLoadOf<T>(
   keys: ReadonlySet<string>,
   loader: () => T | Promise<T>,
-): Promise<T> {
+  ended: { resolve: (value: T) => void; reject: (error: unknown) => void },
+): void {
   const load: RunningLoad = { keys, outer: innermost(), running: true };
   runningLoads++;
-  try {
-    return await current.run(load, loader);
-  } finally {
+  const end = (): void => {
     load.running = false;
     // Until Node 24 a storage in use costs every promise of the process a little: between loads this one is not.
     if (--runningLoads === 0) current.disable();
+  };
+  const reject = (error: unknown): void => {
+    end();
+    ended.reject(error);
+  };
+  const resolve = (value: T): void => {
+    end();
+    ended.resolve(value);
+  };
+  try {
+    Promise.resolve(current.run(load, loader)).then(resolve, reject);
+  } catch (error) {
+    reject(error);
   }
 }
 

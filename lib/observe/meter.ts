@@ -102,22 +102,27 @@ export class Meter {
   }
 
   /** One run of a loader. */
-  async load<T>(operation: string, key: Subject, loader: () => Promise<T>): Promise<T> {
+  load<T>(operation: string, key: Subject, loader: () => Promise<T>): Promise<T> {
     const began = this.clock.monotonic();
-    let failure: { error: unknown } | undefined;
     this.count('loads');
-    try {
-      return await (loadTracing.hasSubscribers ? this.traced(operation, key, loader) : loader());
-    } catch (error) {
-      failure = { error };
-      this.count('loadErrors');
-      throw error;
-    } finally {
+    const ended = (failure?: { error: unknown }): void => {
       const ms = this.since(began);
       this.count('loadMs', ms);
       if (channels.load.hasSubscribers)
         channels.load.publish({ ...this.about(operation, key), ms, ...failure });
-    }
+    };
+    const running = loadTracing.hasSubscribers ? this.traced(operation, key, loader) : loader();
+    return running.then(
+      (value) => {
+        ended();
+        return value;
+      },
+      (error: unknown) => {
+        this.count('loadErrors');
+        ended({ error });
+        throw error;
+      },
+    );
   }
 
   error(operation: string, error: Error): void {

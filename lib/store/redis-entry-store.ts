@@ -1,5 +1,6 @@
 import { scanKeys } from '../redis/key-scanner.js';
 import { BatchedReads } from '../redis/batched-reads.js';
+import type { ScriptAnswer } from '../redis/script-runner.js';
 import type { Topology } from '../redis/topology.js';
 import type {
   AcquireReply,
@@ -83,34 +84,21 @@ export class RedisEntryStore implements EntryStore {
     return scanKeys(this.topology, prefix, { signal, guard: this.options.guard });
   }
 
-  async acquire(key: string, request: AcquireRequest): Promise<AcquireReply> {
+  acquire(key: string, request: AcquireRequest): Promise<AcquireReply> {
     const { token, reject } = request;
     const leaseMs = wholeMs(request.leaseMs);
-    const answer = await this.calls.run('write', acquire, key, { token, leaseMs, reject });
-    switch (answer.reply) {
-      case 'granted':
-        return { state: 'granted' };
-      case 'value':
-        return { state: 'value', bytes: answer.details[0] as Buffer };
-      case 'held':
-        return {
-          state: 'held',
-          ttlMs: ttlOf(answer.details[0]),
-          ...backoffOf(String(answer.details[1])),
-        };
-      case 'barrier':
-        return { state: 'barrier', ttlMs: ttlOf(answer.details[0]) };
-    }
+    const values = { token, leaseMs, reject };
+    return this.calls.run('write', acquire, key, values).then(acquireReply);
   }
 
-  async fill(key: string, request: FillRequest): Promise<boolean> {
+  fill(key: string, request: FillRequest): Promise<boolean> {
     const { record, softMs, ttlMs } = storedArgs(request);
     const values = { expectId: request.expectId, record, softMs, ttlMs };
     // A load fills what was absent, of which there are no copies; a refresh replaces a value.
     const told = request.expectId === request.newId ? [] : [key];
     // What processes with the layout of before have loaded is as true as this.
     const change = { reason: 'set', keys: told, elsewhere: 'kept' } as const;
-    return (await this.calls.change(fill, key, values, change)).reply === 'stored';
+    return this.calls.change(fill, key, values, change).then(({ reply }) => reply === 'stored');
   }
 
   async renew(key: string, request: { token: string; leaseMs: number }): Promise<boolean> {
@@ -213,3 +201,19 @@ const wholeMs = Math.ceil;
 
 /** What PTTL answers, -1 for a key that does not expire. */
 const ttlOf = (answer: unknown): number => (Number(answer) < 0 ? Infinity : Number(answer));
+
+function acquireReply({
+  reply,
+  details,
+}: ScriptAnswer<(typeof acquire.replies)[number]>): AcquireReply {
+  switch (reply) {
+    case 'granted':
+      return { state: 'granted' };
+    case 'value':
+      return { state: 'value', bytes: details[0] as Buffer };
+    case 'held':
+      return { state: 'held', ttlMs: ttlOf(details[0]), ...backoffOf(String(details[1])) };
+    case 'barrier':
+      return { state: 'barrier', ttlMs: ttlOf(details[0]) };
+  }
+}

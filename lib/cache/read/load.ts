@@ -113,9 +113,8 @@ export class Loads {
       return await this.loadAndFill(flight, request, lease, c0);
     }
     this.state.flights.seal(flight);
-    return reply.state === 'barrier'
-      ? this.loadAside(flight, request)
-      : this.found(request, reply.bytes);
+    if (reply.state === 'barrier') return this.loadAside(flight, request);
+    return this.found(request, reply.bytes);
   }
 
   /** Of a refresh: its lease may have been free because somebody else has just done what this one is about to do. */
@@ -134,8 +133,8 @@ export class Loads {
       return READ_AGAIN;
     const { c0, tags } = seen.record.header;
     // Without an answer the reader looks again, and finds out that Redis cannot be reached.
-    const asked = this.parts.tags.versions(key.redisKey, tags ?? []);
-    const versions = await asked.catch(() => undefined);
+    const table = this.parts.tags;
+    const versions = await table.versions(key.redisKey, tags ?? []).catch(() => undefined);
     const value =
       isValid(c0, tags, versions) &&
       (await this.state.formats.open(seen.record, { key, serializer }));
@@ -149,8 +148,7 @@ export class Loads {
     c0: number,
   ): Promise<FlightOutcome> {
     const { flights } = this.state;
-    const { key, token } = lease;
-    const kept = { key, token, onLost: () => flights.doom(flight) };
+    const kept = { key: lease.key, token: lease.token, onLost: () => flights.doom(flight) };
     this.keeper.keep(kept);
     try {
       const loaded = await this.loader.load(flight, request);
@@ -173,21 +171,24 @@ export class Loads {
     }
   }
 
-  private async fill(request: LoadRequest, lease: Lease, encoded: Encoded): Promise<boolean> {
-    const { key, kind } = request;
+  private fill(request: LoadRequest, lease: Lease, encoded: Encoded): Promise<boolean> {
     const { body, value, stamp } = encoded;
     const { expectId, note } = lease;
-    const id = expectId === lease.token ? lease.token : this.parts.ids.next();
-    try {
-      const filled = await this.parts.store.fill(key.redisKey, { expectId, newId: id, ...body });
-      const copy = { kind, id, value, stamp, note, bytes: body.body.length };
-      if (filled) keep(this.parts, key, copy);
-      else this.parts.meter.count('lostLeases');
-      return filled;
-    } catch (error) {
-      this.parts.reporter.report('getOrSet', 'the loaded value, perhaps not stored', error);
-      return false;
-    }
+    const { key, kind } = request;
+    const { store, ids, meter, reporter } = this.parts;
+    const id = expectId === lease.token ? lease.token : ids.next();
+    return store.fill(key.redisKey, { expectId, newId: id, ...body }).then(
+      (filled) => {
+        const copy = { kind, id, value, stamp, note, bytes: body.body.length };
+        if (filled) keep(this.parts, key, copy);
+        else meter.count('lostLeases');
+        return filled;
+      },
+      (error: unknown) => {
+        reporter.report('getOrSet', 'the loaded value, perhaps not stored', error);
+        return false;
+      },
+    );
   }
 
   /** Field by field: to spread what has come of a load takes as long as to encode it. */

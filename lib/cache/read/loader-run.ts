@@ -75,12 +75,12 @@ export class LoaderRun {
     if (loaderConcurrency !== Infinity) this.limit = pLimit(loaderConcurrency);
   }
 
-  async load(flight: Flight, request: LoadRequest): Promise<Loaded> {
+  load(flight: Flight, request: LoadRequest): Promise<Loaded> {
     const { key, loader, settings } = request;
     if (typeof loader !== 'function') return loader.load(flight, request, this);
     const wishes: { -readonly [Name in keyof Wishes]: Wishes[Name] } = {};
     const operation = request.kind === 'http' ? 'http' : 'getOrSet';
-    const value = await this.run([flight], { key: key.given, operation }, (patience) =>
+    const running = this.run([flight], { key: key.given, operation }, (patience) =>
       loader({
         key: key.given,
         get signal() {
@@ -95,7 +95,8 @@ export class LoaderRun {
         skip: () => void (wishes.skipped = true),
       }),
     );
-    return loadedAs(value, wishes, settings, this.parts.clock.now());
+    const { clock } = this.parts;
+    return running.then((value) => loadedAs(value, wishes, settings, clock.now()));
   }
 
   /** Runs one loader for these flights, when it is its turn. `key`: in errors, where it is for one key. */
@@ -136,16 +137,16 @@ export class LoaderRun {
         reject(error);
         patience.end(error);
       });
-      runAsLoadOf(keys, () => load(patience)).then(
-        (value) => {
+      runAsLoadOf(keys, () => load(patience), {
+        resolve: (value) => {
           end();
           resolve(value);
         },
-        (error: unknown) => {
+        reject: (error) => {
           end();
           reject(error);
         },
-      );
+      });
     });
   }
 }

@@ -139,7 +139,7 @@ export class Reader {
     return { source: 'stale', value };
   }
 
-  private async lead(found: Found, caller: Caller): Promise<Served | undefined> {
+  private lead(found: Found, caller: Caller): Promise<Served | undefined> {
     const { flights, loads, refresher } = this.state;
     const { request, contentFrom: until = Infinity } = caller;
     const flight = flights.lead(request.key.redisKey, (own) => {
@@ -151,10 +151,10 @@ export class Reader {
       return loads.load(own, request, { reject, c0: found.c0 });
     });
     const { signal } = request.settings;
-    const outcome = await patiently(flight.outcome, { clock: this.parts.clock, until, signal });
-    return outcome
-      ? this.serve(outcome, aboard(caller, flight, 'leader'))
-      : this.outOfPatience(caller);
+    const limits = { clock: this.parts.clock, until, signal };
+    return patiently(flight.outcome, limits).then((outcome) =>
+      outcome ? this.serve(outcome, aboard(caller, flight, 'leader')) : this.outOfPatience(caller),
+    );
   }
 
   private async join(flight: Flight, caller: Caller): Promise<Served | undefined> {

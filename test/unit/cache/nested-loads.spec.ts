@@ -13,7 +13,7 @@ const isRefused = (key: string): boolean => {
 };
 
 const load = <T>(key: string, loader: () => T | Promise<T>): Promise<T> =>
-  runAsLoadOf(new Set([key]), loader);
+  new Promise((resolve, reject) => runAsLoadOf(new Set([key]), loader, { resolve, reject }));
 
 describe('loads within loads', () => {
   it('the same key, however deep → refused; another one, or outside → not', async () => {
