@@ -103,8 +103,14 @@ export class Looks {
 
   constructor(private readonly parts: CacheParts) {}
 
-  /** The same one for all who ask for a key by this in a tick, where that takes a trip. */
   at(wanted: Wanted): Promise<Fetched> {
+    return new Promise((resolve, reject) => {
+      this.send(wanted, ({ fetched, error }) => (fetched ? resolve(fetched) : reject(error)));
+    });
+  }
+
+  /** The same one for all who ask for a key by this in a tick, where that takes a trip. */
+  shared(wanted: Wanted): Promise<Fetched> {
     const { redisKey } = wanted.key;
     const same = this.unsent.get(redisKey);
     if (same) {
@@ -154,7 +160,7 @@ export class Looks {
   private readonly fetchAll = (): void => {
     const { batches } = this;
     this.batches = new Map();
-    this.unsent.clear();
+    if (this.unsent.size > 0) this.unsent.clear();
     for (const batch of batches.values()) this.fetch(batch);
   };
 
