@@ -2,12 +2,10 @@ import type { Opened, Seen } from '../entry.js';
 import type { ReadSettings } from '../entry.options.js';
 import type { Party } from './party.js';
 
-/** A hit, what there is instead, or that Redis cannot or must not be asked. `c0` is the tag clock as of this look. */
-export type Found =
-  | (Hit & { party?: undefined })
-  | (InGrace & { party?: Party | undefined })
-  | (Exclude<Seen, { state: 'usable' }> & { c0?: number | undefined; party?: Party | undefined })
-  | { state: 'unreachable'; party?: undefined };
+/** A hit, what there is instead, or that Redis cannot or must not be asked. `c0` is the tag clock as of this look, `party` those who share it. */
+export type Found = (
+  Hit | InGrace | (Exclude<Seen, { state: 'usable' }> & { c0?: number }) | { state: 'unreachable' }
+) & { readonly party?: Party | undefined };
 
 export interface Hit {
   readonly state: 'hit';
