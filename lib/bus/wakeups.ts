@@ -1,10 +1,5 @@
 import { deferred, type Deferred } from '../common/async.js';
-
-/** One party's interest in the wake of a key; must be given up by `cancel` if the wake is no longer awaited. */
-export interface Expectation {
-  readonly woken: Promise<void>;
-  cancel(): void;
-}
+import { PassingMap } from '../common/passing-map.js';
 
 interface Waiting {
   /** Made by the first who waits: most never do. */
@@ -14,29 +9,46 @@ interface Waiting {
 }
 
 /**
+ * One party's interest in the wake of a key; must be given up by `cancel` if the wake is no longer awaited. A class: V8 makes a
+ * dictionary of an object that is written with a getter.
+ */
+export class Expectation {
+  private isGiven = false;
+
+  constructor(
+    private readonly entry: Waiting,
+    private readonly forget: () => void,
+  ) {}
+
+  get woken(): Promise<void> {
+    const { entry } = this;
+    return entry.isWoken ? Promise.resolve() : (entry.wake ??= deferred()).promise;
+  }
+
+  cancel(): void {
+    if (this.isGiven) return;
+    this.isGiven = true;
+    if (--this.entry.parties === 0) this.forget();
+  }
+}
+
+/**
  * Who in this process waits for which key. A wake says only that something about the key has changed: who is woken
  * reads again. Only keys with a party waiting or acquiring are present.
  */
 export class Wakeups {
-  private readonly waiting = new Map<string, Waiting>();
+  private readonly waiting = new PassingMap<string, Waiting>();
 
   /** Must be called before the command is sent that registers this process at the key, or a quick wake is lost. */
   expect(key: string): Expectation {
     let entry = this.waiting.get(key);
     if (!entry) this.waiting.set(key, (entry = { parties: 0 }));
     entry.parties++;
-    let given = false;
-    const mine = entry;
-    return {
-      get woken() {
-        return mine.isWoken ? Promise.resolve() : (mine.wake ??= deferred()).promise;
-      },
-      cancel: () => {
-        if (given) return;
-        given = true;
-        if (--mine.parties === 0 && this.waiting.get(key) === mine) this.waiting.delete(key);
-      },
-    };
+    return new Expectation(entry, () => this.forget(key, entry));
+  }
+
+  private forget(key: string, entry: Waiting): void {
+    if (this.waiting.get(key) === entry) this.waiting.delete(key);
   }
 
   wake(key: string): void {
@@ -49,7 +61,7 @@ export class Wakeups {
 
   /** After messages may have been lost: everybody reads again. */
   wakeAll(): void {
-    for (const key of [...this.waiting.keys()]) this.wake(key);
+    for (const [key] of this.waiting.entries()) this.wake(key);
   }
 
   get size(): number {

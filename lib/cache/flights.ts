@@ -1,3 +1,4 @@
+import { PassingMap } from '../common/passing-map.js';
 import type { Opened } from './entry.js';
 import type { Stamp } from './tier.js';
 
@@ -48,8 +49,8 @@ export class Flight {
  * after the caller came and succeeded: hence `loadBegan`, and hence `seal` in the very step that sends FILL.
  */
 export class Flights {
-  private readonly open = new Map<string, Flight>();
-  private readonly running = new Set<Promise<unknown>>();
+  private readonly open = new PassingMap<string, Flight>();
+  private readonly running = new PassingMap<Flight, Promise<unknown>>();
 
   /** The flight that a caller may join now. */
   joinable(key: string): Flight | undefined {
@@ -60,7 +61,7 @@ export class Flights {
     const flight = new Flight(key);
     this.open.set(key, flight);
     flight.outcome = this.fly(flight, run);
-    this.running.add(flight.outcome);
+    this.running.set(flight, flight.outcome);
     return flight;
   }
 
@@ -74,7 +75,7 @@ export class Flights {
       return { kind: 'failed', error };
     } finally {
       this.seal(flight);
-      this.running.delete(flight.outcome);
+      this.running.delete(flight);
     }
   }
 
@@ -96,6 +97,6 @@ export class Flights {
 
   /** Resolves when every load that runs now has ended, however. */
   async settled(): Promise<void> {
-    await Promise.all(this.running);
+    await Promise.all(this.running.values());
   }
 }

@@ -1,6 +1,7 @@
 import type { Expectation } from '../bus/wakeups.js';
 import type { Clock } from '../common/clock.js';
 import { deferred } from '../common/async.js';
+import { PassingMap } from '../common/passing-map.js';
 
 /** A wake that never comes costs at most this. */
 const FALLBACK_MS = 1_000;
@@ -21,7 +22,7 @@ export interface LeaseWait {
  * when the lease has expired or after a second. Only keys that have been asked for in that time are present.
  */
 export class LeaseWaits {
-  private readonly waits = new Map<string, LeaseWait>();
+  private readonly waits = new PassingMap<string, LeaseWait>();
 
   constructor(private readonly clock: Clock) {}
 

@@ -40,7 +40,7 @@ export class KeySpace {
   /** Under a long path keys become digests sooner, so that the Redis key stays within its bound. */
   private readonly maxSpelledBytes: number;
   /** To put a key together, and to find a text that is new, takes longer than the rest of a hit in this process. */
-  private readonly known = new Map<string, EntryKey>();
+  private known = new Map<string, EntryKey>();
 
   constructor(readonly path: string) {
     const names = path.split('/');
@@ -63,7 +63,7 @@ export class KeySpace {
     const known = this.known.get(key);
     if (known) return known;
     const entry = this.encoded(key, { copy: undefined });
-    if (this.known.size >= MOST_KNOWN) this.known.clear();
+    if (this.known.size >= MOST_KNOWN) this.known = new Map();
     this.known.set(key, entry);
     return entry;
   }

@@ -51,6 +51,8 @@ export class Deadlines {
     else this.first = after;
     if (after) after.before = before;
     else this.last = before;
+    // Else one that has grown old keeps all that came after it until the next full collection.
+    deadline.before = deadline.after = undefined;
   }
 
   private arm(ms: number): void {

@@ -1,4 +1,5 @@
 import type { TimerHandle } from '../../common/clock.js';
+import { PassingMap } from '../../common/passing-map.js';
 import type { Note } from '../../l1/epochs.js';
 import type { CacheParts } from '../parts.js';
 
@@ -34,7 +35,7 @@ const TOGETHER = 0.1;
  */
 export class LeaseKeeper {
   /** When each is to be prolonged, monotonic ms, the first one first. */
-  private readonly due = new Map<KeptLease, number>();
+  private readonly due = new PassingMap<KeptLease, number>();
   private timer: TimerHandle;
   private readonly periodMs: number;
 
@@ -60,7 +61,7 @@ export class LeaseKeeper {
       lease.onLost();
       await this.parts.store.release(key, { token, holdMs: 0 }).catch(() => undefined);
     };
-    await Promise.all([...this.due.keys()].map(giveBack));
+    await Promise.all(this.due.entries().map(([lease]) => giveBack(lease)));
   }
 
   private schedule(ms: number): void {
@@ -69,13 +70,13 @@ export class LeaseKeeper {
 
   private renewDue(): void {
     const now = this.parts.clock.monotonic();
-    for (const [lease, dueAt] of this.due) {
+    for (const [lease, dueAt] of this.due.entries()) {
       if (dueAt > now + this.periodMs * TOGETHER) break;
       this.due.delete(lease);
       this.due.set(lease, now + this.periodMs);
       void this.renew(lease);
     }
-    const [next] = this.due.values();
+    const next = this.due.first();
     if (next !== undefined) this.schedule(Math.max(1, next - now));
   }
 

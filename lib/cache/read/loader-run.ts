@@ -61,9 +61,9 @@ export interface Loaded {
 
 /** What was said of one value while it was loaded. */
 export interface Wishes {
-  readonly life?: Life;
-  readonly tags?: readonly string[];
-  readonly skipped?: boolean;
+  life?: Life;
+  tags?: readonly string[];
+  skipped?: boolean;
 }
 
 /** Runs loaders: so many at a time, so long at most. */
@@ -78,22 +78,10 @@ export class LoaderRun {
   load(flight: Flight, request: LoadRequest): Promise<Loaded> {
     const { key, loader, settings } = request;
     if (typeof loader !== 'function') return loader.load(flight, request, this);
-    const wishes: { -readonly [Name in keyof Wishes]: Wishes[Name] } = {};
+    const wishes: Wishes = {};
     const operation = request.kind === 'http' ? 'http' : 'getOrSet';
     const running = this.run([flight], { key: key.given, operation }, (patience) =>
-      loader({
-        key: key.given,
-        get signal() {
-          return patience.signal;
-        },
-        get stale() {
-          return flight.stale?.take();
-        },
-        setTtl: (ttl) => void (wishes.life = { ttlMs: lifeMs(ttl, 'setTtl') }),
-        setExpiresAt: (at) => void (wishes.life = { expiresAt: momentMs(at, 'setExpiresAt') }),
-        setTags: (given) => void (wishes.tags = tagsOf(given)),
-        skip: () => void (wishes.skipped = true),
-      }),
+      loader(new Context(key.given, { flight, patience, wishes })),
     );
     const { clock } = this.parts;
     return running.then((value) => loadedAs(value, wishes, settings, clock.now()));
@@ -103,7 +91,7 @@ export class LoaderRun {
   run<T>(
     flights: readonly Flight[],
     { key, operation }: { key?: unknown; operation: string },
-    load: (patience: { readonly signal: AbortSignal }) => T | Promise<T>,
+    load: (patience: Patience) => T | Promise<T>,
   ): Promise<T> {
     const subject = { given: key, redisKey: flights[0]!.key };
     const now = (): Promise<T> =>
@@ -148,6 +136,45 @@ export class LoaderRun {
         },
       });
     });
+  }
+}
+
+/**
+ * What one load gives its loader, who may take it apart: the methods need no `this`. A class: V8 makes a dictionary of an object
+ * that is written with a getter.
+ */
+class Context implements LoadContext {
+  readonly #load: { flight: Flight; patience: Patience; wishes: Wishes };
+
+  constructor(
+    readonly key: unknown,
+    load: { flight: Flight; patience: Patience; wishes: Wishes },
+  ) {
+    this.#load = load;
+  }
+
+  get signal(): AbortSignal {
+    return this.#load.patience.signal;
+  }
+
+  get stale(): unknown {
+    return this.#load.flight.stale?.take();
+  }
+
+  get setTtl(): LoadContext['setTtl'] {
+    return (ttl) => void (this.#load.wishes.life = { ttlMs: lifeMs(ttl, 'setTtl') });
+  }
+
+  get setExpiresAt(): LoadContext['setExpiresAt'] {
+    return (at) => void (this.#load.wishes.life = { expiresAt: momentMs(at, 'setExpiresAt') });
+  }
+
+  get setTags(): LoadContext['setTags'] {
+    return (given) => void (this.#load.wishes.tags = tagsOf(given));
+  }
+
+  get skip(): LoadContext['skip'] {
+    return () => void (this.#load.wishes.skipped = true);
   }
 }
 

@@ -99,7 +99,7 @@ export class Looks {
   /** By tag table; empty between ticks. */
   private batches = new Map<unknown, Batch>();
   /** By key, those that others may share; empty between ticks. */
-  private readonly unsent = new Map<string, { look: Look; fetched: Promise<Fetched> }>();
+  private unsent = new Map<string, { look: Look; fetched: Promise<Fetched> }>();
 
   constructor(private readonly parts: CacheParts) {}
 
@@ -160,7 +160,7 @@ export class Looks {
   private readonly fetchAll = (): void => {
     const { batches } = this;
     this.batches = new Map();
-    if (this.unsent.size > 0) this.unsent.clear();
+    if (this.unsent.size > 0) this.unsent = new Map();
     for (const batch of batches.values()) this.fetch(batch);
   };
 

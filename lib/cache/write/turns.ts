@@ -1,6 +1,8 @@
+import { PassingMap } from '../../common/passing-map.js';
+
 /** One thing at a time for each name, in the order in which they were asked for. As many names as have something running. */
 export class Turns {
-  private readonly last = new Map<string, Promise<unknown>>();
+  private readonly last = new PassingMap<string, Promise<unknown>>();
 
   take<T>(name: string, fn: () => T | Promise<T>): Promise<T> {
     const turn = (this.last.get(name) ?? Promise.resolve()).then(fn);
