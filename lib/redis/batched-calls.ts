@@ -45,45 +45,41 @@ const MOST_WAITING = 100_000;
 /**
  * Writing calls that are asked for in one tick, each by itself: those of one kind to one server are sent in one go and wait
  * for their answers together, as one call of the guard, so that a bulk of a thousand keys takes a round trip and not a
- * thousand slots. Calls of one kind keep their order. A tick is that of the `ReadBatcher`.
+ * thousand slots. What is full is sent at once. Calls of one kind keep their order. A tick is that of the `ReadBatcher`.
  *
  * Beyond a thousand they wait in line until the server has answered others, and only then does their deadline begin: a bulk
  * takes its time, and once nothing is answered the guard refuses all of it. When 100 000 wait, more are refused.
  */
 export class BatchedCalls<Kind extends { readonly name: string }, Call> {
-  /** Empty between ticks. */
-  private batches: Batch<Kind, Call>[] = [];
-  /** The one of each shard and kind that has room. */
-  private readonly open = new Map<Shard, Map<Kind, Batch<Kind, Call>>>();
+  /** Those that have room, of each server and kind; empty between ticks. */
+  private open = new Map<Shard, Map<Kind, Batch<Kind, Call>>>();
   private readonly lines = new WeakMap<Shard, Line<Batch<Kind, Call>>>();
 
   constructor(private readonly options: BatchedCallsOptions<Kind, Call>) {}
 
   run(shard: Shard, kind: Kind, call: Call): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      this.batchFor(shard, kind).waiting.push({ call, resolve, reject });
+      const batches = this.openFor(shard);
+      const batch = batches.get(kind) ?? { shard, kind, waiting: [] };
+      batch.waiting.push({ call, resolve, reject });
+      if (batch.waiting.length < MOST_CALLS) return void batches.set(kind, batch);
+      // The server works on it while the rest of the tick is under way.
+      batches.delete(kind);
+      this.queue(shard, [batch]);
     });
   }
 
-  private batchFor(shard: Shard, kind: Kind): Batch<Kind, Call> {
-    let ofShard = this.open.get(shard);
-    if (!ofShard) this.open.set(shard, (ofShard = new Map()));
-    let batch = ofShard.get(kind);
-    if (batch && batch.waiting.length < MOST_CALLS) return batch;
-    if (this.batches.length === 0) atEndOfTick(this.flush);
-    batch = { shard, kind, waiting: [] };
-    this.batches.push(batch);
-    ofShard.set(kind, batch);
-    return batch;
+  private openFor(shard: Shard): Map<Kind, Batch<Kind, Call>> {
+    if (this.open.size === 0) atEndOfTick(this.flush);
+    let batches = this.open.get(shard);
+    if (!batches) this.open.set(shard, (batches = new Map()));
+    return batches;
   }
 
   private readonly flush = (): void => {
-    const { batches } = this;
-    this.batches = [];
-    this.open.clear();
-    for (const batch of batches) this.queue(batch);
-    for (const shard of new Set(batches.map((batch) => batch.shard)))
-      this.sendNext(shard, this.lineOf(shard));
+    const { open } = this;
+    this.open = new Map();
+    for (const [shard, batches] of open) this.queue(shard, batches.values());
   };
 
   private lineOf(shard: Shard): Line<Batch<Kind, Call>> {
@@ -92,14 +88,19 @@ export class BatchedCalls<Kind extends { readonly name: string }, Call> {
     return line;
   }
 
-  private queue(batch: Batch<Kind, Call>): void {
-    const { shard, kind, waiting } = batch;
+  private queue(shard: Shard, batches: Iterable<Batch<Kind, Call>>): void {
     const line = this.lineOf(shard);
-    if (line.waiting < MOST_WAITING) return line.add(batch, this.options.first.has(kind.name));
-    const error = new CacheConnectionError(
-      `${kind.name} was not sent: ${line.waiting} calls wait for ${shard.name} already`,
-    );
-    for (const { reject } of waiting) reject(error);
+    for (const batch of batches) {
+      const { kind, waiting } = batch;
+      if (line.waiting < MOST_WAITING) line.add(batch, this.options.first.has(kind.name));
+      else {
+        const error = new CacheConnectionError(
+          `${kind.name} was not sent: ${line.waiting} calls wait for ${shard.name} already`,
+        );
+        for (const { reject } of waiting) reject(error);
+      }
+    }
+    this.sendNext(shard, line);
   }
 
   /** As much as the server may be sent now, in one write. */
