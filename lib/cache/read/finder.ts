@@ -106,7 +106,7 @@ export class Finder {
   }
 
   /** What it takes no look at Redis to find. */
-  private atOnce(wanted: Wanted): Found | undefined | Promise<Hit | undefined> {
+  atOnce(wanted: Wanted): Found | undefined | Promise<Hit | undefined> {
     return this.isBlocked(wanted) ? UNREACHABLE : this.copy(wanted);
   }
 

@@ -27,6 +27,9 @@ export const UNREACHABLE: Found = { state: 'unreachable' };
 /** Looked at nothing. */
 export const BYPASSED: Found = { state: 'unreachable' };
 
+/** Not looked at: most likely there is nothing. */
+export const UNSEEN: Found = { state: 'absent', reject: '' };
+
 /** A read of one value. */
 export interface Reading<T> {
   readonly operation: string;

@@ -16,6 +16,8 @@ export interface Lease {
   readonly c0: number | undefined;
   /** Of the entry, taken before ACQUIRE was sent. */
   readonly note: Note | undefined;
+  /** Told, before anything is loaded, that there is nothing at the entry to serve. */
+  readonly onMissing?: () => void;
 }
 
 /** A lease that lies at a key while its loader runs. */

@@ -38,14 +38,14 @@ export class Loads {
   load(
     flight: Flight,
     request: LoadRequest,
-    { reject, c0 }: { reject: string; c0: number | undefined },
+    { reject, c0, onMissing }: Pick<Lease, 'reject' | 'c0' | 'onMissing'>,
   ): Promise<FlightOutcome> {
     const { ids, settings } = this.parts;
     const token = ids.next();
     const { redisKey: key } = request.key;
     const { errorBackoffMs: backoffMs } = settings;
     const note = this.parts.tier?.note(key);
-    const lease = { key, token, expectId: token, reject, c0, backoffMs, note };
+    const lease = { key, token, expectId: token, reject, c0, backoffMs, note, onMissing };
     return this.underLease(flight, request, lease);
   }
 
@@ -101,6 +101,7 @@ export class Loads {
       expectation.cancel();
       return this.withoutRedis(flight, request, lease, error);
     }
+    if (reply.state !== 'value') lease.onMissing?.();
     if (reply.state === 'held') {
       this.state.flights.seal(flight);
       const { ended, backoff } = this.state.waits.start(lease.key, reply, expectation);
@@ -127,7 +128,6 @@ export class Loads {
   /** Somebody else was faster: their value, if it can be used and no tag of it has been evicted. */
   private async found(request: LoadRequest, bytes: Buffer): Promise<FlightOutcome> {
     const { key, kind, settings } = request;
-    const { serializer } = settings;
     const seen = look(bytes, { key, kind }, this.parts.layout);
     if (seen.state !== 'usable' || this.state.formats.staleMs(seen.record, key) !== undefined)
       return READ_AGAIN;
@@ -137,7 +137,7 @@ export class Loads {
     const versions = await table.versions(key.redisKey, tags ?? []).catch(() => undefined);
     const value =
       isValid(c0, tags, versions) &&
-      (await this.state.formats.open(seen.record, { key, serializer }));
+      (await this.state.formats.open(seen.record, { key, serializer: settings.serializer }));
     return value && isReadable(value, settings) ? { kind: 'found', value } : READ_AGAIN;
   }
 

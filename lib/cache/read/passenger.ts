@@ -1,9 +1,11 @@
+import type { Clock } from '../../common/clock.js';
 import { refreshKeyOf, type EntryKey } from '../../keys/key-space.js';
 import { fitted, type Opened } from '../entry.js';
 import type { LoadSettings } from '../entry.options.js';
 import type { Flight, FlightOutcome } from '../flights.js';
 import type { LeaseWait, LeaseWaits } from '../lease-waits.js';
 import type { Found, InGrace } from './found.js';
+import type { Limits } from './patience.js';
 import type { Wanted } from './looks.js';
 import { loadsOf, type LoadRequest } from './loader-run.js';
 
@@ -29,6 +31,8 @@ export interface Caller {
   readonly patientUntil: number;
   /** There is a value in grace: it takes that rather than an error, or than to wait for longer than until then. */
   readonly contentFrom?: number | undefined;
+  /** Counts what its look has found, unless it has been counted. */
+  readonly count: (found: Found) => void;
 }
 
 export interface Passenger extends Caller {
@@ -38,10 +42,20 @@ export interface Passenger extends Caller {
 
 /** Field by field: to spread a caller takes longer than all that is done for it here. */
 export const aboard = (
-  { request, came, patientUntil, contentFrom }: Caller,
+  { request, came, patientUntil, contentFrom, count }: Caller,
   flight: Flight,
   role: Passenger['role'],
-): Passenger => ({ request, came, patientUntil, contentFrom, flight, role });
+): Passenger => ({ request, came, patientUntil, contentFrom, count, flight, role });
+
+/** As long as it waits for somebody else. */
+export const limitsOf = (
+  { request, patientUntil, contentFrom = Infinity }: Caller,
+  clock: Clock,
+): Limits => ({
+  clock,
+  until: Math.min(patientUntil, contentFrom),
+  signal: request.settings.signal,
+});
 
 /** The loader began after this caller had come, so what it gives is new enough. */
 export const cameBefore = ({ flight, came }: Passenger): boolean =>

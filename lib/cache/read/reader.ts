@@ -7,8 +7,9 @@ import { refuseNestedLoad } from '../nested-loads.js';
 import type { CacheParts } from '../parts.js';
 import { AsideLoads } from './aside.js';
 import type { Finder } from './finder.js';
-import { BYPASSED, type Found, type InGrace, type Reading } from './found.js';
+import { BYPASSED, UNSEEN, type Found, type InGrace, type Reading } from './found.js';
 import type { Loads } from './load.js';
+import { LoadLooks } from './load-looks.js';
 import { label, whileWaiting, type LoadRequest } from './loader-run.js';
 import {
   aboard,
@@ -18,6 +19,7 @@ import {
   isOthers,
   isSpare,
   leaseOf,
+  limitsOf,
   ownOnly,
   sourceFor,
   type Caller,
@@ -25,7 +27,7 @@ import {
   wantedBy,
   type Served,
 } from './passenger.js';
-import { patiently, type Limits } from './patience.js';
+import { patiently } from './patience.js';
 import type { Refresher } from './refresher.js';
 import { tally, tallier } from './tally.js';
 import { Together } from './together.js';
@@ -46,6 +48,7 @@ interface ReaderState {
 export class Reader {
   private readonly aside: AsideLoads;
   private readonly together: Together;
+  private readonly looks: LoadLooks;
 
   constructor(
     private readonly parts: CacheParts,
@@ -53,6 +56,7 @@ export class Reader {
   ) {
     this.aside = new AsideLoads(parts, state.loads);
     this.together = new Together(parts.meter);
+    this.looks = new LoadLooks(parts, state);
   }
 
   /** What `as` makes of the value, or of undefined: a miss. */
@@ -72,15 +76,14 @@ export class Reader {
       modes.mode === 'refresh' ? { ...given, settings: { ...given.settings, force: true } } : given;
     const { key, settings } = request;
     const now = this.parts.clock.monotonic();
-    const newcomer = { request, came: nextMoment(), patientUntil: now + settings.waitTimeoutMs };
-    const contentFrom = now + this.parts.settings.softTimeoutMs;
-    const wanted = wantedBy(request);
     const count = tallier(this.parts.meter, request);
+    const patientUntil = now + settings.waitTimeoutMs;
+    const newcomer = { request, came: nextMoment(), patientUntil, count };
+    const contentFrom = now + this.parts.settings.softTimeoutMs;
     for (let first = seen, isBack = false; ; first = undefined, isBack = true) {
       settings.signal?.throwIfAborted();
-      const found =
-        first ?? (modes.mode === 'bypass' ? BYPASSED : await this.state.finder.find(wanted));
-      count(found === BYPASSED ? undefined : found);
+      const found = first ?? (await this.looks.find(request, { isBack }));
+      if (found !== UNSEEN) count(found === BYPASSED ? undefined : found);
       if (found.state === 'hit' && !settings.force) {
         this.state.refresher.read(request, found);
         return found;
@@ -101,7 +104,7 @@ export class Reader {
   private loadTogether(found: Found, caller: Caller): Promise<Served | undefined> {
     const together = this.together.go(found.party, caller, {
       lead: (first) => this.load(found, first),
-      patiently: (led) => patiently(led, this.limitsOf(caller)),
+      patiently: (led) => patiently(led, limitsOf(caller, this.parts.clock)),
       late: () => this.outOfPatience(caller),
     });
     return together ?? this.load(found, caller);
@@ -112,18 +115,17 @@ export class Reader {
     if (this.state.modes.storesNothing) return this.loadAside(caller);
     const { key } = caller.request;
     const joined = this.state.flights.joinable(key.redisKey);
-    if (joined) return this.join(joined, caller);
+    if (joined) return (caller.count(found), this.join(joined, caller));
     const wait = leaseOf(found, key, this.state.waits);
     return wait ? this.waitFor(wait.ended, caller) : this.lead(found, caller);
   }
 
   /** A value in grace is given at once: it is refreshed in the background, or it is known that nobody is to load for now. */
   private isGoodForNow(found: InGrace, request: LoadRequest): boolean {
-    if (request.settings.staleWhileRevalidate) {
-      this.state.refresher.start(request, found);
-      return true;
-    }
-    return leaseOf(found, request.key, this.state.waits)?.backoff ?? false;
+    if (!request.settings.staleWhileRevalidate)
+      return leaseOf(found, request.key, this.state.waits)?.backoff ?? false;
+    this.state.refresher.start(request, found);
+    return true;
   }
 
   /** The value in grace, if there is one; read again, because meanwhile it may have been evicted, or replaced. */
@@ -141,20 +143,24 @@ export class Reader {
 
   private lead(found: Found, caller: Caller): Promise<Served | undefined> {
     const { flights, loads, refresher } = this.state;
-    const { request, contentFrom: until = Infinity } = caller;
+    const { request, contentFrom: until = Infinity, count } = caller;
     const flight = flights.lead(request.key.redisKey, (own) => {
       label(own, request);
       if (found.state === 'unreachable') return loads.loadAside(own, request);
       if (found.state === 'hit' || found.state === 'stale')
         return refresher.refresh(own, request, found);
       const reject = found.state === 'absent' ? found.reject : '';
-      return loads.load(own, request, { reject, c0: found.c0 });
+      return loads.load(own, request, { reject, c0: found.c0, onMissing: () => count(found) });
     });
-    const { signal } = request.settings;
-    const limits = { clock: this.parts.clock, until, signal };
-    return patiently(flight.outcome, limits).then((outcome) =>
-      outcome ? this.serve(outcome, aboard(caller, flight, 'leader')) : this.outOfPatience(caller),
-    );
+    const limits = { clock: this.parts.clock, until, signal: request.settings.signal };
+    return patiently(flight.outcome, limits).then((outcome) => {
+      // What is there after all is found by a look, as always.
+      if (found === UNSEEN && outcome?.kind === 'found') return undefined;
+      count(found);
+      return outcome
+        ? this.serve(outcome, aboard(caller, flight, 'leader'))
+        : this.outOfPatience(caller);
+    });
   }
 
   private async join(flight: Flight, caller: Caller): Promise<Served | undefined> {
@@ -207,8 +213,11 @@ export class Reader {
   }
 
   private async waitFor(changed: Promise<void>, caller: Caller): Promise<Served | undefined> {
-    const ended = changed.then(() => true);
-    const woken = await this.patiently(ended, caller, 'cluster');
+    const woken = await this.patiently(
+      changed.then(() => true),
+      caller,
+      'cluster',
+    );
     return woken ? undefined : this.outOfPatience(caller);
   }
 
@@ -218,15 +227,9 @@ export class Reader {
     caller: Caller,
     source: 'process' | 'cluster',
   ): Promise<T | undefined> {
-    const { request } = caller;
-    return this.parts.meter.wait(source, request.key, () =>
-      whileWaiting(request, patiently(promise, this.limitsOf(caller))),
+    return this.parts.meter.wait(source, caller.request.key, () =>
+      whileWaiting(caller.request, patiently(promise, limitsOf(caller, this.parts.clock))),
     );
-  }
-
-  private limitsOf({ request, patientUntil, contentFrom = Infinity }: Caller): Limits {
-    const { signal } = request.settings;
-    return { clock: this.parts.clock, until: Math.min(patientUntil, contentFrom), signal };
   }
 
   private async outOfPatience(caller: Caller): Promise<Served | undefined> {

@@ -75,6 +75,13 @@ const SLOW_REPLIES: Mutation = {
 async function readNow(client, keys) {`,
 };
 
+/** All who load ask for the lease without a look, as if nearly everything were missing. */
+const BLIND: Mutation = {
+  file: 'cache/read/load-looks',
+  from: 'this.missingInARow >= LONG_RUN',
+  to: 'true',
+};
+
 /** Nobody tells anybody what it has changed. */
 const SILENT: Mutation = {
   file: 'store/lua/record.lua',
@@ -125,6 +132,24 @@ describe(`the history of ${PROCESSES} processes`, () => {
       const verdict = report('slow replies', await run(slow, SELDOM_WRITTEN));
       expect(verdict).toMatchObject({ broken: [], atRest: [] });
       expect(isKept(verdict)).toBe(true);
+    },
+    RUN_MS + 30_000,
+  );
+
+  it.each<[string, Partial<HistoryPlan>]>([
+    ['no copies', { options: { l1: false } }],
+    ['copies', {}],
+  ])(
+    'L1 the lease is asked for without a look, %s → no read is older than an evict that had returned before it',
+    async (name, more) => {
+      const blind = await Compiled.make([WORKER], [BLIND]);
+      try {
+        const verdict = report(`no look, ${name}`, await run(blind, more));
+        expect(verdict).toMatchObject({ broken: [], atRest: [] });
+        expect(isKept(verdict)).toBe(true);
+      } finally {
+        await blind.remove();
+      }
     },
     RUN_MS + 30_000,
   );

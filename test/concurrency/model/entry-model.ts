@@ -13,6 +13,8 @@ export interface Crowd {
   readers: readonly number[];
   /** The process of each writer. A writer commits one version and evicts the key. */
   writers: readonly number[];
+  /** Readers may ask for the lease at once; default: they look first. */
+  mayNotLook?: boolean;
 }
 
 /** What every model is made of. */
@@ -27,15 +29,16 @@ export interface EntryModel {
 /** Readers, and a key that may expire at any time; starts without a value and with one. */
 export function entryModel(
   weak: readonly Weakening[],
-  crowd: { readers: readonly number[]; background?: readonly number[] },
+  crowd: { readers: readonly number[]; background?: readonly number[]; mayNotLook?: boolean },
   hooksOf: (world: World) => ReadHooks = () => new ReadHooks(),
 ): EntryModel {
   const world = new World(new Set(weak));
   const entry = new RedisEntry(world);
   const truth = truthOf(world);
   const hooks = hooksOf(world);
-  const { readers: perProcess, background = [] } = crowd;
-  const callers = new Readers({ world, entry, truth, hooks }, { perProcess, background });
+  const { readers: perProcess, background = [], mayNotLook = false } = crowd;
+  const several = { perProcess, background, mayNotLook };
+  const callers = new Readers({ world, entry, truth, hooks }, several);
   const { now } = entry;
   world.start(() => void hooks.start());
   world.start(() => Object.assign(now, { type: 'value', copy: hooks.start() }));

@@ -34,12 +34,18 @@ export class Readers {
   readonly processOf: number[];
   readonly loads: Flights;
   private readonly parts: FlightParts;
+  private readonly mayNotLook: boolean;
 
   constructor(
     parts: Omit<FlightParts, 'onBegin' | 'onEnd'>,
     /** How many of them in each process, and of flights that nobody waits for. */
-    { perProcess, background }: { perProcess: readonly number[]; background: readonly number[] },
+    {
+      perProcess,
+      background,
+      mayNotLook,
+    }: { perProcess: readonly number[]; background: readonly number[]; mayNotLook: boolean },
   ) {
+    this.mayNotLook = mayNotLook;
     const { world, entry, hooks } = parts;
     this.parts = {
       ...parts,
@@ -67,6 +73,8 @@ export class Readers {
     const name = this.nameOf(i);
     const at = world.phases(reader);
     world.perhaps(`${name} begins`, at('away'), () => this.begin(i));
+    if (this.mayNotLook)
+      world.perhaps(`${name} begins without a GET`, at('away'), () => this.beginBlindly(i));
     world.rule(`${name} GET executes`, at('reading'), () => {
       const { type, copy, soft } = entry.now;
       reader.phase = 'read';
@@ -96,6 +104,16 @@ export class Readers {
     }
     this.sendGet(i);
     return 'GET sent';
+  }
+
+  /** Most likely there is nothing, so it asks for the lease at once: the counterpart of `read/load-looks.ts`. */
+  private beginBlindly(i: number): string {
+    const { truth, hooks } = this.parts;
+    if (hooks.servedLocally(i)) return 'served from the copy in its process';
+    this.readers[i]!.since = truth.promised;
+    hooks.getSent(i);
+    hooks.getMissed(i);
+    return this.joinOrLead(i, { holds: false, refresh: false });
   }
 
   private sendGet(i: number): void {

@@ -22,12 +22,18 @@ export const SCENARIOS = {
     leaseModel(weak, { readers: [1, 1], writers: [0, 1] }),
   'lease: 2 readers and a writer in A, a writer elsewhere': (weak) =>
     leaseModel(weak, { readers: [2], writers: [0, ELSEWHERE] }),
+  'lease: reader in A and in B, who need not look, writer in B': (weak) =>
+    leaseModel(weak, { readers: [1, 1], writers: [1], mayNotLook: true }),
+  'lease: 2 readers in A, who need not look, writer elsewhere': (weak) =>
+    leaseModel(weak, { readers: [2], writers: [ELSEWHERE], mayNotLook: true }),
   'resend: 1 reader, writer elsewhere': (weak) =>
     resendModel(weak, { readers: [1], writers: [ELSEWHERE] }),
 
   'tier: reader in A and in B, writer in A': (weak) =>
     tierModel(weak, { readers: [1, 1], writers: [0] }),
   'tier: 2 readers and writer in A': (weak) => tierModel(weak, { readers: [2], writers: [0] }),
+  'tier: reader in A and in B, who need not look, writer in A': (weak) =>
+    tierModel(weak, { readers: [1, 1], writers: [0], mayNotLook: true }),
   'tier: reader and writer in A, writer elsewhere': (weak) =>
     tierModel(weak, { readers: [1], writers: [0, ELSEWHERE] }),
 
