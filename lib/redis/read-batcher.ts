@@ -85,7 +85,8 @@ export class ReadBatcher {
     if (this.readings.size >= this.options.maxKeys) this.flush();
   }
 
-  private readonly flush = (): void => {
+  /** Sends what has been asked for, before the tick is over. */
+  readonly flush = (): void => {
     if (this.readings.size === 0) return;
     const batch = this.readings;
     this.readings = new Map();

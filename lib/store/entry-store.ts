@@ -26,6 +26,8 @@ export interface EntryStore {
   read(key: string): Promise<Buffer | null>;
   /** As `read`, for one of very many. */
   readTo(key: string, taker: BytesTaker): void;
+  /** What the server of this key has been asked for by `readTo` is sent before the tick is over; nothing where that does not travel. */
+  sendReads?(key: string): void;
   /** The bytes at each key, in the order given. */
   readMany(keys: readonly string[]): Promise<(Buffer | null)[]>;
   /** The bytes at the key and what is left of its life: ms, or Infinity where it does not expire. */

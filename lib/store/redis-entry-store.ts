@@ -63,6 +63,10 @@ export class RedisEntryStore implements EntryStore {
     this.reads.of(this.topology.shardOf(key)).readTo(key, taker);
   }
 
+  sendReads(key: string): void {
+    this.reads.of(this.topology.shardOf(key)).flush();
+  }
+
   readMany(keys: readonly string[]): Promise<(Buffer | null)[]> {
     return Promise.all(keys.map((key) => this.readAnywhere(key)));
   }

@@ -13,7 +13,7 @@ type Kinds<Port, Untouched extends keyof Port = never> = Readonly<
 >;
 
 /** What is not one promise. */
-type Special = 'isRemote' | 'readTo' | 'scan' | 'evictMany';
+type Special = 'isRemote' | 'readTo' | 'sendReads' | 'scan' | 'evictMany';
 
 const ENTRIES: Kinds<EntryStore, Special> = {
   read: 'reads',
@@ -72,7 +72,7 @@ export function createFaultyBackend(
   const store: EntryStore = new Proxy(entries, {
     get: (target, name) => (name in special ? special[name as 'scan'] : Reflect.get(target, name)),
   });
-  const special: Pick<EntryStore, Exclude<Special, 'isRemote'>> = {
+  const special: Pick<EntryStore, Exclude<Special, 'isRemote' | 'sendReads'>> = {
     readTo: (key, taker) =>
       void store.read(key).then(
         (bytes) => taker.give(bytes),

@@ -243,6 +243,22 @@ describe.each(VARIANTS)('loads on %s', (_, topology, variant) => {
     expect(await service.get('k')).toBe(version);
   });
 
+  if (topology === 'single')
+    it('A2 L1 many keys in one tick → the first are sent at once, and who comes later in the tick looks for itself', async () => {
+      // Nothing is under way, as far as this cache knows.
+      const { store } = cache.engine['parts'];
+      const read = jest.spyOn(store, 'readTo');
+      const sent = jest.spyOn(store, 'sendReads');
+      const load = (i: number): Promise<number> => service.getOrSet(`k${i}`, () => i);
+      const first = Array.from({ length: 33 }, (_, i) => load(i));
+      expect([sent.mock.calls.length, read.mock.calls.length]).toEqual([1, 32]);
+      const again = [load(0), load(32), load(0)];
+      expect(await Promise.all([...first, ...again])).toEqual([...first.keys(), 0, 32, 0]);
+      const looksFor = (i: number): number =>
+        read.mock.calls.filter(([key]) => key.endsWith(`k${i}`)).length;
+      expect([looksFor(0), looksFor(1), looksFor(32)]).toEqual([2, 1, 1]);
+    });
+
   // In memory loads begin while they are asked for, so nobody comes between two of them.
   if (topology !== 'memory')
     it('A2 forced in one tick, before and after another load has begun → who came after it does not get its value', async () => {

@@ -92,12 +92,25 @@ class Look implements BytesTaker {
 }
 
 /**
+ * A server that has nothing to answer is sent so many looks before the tick is over, and works while the process goes on; from then
+ * on the two take turns. Not where there are many in a tick: the process is busy all the time then, and more commands are
+ * only more work.
+ */
+const EARLY = 32;
+const MANY = 128;
+
+/**
  * The looks of one tick: one at each tag table, and one at all the entries. None joins a command that has been sent, so what a
  * look sees was read after it was asked for.
  */
 export class Looks {
   /** By tag table; empty between ticks. */
   private batches = new Map<unknown, Batch>();
+  /** Batches that the table has not answered. */
+  private unanswered = 0;
+  /** Looks in this tick, and the most in one lately. */
+  private asked = 0;
+  private mostAsked = 0;
   /** By key, those that others may share; empty between ticks. */
   private unsent = new Map<string, { look: Look; fetched: Promise<Fetched> }>();
 
@@ -150,16 +163,30 @@ export class Looks {
   private batchFor({ key }: Wanted): Batch {
     const table = this.parts.tags.tableOf(key.redisKey);
     let batch = this.batches.get(table);
+    if (batch?.looks.length === EARLY && this.isServerIdle()) {
+      // They are sent before the tick is over, so nobody may share them any more.
+      this.unsent = new Map();
+      this.fetch(batch);
+      this.parts.store.sendReads?.(key.redisKey);
+      this.batches.set(table, (batch = { looks: [] }));
+    }
     if (!batch) {
       if (this.batches.size === 0) atEndOfTick(this.fetchAll);
       this.batches.set(table, (batch = { looks: [] }));
     }
+    this.asked++;
     return batch;
+  }
+
+  private isServerIdle(): boolean {
+    return this.unanswered === 0 && this.mostAsked < MANY;
   }
 
   private readonly fetchAll = (): void => {
     const { batches } = this;
     this.batches = new Map();
+    this.mostAsked = Math.max(this.asked, this.mostAsked * 0.9);
+    this.asked = 0;
     if (this.unsent.size > 0) this.unsent = new Map();
     for (const batch of batches.values()) this.fetch(batch);
   };
@@ -167,13 +194,16 @@ export class Looks {
   private fetch(batch: Batch): void {
     const { store, tags, mirror } = this.parts;
     const { redisKey } = batch.looks[0]!.wanted.key;
+    this.unanswered++;
     tags.glance(redisKey, likelyTags(batch)).then(
       (versions) => {
+        this.unanswered--;
         mirror.of(pathOf(redisKey)).note(versions);
         batch.glance = { versions };
         for (const look of batch.looks) look.settle();
       },
       (error: unknown) => {
+        this.unanswered--;
         for (const look of batch.looks) look.refuse(error);
       },
     );
