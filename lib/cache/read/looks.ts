@@ -117,6 +117,7 @@ export class Looks {
   constructor(private readonly parts: CacheParts) {}
 
   at(wanted: Wanted): Promise<Fetched> {
+    this.sendEarly(wanted);
     return new Promise((resolve, reject) => {
       this.send(wanted, ({ fetched, error }) => (fetched ? resolve(fetched) : reject(error)));
     });
@@ -130,6 +131,7 @@ export class Looks {
       same.look.share(wanted);
       return same.fetched;
     }
+    this.sendEarly(wanted);
     let look: Look | undefined;
     const fetched = new Promise<Fetched>((resolve, reject) => {
       look = this.send(wanted, (own) => (own.fetched ? resolve(own.fetched) : reject(own.error)));
@@ -163,13 +165,6 @@ export class Looks {
   private batchFor({ key }: Wanted): Batch {
     const table = this.parts.tags.tableOf(key.redisKey);
     let batch = this.batches.get(table);
-    if (batch?.looks.length === EARLY && this.isServerIdle()) {
-      // They are sent before the tick is over, so nobody may share them any more.
-      this.unsent = new Map();
-      this.fetch(batch);
-      this.parts.store.sendReads?.(key.redisKey);
-      this.batches.set(table, (batch = { looks: [] }));
-    }
     if (!batch) {
       if (this.batches.size === 0) atEndOfTick(this.fetchAll);
       this.batches.set(table, (batch = { looks: [] }));
@@ -178,8 +173,18 @@ export class Looks {
     return batch;
   }
 
-  private isServerIdle(): boolean {
-    return this.unanswered === 0 && this.mostAsked < MANY;
+  /** Before the tick is over: what is there already of those that come one by one. */
+  private sendEarly({ key: { redisKey } }: Wanted): void {
+    if (this.asked < EARLY || this.unanswered > 0 || this.mostAsked >= MANY) return;
+    const { store, tags } = this.parts;
+    const table = tags.tableOf(redisKey);
+    const batch = this.batches.get(table);
+    if (!batch || batch.looks.length < EARLY) return;
+    this.batches.set(table, { looks: [] });
+    // Nobody may share them any more.
+    this.unsent = new Map();
+    this.fetch(batch);
+    store.sendReads?.(redisKey);
   }
 
   private readonly fetchAll = (): void => {
@@ -188,7 +193,7 @@ export class Looks {
     this.mostAsked = Math.max(this.asked, this.mostAsked * 0.9);
     this.asked = 0;
     if (this.unsent.size > 0) this.unsent = new Map();
-    for (const batch of batches.values()) this.fetch(batch);
+    for (const batch of batches.values()) if (batch.looks.length > 0) this.fetch(batch);
   };
 
   private fetch(batch: Batch): void {

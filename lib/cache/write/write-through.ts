@@ -68,7 +68,7 @@ export class WriteThrough {
     settings: WriteSettings,
     kind: EntryKind = 'value',
   ): Promise<unknown> {
-    const wishes: { -readonly [Name in keyof Wishes]: Wishes[Name] } = {};
+    const wishes: Wishes = {};
     const context: WriteContext = {
       key: key.given,
       setTtl: (ttl) => void (wishes.life = { ttlMs: lifeMs(ttl, 'setTtl') }),
