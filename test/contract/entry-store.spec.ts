@@ -248,6 +248,25 @@ describe.each([
       await store.fill(key, { ...stored, expectId: token, newId: newId(), softMs: 0 });
       expect((await backend.peek(key))!.readDoubleBE(24)).toBe(0);
     });
+
+    it('several in one tick, each with a life of its own → each its own softAt', async () => {
+      const lives = [MINUTE, MINUTE, 0, 3 * MINUTE, MINUTE];
+      const fills = lives.map((softMs) => ({ key: newKey(), token: newId(), softMs }));
+      await Promise.all(fills.map(({ key, token }) => ask(key, token)));
+      const before = await backend.now();
+      await Promise.all(
+        fills.map(({ key, token, softMs }) =>
+          store.fill(key, { ...stored, expectId: token, newId: token, softMs }),
+        ),
+      );
+      const within = (await backend.now()) - before;
+      for (const { key, softMs } of fills) {
+        const softAt = (await backend.peek(key))!.readDoubleBE(24);
+        const least = softMs && before + softMs;
+        expect(softAt).toBeGreaterThanOrEqual(least);
+        expect(softAt).toBeLessThanOrEqual(least && least + within);
+      }
+    });
   });
 
   describe('renew', () => {

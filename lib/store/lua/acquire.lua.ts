@@ -1,7 +1,10 @@
 import { defineScript } from '../../redis/script.js';
 import { HEAD } from './record.lua.js';
 
-/** Reads before it writes: on a hit it works where Redis is full or read-only. */
+/**
+ * Most often there is nothing, and one command does. Where that gives nothing it reads before it writes: on a hit it works although
+ * Redis is full or read-only.
+ */
 export const acquire = defineScript({
   name: 'acquire',
   args: ['token', 'leaseMs', 'reject'],
@@ -9,6 +12,8 @@ export const acquire = defineScript({
   replies: ['granted', 'value', 'held', 'barrier'],
   helpers: HEAD,
   lua: `
+local set = redis.pcall('SET', key, 'L' .. token, 'PX', leaseMs, 'NX')
+if set and set.ok then return GRANTED end
 local kind, id = head()
 if kind == 'V' and id ~= reject then
   return { VALUE, redis.call('GET', key) }

@@ -8,7 +8,7 @@ export const fill = defineScript({
   replies: ['refused', 'stored'],
   helpers: `${ANNOUNCE}${HEAD}${WAITERS}${NOW}${STORE}`,
   lua: `
-local kind, id = head()
+local kind, id = head('L' .. expectId)
 if kind == 'V' and id == newId() then return STORED end
 if id ~= expectId or (kind ~= 'L' and kind ~= 'V') then return REFUSED end
 local waiting = waiters(kind)

@@ -6,12 +6,14 @@
 /**
  * `kind, id` of what is at the key; both empty where it is absent, too short, no string, or begins like one of ours by
  * chance: a value must have an id of ours, a lease as well and then nothing or a comma, a barrier dots and then its taint.
+ * `lease`: what is most likely there, a lease that nobody waits for, and needs no such look.
  */
 export const HEAD = `
 local bytes
 
-local function head()
+local function head(lease)
   bytes = redis.pcall('GETRANGE', key, '0', '35')
+  if bytes == lease then return 'L', string.sub(lease, 2) end
   if type(bytes) == 'table' then
     -- Anything but a wrong type is raised by asking again.
     if not string.find(bytes.err, 'WRONGTYPE', 1, true) then redis.call('GETRANGE', key, '0', '35') end
@@ -30,11 +32,12 @@ end
 /** Instances that wait for the lease to end; read them before it is gone, wake them after. Needs `wakePrefix`. */
 export const WAITERS = `
 local function waiters(kind)
-  return kind == 'L' and redis.call('GETRANGE', key, '21', '-1') or ''
+  return kind == 'L' and #bytes > 21 and redis.call('GETRANGE', key, '21', '-1') or ''
 end
 
 -- A message that may not be sent must not abort a script that has already written: nothing is rolled back.
 local function wake(instances)
+  if instances == '' then return end
   for instance in string.gmatch(instances, '[^,]+') do
     redis.pcall('PUBLISH', wakePrefix .. instance, key)
   end
@@ -64,22 +67,28 @@ end
 
 /**
  * Puts the value there, whatever was; `softAt` afterwards, since a text that is put together in a script is copied each time, and a
- * large one would hold up the server. Needs `record`, whose `softAt` is 0, `softMs`, `ttlMs`.
+ * large one would hold up the server. Needs `record`, whose `softAt` is 0, `softMs`, `ttlMs`. To pack a `softAt` takes as long as
+ * to write it, and keys of one command often live equally long.
  */
 export const STORE = `
 local function newId()
   return string.sub(record, 2, 21)
 end
 
+local packedFor, packed
+
+local function softAt()
+  if softMs ~= packedFor then packedFor, packed = softMs, struct.pack('>d', now() + softMs) end
+  return packed
+end
+
 local function store()
-  if tonumber(ttlMs) > 0 then
+  if ttlMs ~= '0' then
     redis.call('SET', key, record, 'PX', ttlMs)
   else
     redis.call('SET', key, record)
   end
-  if tonumber(softMs) > 0 then
-    redis.call('SETRANGE', key, '24', struct.pack('>d', now() + softMs))
-  end
+  if softMs ~= '0' then redis.call('SETRANGE', key, '24', softAt()) end
 end
 `;
 
