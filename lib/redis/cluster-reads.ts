@@ -1,6 +1,7 @@
 import type { Cluster, Redis } from 'ioredis';
 import { hashSlot } from '../keys/hash-slot.js';
 import { masterNamed, ownerOf } from './cluster-nodes.js';
+import { FlatCommand } from './flat-command.js';
 import type { RedisClient } from './topology.js';
 
 type Bytes = Buffer | null;
@@ -45,6 +46,9 @@ export async function readOne(client: RedisClient, key: string): Promise<Bytes> 
   }
 }
 
+export const readSeveral = (client: RedisClient, keys: readonly string[]): Promise<Bytes[]> =>
+  client.sendCommand(new FlatCommand('mget', keys)) as Promise<Bytes[]>;
+
 /**
  * An MGET goes to the master past the client, which would repeat it for as long as the slot is moving and some of its keys
  * are there, others not: the normal case, for most keys that are read together do not exist.
@@ -57,7 +61,7 @@ async function readSlot(
   const each = (): Promise<Bytes[]> => Promise.all(keys.map((key) => readOne(cluster, key)));
   if (keys.length === 1 || !master) return each();
   try {
-    return await master.mgetBuffer([...keys]);
+    return await readSeveral(master, keys);
   } catch (error) {
     if (ELSEWHERE.test((error as Error).message)) return each();
     throw error;

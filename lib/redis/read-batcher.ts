@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Cluster } from 'ioredis';
 import { atEndOfTick, deferred } from '../common/async.js';
-import { readFromCluster, readOne } from './cluster-reads.js';
+import { readFromCluster, readOne, readSeveral } from './cluster-reads.js';
 import type { RedisClient } from './topology.js';
 
 type Bytes = Buffer | null;
@@ -113,7 +113,7 @@ export class ReadBatcher {
 
 async function readAll(client: RedisClient, keys: string[]): Promise<Bytes[]> {
   if (keys.length === 1) return [await readOne(client, keys[0]!)];
-  return client.isCluster ? readFromCluster(client as Cluster, keys) : client.mgetBuffer(keys);
+  return client.isCluster ? readFromCluster(client as Cluster, keys) : readSeveral(client, keys);
 }
 
 function give({ taker, others }: Reading, bytes: Bytes): void {

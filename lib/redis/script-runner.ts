@@ -2,6 +2,7 @@ import { ReplyError, type Cluster, type Redis } from 'ioredis';
 import { hashSlot } from '../keys/hash-slot.js';
 import { isReply } from '../resilience/redis-failure.js';
 import { masterNamed, ownerOf } from './cluster-nodes.js';
+import { FlatCommand } from './flat-command.js';
 import { sendOnce } from './send-once.js';
 import { FAILED, type Script, type ScriptValue } from './script.js';
 import type { RedisClient } from './topology.js';
@@ -10,12 +11,6 @@ import type { RedisClient } from './topology.js';
 export interface ScriptAnswer<Reply extends string> {
   reply: Reply;
   details: readonly unknown[];
-}
-
-/** The client has these two; its types do not. `callBuffer` has types, but sends a wrong command when auto-pipelined. */
-interface ScriptCommands {
-  evalshaBuffer(sha: string, keys: number, ...args: ScriptValue[]): Promise<unknown>;
-  evalBuffer(source: string, keys: number, ...args: ScriptValue[]): Promise<unknown>;
 }
 
 /** The hashes of the scripts whose text has been sent over a socket; of a client that has none yet, over any. */
@@ -28,35 +23,37 @@ export async function runScript<Arg extends string, Reply extends string, Shared
   key: string,
   values: Record<Arg | Shared, ScriptValue>,
 ): Promise<ScriptAnswer<Reply>> {
-  const [answer] = await runSteps(client, script, [{ key, values }], values);
+  const as = (answer: ScriptAnswer<Reply>): ScriptAnswer<Reply> => answer;
+  const [answer] = await runSteps(client, script, [{ key, values, as }], values);
   return (answer as PromiseFulfilledResult<ScriptAnswer<Reply>>).value;
 }
 
-/** One step of a script: a key, and its arguments. */
-export interface ScriptStep<Arg extends string> {
+/** One step of a script: a key, its arguments, and what is made of its answer. */
+export interface ScriptStep<Arg extends string, Reply extends string, T> {
   readonly key: string;
   readonly values: Record<Arg, ScriptValue>;
+  readonly as: (answer: ScriptAnswer<Reply>) => T;
 }
 
 /**
  * Runs a script on one key or several in one command; in a cluster on one, since it refuses several when one is about to move. The
  * answer, or error, of each step; rejects where all have failed.
  */
-export async function runSteps<Arg extends string, Reply extends string, Shared extends string>(
+export async function runSteps<Arg extends string, Reply extends string, Shared extends string, T>(
   client: RedisClient,
   script: Script<Arg, Reply, Shared>,
-  steps: readonly ScriptStep<Arg>[],
+  steps: readonly ScriptStep<Arg, Reply, T>[],
   shared: Record<Shared, ScriptValue>,
-): Promise<PromiseSettledResult<ScriptAnswer<Reply>>[]> {
+): Promise<PromiseSettledResult<T>[]> {
   const keys = steps.map(({ key }) => key);
-  const argv = script.shared.map((name) => shared[name]);
-  for (const { values } of steps) for (const name of script.args) argv.push(values[name]);
+  const argv = script.shared.map((name) => textOf(shared[name]));
+  for (const { values } of steps) for (const name of script.args) argv.push(textOf(values[name]));
   const answer = await send(client, script, keys, argv);
   const answers = steps.length === 1 ? [answer] : (answer as unknown[]);
-  return answers.map((answer) =>
+  return answers.map((answer, i) =>
     Array.isArray(answer) && Number(answer[0]) === FAILED
       ? { status: 'rejected', reason: new ReplyError(String(answer[1])) }
-      : { status: 'fulfilled', value: answerOf(script, answer) },
+      : { status: 'fulfilled', value: steps[i]!.as(answerOf(script, answer)) },
   );
 }
 
@@ -71,13 +68,14 @@ async function send(
   client: RedisClient,
   script: Script<string, string, string>,
   keys: readonly string[],
-  argv: readonly ScriptValue[],
+  argv: readonly (string | Buffer)[],
 ): Promise<unknown> {
-  const commands = client as unknown as ScriptCommands;
-  const command = (name: 'evalsha' | 'eval', text: string): Promise<unknown> =>
-    script.once
-      ? sendOnce(client, name, [text, keys.length, ...keys, ...argv])
-      : commands[`${name}Buffer`](text, keys.length, ...keys, ...argv);
+  const command = (name: 'evalsha' | 'eval', text: string): Promise<unknown> => {
+    const args = [text, String(keys.length), ...keys, ...argv];
+    return script.once
+      ? sendOnce(client, name, args)
+      : (client.sendCommand(new FlatCommand(name, args)) as Promise<unknown>);
+  };
   const sent = sentFor(client, keys[0]!);
   const isFirst = !sent.has(script.sha);
   sent.add(script.sha);
@@ -90,6 +88,9 @@ async function send(
     return command('eval', script.source);
   }
 }
+
+const textOf = (value: ScriptValue): string | Buffer =>
+  typeof value === 'number' ? String(value) : value;
 
 function answerOf<Reply extends string>(
   script: Script<string, Reply, string>,

@@ -79,9 +79,12 @@ export class RedisEntryStore implements EntryStore {
     return bytes;
   }
 
-  async inspect(key: string): Promise<{ bytes: Buffer; ttlMs: number } | null> {
-    const { reply, details } = await this.calls.run('read', inspect, key, {});
-    return reply === 'found' ? { bytes: details[0] as Buffer, ttlMs: ttlOf(details[1]) } : null;
+  inspect(key: string): Promise<{ bytes: Buffer; ttlMs: number } | null> {
+    return this.calls.run('read', inspect, key, {
+      values: {},
+      as: ({ reply, details }) =>
+        reply === 'found' ? { bytes: details[0] as Buffer, ttlMs: ttlOf(details[1]) } : null,
+    });
   }
 
   scan(prefix: string, { signal }: { signal?: AbortSignal }): AsyncIterable<readonly string[]> {
@@ -90,35 +93,34 @@ export class RedisEntryStore implements EntryStore {
 
   acquire(key: string, request: AcquireRequest): Promise<AcquireReply> {
     const { token, reject } = request;
-    const leaseMs = wholeMs(request.leaseMs);
-    const values = { token, leaseMs, reject };
-    return this.calls.run('write', acquire, key, values).then(acquireReply);
+    const values = { token, leaseMs: wholeMs(request.leaseMs), reject };
+    return this.calls.run('write', acquire, key, { values, as: acquireReply });
   }
 
   fill(key: string, request: FillRequest): Promise<boolean> {
-    const { record, softMs, ttlMs } = storedArgs(request);
-    const values = { expectId: request.expectId, record, softMs, ttlMs };
+    const values = { expectId: request.expectId, ...storedArgs(request) };
     // A load fills what was absent, of which there are no copies; a refresh replaces a value.
     const told = request.expectId === request.newId ? [] : [key];
     // What processes with the layout of before have loaded is as true as this.
     const change = { reason: 'set', keys: told, elsewhere: 'kept' } as const;
-    return this.calls.change(fill, key, values, change).then(({ reply }) => reply === 'stored');
+    return this.calls.change(fill, key, { values, as: isStored }, change);
   }
 
-  async renew(key: string, request: { token: string; leaseMs: number }): Promise<boolean> {
-    const values = { token: request.token, leaseMs: wholeMs(request.leaseMs) };
-    return (await this.calls.run('write', renew, key, values)).reply === 'renewed';
+  renew(key: string, { token, leaseMs }: { token: string; leaseMs: number }): Promise<boolean> {
+    const values = { token, leaseMs: wholeMs(leaseMs) };
+    return this.calls.run('write', renew, key, { values, as: isRenewed });
   }
 
-  async release(key: string, request: { token: string; holdMs: number }): Promise<boolean> {
+  release(key: string, request: { token: string; holdMs: number }): Promise<boolean> {
     const holdMs = wholeMs(request.holdMs);
     const values = { token: request.token, holdId: HOLD_ID, holdMs };
-    return (await this.calls.run('write', release, key, values)).reply === 'released';
+    const as = ({ reply }: { reply: string }): boolean => reply === 'released';
+    return this.calls.run('write', release, key, { values, as });
   }
 
-  async evict(key: string): Promise<boolean> {
-    const outdated = { reason: 'evict', keys: [key] } as const;
-    return (await this.calls.change(evict, key, {}, outdated)).reply === 'evicted';
+  evict(key: string): Promise<boolean> {
+    const as = ({ reply }: { reply: string }): boolean => reply === 'evicted';
+    return this.calls.change(evict, key, { values: {}, as }, { reason: 'evict', keys: [key] });
   }
 
   async evictMany(keys: readonly string[]): Promise<PromiseSettledResult<boolean>[]> {
@@ -132,69 +134,66 @@ export class RedisEntryStore implements EntryStore {
     group: readonly string[],
     results: Map<string, PromiseSettledResult<boolean>>,
   ): Promise<void> {
-    const told = await Promise.allSettled([this.calls.evictTogether(group)]);
-    const [all] = told;
+    const [all] = await Promise.allSettled([this.calls.evictTogether(group)]);
     group.forEach((key, i) => {
-      const one = all.status === 'fulfilled' ? all.value[i]! : all;
-      const evicted = one.status === 'fulfilled' && one.value.reply === 'evicted';
-      results.set(key, one.status === 'fulfilled' ? { ...one, value: evicted } : one);
+      results.set(key, all.status === 'fulfilled' ? all.value[i]! : all);
     });
   }
 
-  async write(key: string, request: WriteRequest): Promise<boolean> {
+  write(key: string, request: WriteRequest): Promise<boolean> {
     const { only = '', reject = '' } = request;
-    const { record, softMs, ttlMs } = storedArgs(request);
-    const values = { record, softMs, ttlMs, only, reject };
-    const invalidation = { reason: 'set', keys: [key] } as const;
-    return (await this.calls.change(write, key, values, invalidation)).reply === 'stored';
+    const values = { ...storedArgs(request), only, reject };
+    return this.calls.change(write, key, { values, as: isStored }, { reason: 'set', keys: [key] });
   }
 
-  async increment(key: string, request: IncrementRequest): Promise<IncrementReply> {
+  increment(key: string, request: IncrementRequest): Promise<IncrementReply> {
     const { seen, ttlMs, ...own } = request;
     const { facts, id, count } = seen ?? NOTHING_SEEN;
     const values = { ...own, ttlMs: wholeMs(ttlMs), facts, id, count };
-    const change = { reason: 'set', keys: [key] } as const;
-    const { reply, details } = await this.calls.change(increment, key, values, change);
-    return reply === 'counted' ? { state: reply, count: Number(details[0]) } : { state: reply };
+    const as = ({
+      reply,
+      details,
+    }: ScriptAnswer<(typeof increment.replies)[number]>): IncrementReply =>
+      reply === 'counted' ? { state: reply, count: Number(details[0]) } : { state: reply };
+    return this.calls.change(increment, key, { values, as }, { reason: 'set', keys: [key] });
   }
 
-  async touch(
-    key: string,
-    { facts, softMs }: TouchRequest,
-  ): Promise<'touched' | 'absent' | 'unlike'> {
+  touch(key: string, { facts, softMs }: TouchRequest): Promise<'touched' | 'absent' | 'unlike'> {
     const values = { facts, softMs: wholeMs(softMs) };
-    const change = { reason: 'set', keys: [key] } as const;
-    return (await this.calls.change(touch, key, values, change)).reply;
+    return this.calls.change(touch, key, { values, as: replyOf }, { reason: 'set', keys: [key] });
   }
 
-  async take(key: string, { facts = NO_BYTES, reject }: TakeRequest): Promise<TakeReply> {
-    const change = { reason: 'evict', keys: [key] } as const;
-    const { reply, details } = await this.calls.change(take, key, { facts, reject }, change);
-    return reply === 'taken' ? { state: reply, bytes: details[0] as Buffer } : { state: reply };
+  take(key: string, { facts = NO_BYTES, reject }: TakeRequest): Promise<TakeReply> {
+    const as = ({ reply, details }: ScriptAnswer<(typeof take.replies)[number]>): TakeReply =>
+      reply === 'taken' ? { state: reply, bytes: details[0] as Buffer } : { state: reply };
+    const values = { facts, reject };
+    return this.calls.change(take, key, { values, as }, { reason: 'evict', keys: [key] });
   }
 
   async barrierBegin(key: string, request: { writer: string; barrierMs: number }): Promise<void> {
     const values = { writer: request.writer, barrierMs: wholeMs(request.barrierMs) };
-    await this.calls.change(barrierBegin, key, values, { reason: 'evict', keys: [key] });
+    const change = { reason: 'evict', keys: [key] } as const;
+    await this.calls.change(barrierBegin, key, { values, as: replyOf }, change);
   }
 
-  async barrierRenew(
-    key: string,
-    request: { writer: string; barrierMs: number },
-  ): Promise<boolean> {
+  barrierRenew(key: string, request: { writer: string; barrierMs: number }): Promise<boolean> {
     const values = { writer: request.writer, barrierMs: wholeMs(request.barrierMs) };
-    return (await this.calls.run('write', barrierRenew, key, values)).reply === 'renewed';
+    return this.calls.run('write', barrierRenew, key, { values, as: isRenewed });
   }
 
-  async barrierEnd(
+  barrierEnd(
     key: string,
     { writer, value }: { writer: string; value?: StoredBody },
   ): Promise<BarrierEnd> {
     const values = { writer, ...(value ? storedArgs(value) : NOTHING_STORED) };
-    const invalidation = { reason: 'evict', keys: [key] } as const;
-    return (await this.calls.change(barrierEnd, key, values, invalidation)).reply;
+    const change = { reason: 'evict', keys: [key] } as const;
+    return this.calls.change(barrierEnd, key, { values, as: replyOf }, change);
   }
 }
+
+const replyOf = <Reply extends string>({ reply }: ScriptAnswer<Reply>): Reply => reply;
+const isStored = ({ reply }: { reply: string }): boolean => reply === 'stored';
+const isRenewed = ({ reply }: { reply: string }): boolean => reply === 'renewed';
 
 function storedArgs({ newId, body, softMs, ttlMs }: StoredBody) {
   return { record: valueRecord(newId, body, 0), softMs: wholeMs(softMs), ttlMs: wholeMs(ttlMs) };

@@ -5,7 +5,7 @@ import {
   type InvalidationReason,
 } from '../common/invalidation.js';
 import { BatchedCalls } from '../redis/batched-calls.js';
-import { runSteps, type ScriptAnswer, type ScriptStep } from '../redis/script-runner.js';
+import { runSteps, type ScriptStep } from '../redis/script-runner.js';
 import type { Script, ScriptValue } from '../redis/script.js';
 import type { Shard, Topology } from '../redis/topology.js';
 import type { CallGuard, CallKind } from '../resilience/call-guard.js';
@@ -35,13 +35,18 @@ export interface Outdated {
   elsewhere?: 'kept';
 }
 
-interface Step<Arg extends string> extends ScriptStep<Arg> {
+interface Told {
   readonly outdated?: Outdated;
   /** The message that was sent along. */
   told?: Announcement;
 }
 
-type Settled<Reply extends string> = PromiseSettledResult<ScriptAnswer<Reply>>;
+type Step<Arg extends string, Reply extends string, T> = ScriptStep<Arg, Reply, T> & Told;
+
+type AnyStep = Step<string, string, unknown>;
+
+/** What a step is asked, and what is made of its answer. */
+type Asked<Arg extends string, Reply extends string, T> = Omit<ScriptStep<Arg, Reply, T>, 'key'>;
 
 /** What a bulk of keys does all at once. Evicts and barriers are sent at once, whatever else is under way. */
 const BATCHED: ReadonlySet<string> = new Set([
@@ -72,7 +77,7 @@ const MOST_BYTES = 65_536;
  * nobody tells them.
  */
 export class ScriptCalls {
-  private readonly batched: BatchedCalls<AnyScript, Step<string>>;
+  private readonly batched: BatchedCalls<AnyScript, AnyStep>;
 
   constructor(
     private readonly topology: Topology,
@@ -81,37 +86,37 @@ export class ScriptCalls {
     const { guard } = options;
     const send = this.sendAll.bind(this);
     const failed = this.disown.bind(this);
-    this.batched = new BatchedCalls({ guard, first: ENDING, send, failed });
+    this.batched = new BatchedCalls<AnyScript, AnyStep>({ guard, first: ENDING, send, failed });
   }
 
-  run<Arg extends string, Reply extends string>(
+  run<Arg extends string, Reply extends string, T>(
     kind: CallKind,
     script: EntryScript<Arg, Reply>,
     key: string,
-    values: Record<Arg, ScriptValue>,
-  ): Promise<ScriptAnswer<Reply>> {
-    return this.runAt(this.topology.shardOf(key), kind, script, { key, values });
+    { values, as }: Asked<Arg, Reply, T>,
+  ): Promise<T> {
+    return this.runAt(this.topology.shardOf(key), kind, script, { key, values, as });
   }
 
   /** Runs a script that changes an entry, and has it tell other processes which copies are outdated. */
-  change<Arg extends string, Reply extends string>(
+  change<Arg extends string, Reply extends string, T>(
     script: EntryScript<Arg, Reply>,
     key: string,
-    values: Record<Arg, ScriptValue>,
+    { values, as }: Asked<Arg, Reply, T>,
     outdated: Outdated,
-  ): Promise<ScriptAnswer<Reply>> {
-    const step = { key, values, outdated };
+  ): Promise<T> {
+    const step = { key, values, as, outdated };
     const answer = this.runAt(this.topology.shardOf(key), 'write', script, step);
     return outdated.elsewhere === 'kept' || this.topology.formerOwnersOf(key).length === 0
       ? answer
       : answer.then(async (given) => (await this.evictFormer(key), given));
   }
 
-  /** Evicts keys of one server together, at once. */
-  async evictTogether(keys: readonly string[]): Promise<Settled<'absent' | 'evicted'>[]> {
+  /** Evicts keys of one server together, at once; whether each was there. */
+  async evictTogether(keys: readonly string[]): Promise<PromiseSettledResult<boolean>[]> {
     const steps = keys.map((key) => evictOf(key));
     const shard = this.topology.shardOf(keys[0]!);
-    const call = (): Promise<Settled<'absent' | 'evicted'>[]> => this.sendAll(shard, evict, steps);
+    const call = (): Promise<PromiseSettledResult<boolean>[]> => this.sendAll(shard, evict, steps);
     const settled = await this.guarded('write', evict, shard, { steps, call });
     this.disown(steps.filter((_, i) => settled[i]!.status === 'rejected'));
     const all = settled.map(async (each, i) => {
@@ -128,17 +133,17 @@ export class ScriptCalls {
       await this.runAt(owner, 'write', evict, evictOf(key));
   }
 
-  private runAt<Arg extends string, Reply extends string>(
+  private runAt<Arg extends string, Reply extends string, T>(
     shard: Shard,
     kind: CallKind,
     script: EntryScript<Arg, Reply>,
-    step: Step<Arg>,
-  ): Promise<ScriptAnswer<Reply>> {
+    step: Step<Arg, Reply, T>,
+  ): Promise<T> {
     if (BATCHED.has(script.name))
-      return this.batched.run(shard, script, step) as Promise<ScriptAnswer<Reply>>;
-    const call = async (): Promise<ScriptAnswer<Reply>> => {
+      return this.batched.run(shard, script, step as AnyStep) as Promise<T>;
+    const call = async (): Promise<T> => {
       const [settled] = await this.command(shard, script, [step]);
-      return (settled as PromiseFulfilledResult<ScriptAnswer<Reply>>).value;
+      return (settled as PromiseFulfilledResult<T>).value;
     };
     return this.guarded(kind, script, shard, { steps: [step], call });
   }
@@ -147,7 +152,7 @@ export class ScriptCalls {
     kind: CallKind,
     { name }: { readonly name: string },
     shard: Shard,
-    { steps, call }: { steps: readonly Step<string>[]; call: () => Promise<T> },
+    { steps, call }: { steps: readonly Told[]; call: () => Promise<T> },
   ): Promise<T> {
     try {
       return await this.options.guard.run(kind, name, call, shard.name);
@@ -158,11 +163,11 @@ export class ScriptCalls {
   }
 
   /** As few commands as may be; rejects where none has succeeded: then it is the server. */
-  private async sendAll<Arg extends string, Reply extends string>(
+  private async sendAll<Arg extends string, Reply extends string, T>(
     shard: Shard,
     script: EntryScript<Arg, Reply>,
-    steps: readonly Step<Arg>[],
-  ): Promise<Settled<Reply>[]> {
+    steps: readonly Step<Arg, Reply, T>[],
+  ): Promise<PromiseSettledResult<T>[]> {
     const { client } = shard;
     const isSplit = this.topology.kind === 'cluster' || oneByOne.has(client);
     const commands = isSplit ? steps.map((step) => [step]) : [...portions(steps)];
@@ -183,11 +188,11 @@ export class ScriptCalls {
   }
 
   /** Rejects where no step has succeeded. */
-  private async command<Arg extends string, Reply extends string>(
+  private async command<Arg extends string, Reply extends string, T>(
     shard: Shard,
     script: EntryScript<Arg, Reply>,
-    steps: readonly Step<Arg>[],
-  ): Promise<Settled<Reply>[]> {
+    steps: readonly Step<Arg, Reply, T>[],
+  ): Promise<PromiseSettledResult<T>[]> {
     const { wakePrefix, instance } = this.options;
     // Not before it is sent: calls in line overtake each other, and some are never sent.
     const told = this.announce(shard, steps);
@@ -196,12 +201,12 @@ export class ScriptCalls {
   }
 
   /** What has failed, or is not waited for any more, may yet be carried out: then its message is news to this process as well. */
-  private disown(steps: readonly Step<string>[]): void {
+  private disown(steps: readonly Told[]): void {
     const messages = new Set(steps.map(({ told = SILENCE }) => told));
     for (const told of messages) if (told !== SILENCE) this.options.announcer?.disown(told);
   }
 
-  private announce(shard: Shard, steps: readonly Step<string>[]): Announcement {
+  private announce(shard: Shard, steps: readonly Told[]): Announcement {
     const { announcer } = this.options;
     const reason = steps[0]?.outdated?.reason;
     if (!announcer || !reason) return SILENCE;
@@ -210,14 +215,17 @@ export class ScriptCalls {
   }
 }
 
-const evictOf = (key: string): Step<never> => ({
+const evictOf = (key: string): Step<never, 'absent' | 'evicted', boolean> => ({
   key,
   values: {},
+  as: ({ reply }) => reply === 'evicted',
   outdated: { reason: 'evict', keys: [key] },
 });
 
 /** In order, each small enough for one command. */
-function* portions<S extends Step<string>>(steps: readonly S[]): Generator<S[]> {
+function* portions<S extends { readonly values: Record<string, ScriptValue> }>(
+  steps: readonly S[],
+): Generator<S[]> {
   let portion: S[] = [];
   let bytes = 0;
   for (const step of steps) {
@@ -234,7 +242,7 @@ function* portions<S extends Step<string>>(steps: readonly S[]): Generator<S[]> 
 }
 
 /** Nothing else that a script is given is large. */
-function bytesOf({ values }: Step<string>): number {
+function bytesOf({ values }: { readonly values: Record<string, ScriptValue> }): number {
   const { record } = values;
   return Buffer.isBuffer(record) ? record.length : 0;
 }

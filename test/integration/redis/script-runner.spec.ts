@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
-import { runScript, runSteps } from '../../../lib/redis/script-runner.js';
+import { runScript, runSteps, type ScriptAnswer } from '../../../lib/redis/script-runner.js';
 import { defineScript } from '../../../lib/redis/script.js';
 import type { TestServer } from '../../support/server.js';
 import { startServer } from '../../support/start-server.js';
@@ -139,7 +139,8 @@ if length == 1 then return FIRST end
 return { MORE, length, count() }
 `,
     });
-    const step = (key: string, item: string | Buffer) => ({ key, values: { item } });
+    const as = (answer: ScriptAnswer<'first' | 'more'>): unknown => answer;
+    const step = (key: string, item: string | Buffer) => ({ key, values: { item }, as });
     const shared = { prefix: '>' };
 
     it('several keys, one of them twice → one command, a step for each in their order, helpers of all', async () => {
@@ -161,6 +162,17 @@ return { MORE, length, count() }
       expect(await client.lrangeBuffer('b', 0, -1)).toEqual([
         Buffer.concat([Buffer.from('>'), EVERY_BYTE]),
       ]);
+    });
+
+    it('what is made of each answer → that in its place', async () => {
+      await client.del('a', 'b');
+      const steps = ['a', 'b', 'a'].map((key, i) => ({
+        ...step(key, 'x'),
+        as: ({ reply }: { reply: string }) => `${i} ${reply}`,
+      }));
+      expect(await runSteps(client, push, steps, shared)).toEqual(
+        ['0 first', '1 first', '2 more'].map((value) => ({ status: 'fulfilled', value })),
+      );
     });
 
     it('one step fails → its own error, as the server gave it; the others are taken', async () => {
