@@ -17,6 +17,12 @@ export function deferred<T>(): Deferred<T> {
   return { promise, resolve, reject };
 }
 
+/** The same promise, which may reject although nobody waits for it in the end. */
+export function handled<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
+}
+
 /** `promise`, or the reason of `signal` as soon as it aborts; the promise itself goes on. */
 export async function untilAborted<T>(
   promise: Promise<T>,

@@ -7,7 +7,7 @@ import type { CallGuard } from '../resilience/call-guard.js';
 import { bumpTags } from './lua/bump-tags.lua.js';
 import { initTags } from './lua/init-tags.lua.js';
 import { copyOf, copyTags, headKeyOf, pathOf, tableKeyOf } from './table-key.js';
-import { KnownTable } from './table-head.js';
+import { KnownTable, type HeadLook } from './table-head.js';
 import { TagChecker } from './tag-checker.js';
 import { assertTags, memberOf, MEMBERS } from './tag-names.js';
 import {
@@ -74,30 +74,35 @@ export class RedisTagTable implements TagTable {
     this.tags = copyTags({ single: copies ?? 1, sharded: 1, cluster: copies ?? 16 }[topology.kind]);
   }
 
-  async clock(redisKey: string): Promise<number> {
+  clock(redisKey: string): Promise<number> {
     const place = this.placeOf(redisKey);
-    return (await this.atHead(place))?.clock ?? (await this.atTable(place, [])).clock;
+    const head = this.lookAtHead(place);
+    return head ? (head.clock ??= this.clockOf(place, head)) : this.clockOf(place);
+  }
+
+  private async clockOf(place: Place, head?: HeadLook): Promise<number> {
+    return (await head?.versions)?.clock ?? (await this.atTable(place, [])).clock;
   }
 
   async versions(redisKey: string, tags: readonly string[]): Promise<TagVersions | undefined> {
     const place = this.placeOf(redisKey);
-    const known = tags.length === 0 ? await this.atHead(place) : undefined;
+    const known = tags.length === 0 ? await this.lookAtHead(place)?.versions : undefined;
     return known ?? (await this.atTable(place, tags)).versions;
   }
 
   async glance(redisKey: string, likelyTags: readonly string[]): Promise<TagVersions | undefined> {
     const place = this.placeOf(redisKey);
-    return (await this.atHead(place)) ?? (await this.atTable(place, likelyTags)).versions;
+    const known = await this.lookAtHead(place)?.versions;
+    return known ?? (await this.atTable(place, likelyTags)).versions;
   }
 
   tableOf(redisKey: string): Place {
     return this.placeOf(redisKey);
   }
 
-  /** Undefined: there is no head, here or now. */
-  private async atHead({ headKey, shard, known }: Place): Promise<TagVersions | undefined> {
-    if (headKey === '') return undefined;
-    return known.under(await this.reads.of(shard).readShared(headKey));
+  /** Undefined: tables have no heads here. */
+  private lookAtHead({ headKey, shard, known }: Place): HeadLook | undefined {
+    return headKey === '' ? undefined : known.lookBy(this.reads.of(shard).readShared(headKey));
   }
 
   private async atTable(place: Place, tags: readonly string[]): Promise<Reading> {

@@ -3,6 +3,14 @@ import type { TagVersions } from './tag-table.js';
 /** Versions of tags remembered of one table; beyond, all are forgotten. */
 const MOST_TAGS = 10_000;
 
+/** A look at a head that is under way. */
+export interface HeadLook {
+  /** The versions as of then, of the tags that are known; undefined: there is no head. */
+  readonly versions: Promise<TagVersions | undefined>;
+  /** What its clock says, or else the table's, once somebody has asked. */
+  clock?: Promise<number>;
+}
+
 /**
  * What this process knows of one copy of a table. Every bump changes the head, so for as long as the head is the same,
  * versions that were read under it are still the last ones.
@@ -12,12 +20,16 @@ export class KnownTable {
   headIsMissing = false;
   private bytes: Buffer | undefined;
   private seen: (TagVersions & { readonly tags: Map<string, number> }) | undefined;
+  private reading: Promise<Buffer | null> | undefined;
+  private look!: HeadLook;
 
-  /** The versions as of these bytes of the head, of the tags that are known; undefined: there is no head. */
-  under(bytes: Buffer | null): TagVersions | undefined {
-    // Everybody who read in the same tick has the same bytes.
-    if (bytes === null || bytes !== this.bytes) this.note(bytes);
-    return this.seen;
+  /** One for all who look in the same tick, and so wait for the same bytes. */
+  lookBy(reading: Promise<Buffer | null>): HeadLook {
+    if (reading !== this.reading) {
+      this.reading = reading;
+      this.look = { versions: reading.then((bytes) => this.under(bytes)) };
+    }
+    return this.look;
   }
 
   /** Versions that were read from the table itself. */
@@ -28,9 +40,15 @@ export class KnownTable {
     for (const [tag, version] of tags) seen.tags.set(tag, version);
   }
 
+  private under(bytes: Buffer | null): TagVersions | undefined {
+    if (!bytes || !this.bytes?.equals(bytes)) this.note(bytes);
+    return this.seen;
+  }
+
   private note(bytes: Buffer | null): void {
-    this.bytes = bytes ?? undefined;
     const head = bytes && parseHead(bytes);
+    // A copy: it came with a whole chunk of replies.
+    this.bytes = head ? Buffer.from(bytes) : undefined;
     this.headIsMissing = !head;
     if (!head) this.seen = undefined;
     else if (this.seen?.clock !== head.clock || this.seen.floor !== head.floor)
