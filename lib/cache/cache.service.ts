@@ -129,20 +129,24 @@ export class CacheService extends CacheBatches {
     loader: (context: LoadContext) => T | Promise<T>,
     options?: Omit<LoadOptions, 'schema'>,
   ): Promise<T>;
-  async getOrSet<T>(
+  getOrSet<T>(
     key: Key,
     loader: (context: LoadContext) => unknown,
     options?: LoadOptions,
   ): Promise<T> {
-    const entry = this.#space.entry(key);
-    assertFunction('getOrSet', 'loader', loader);
-    const { options: defaults, front } = this.#engine;
-    const isPlain = options === undefined && !defaults.refreshAhead;
-    const copy = isPlain ? front.copy(entry, 'getOrSet') : undefined;
-    if (copy) return copy.take() as T;
-    const settings = loadSettings('getOrSet', options, defaults);
-    const request = { key: entry, kind: 'value', loader, settings } as const;
-    return (await this.#engine.load(request)).value.take() as T;
+    try {
+      const entry = this.#space.entry(key);
+      assertFunction('getOrSet', 'loader', loader);
+      const { options: defaults, front } = this.#engine;
+      const isPlain = options === undefined && !defaults.refreshAhead;
+      const copy = isPlain ? front.copy(entry, 'getOrSet') : undefined;
+      if (copy) return Promise.resolve(copy.take() as T);
+      const settings = loadSettings('getOrSet', options, defaults);
+      const request = { key: entry, kind: 'value', loader, settings } as const;
+      return this.#engine.load(request).then(({ value }) => value.take() as T);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /**

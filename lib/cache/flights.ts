@@ -19,6 +19,9 @@ export type FlightOutcome =
   /** Somebody else holds the lease, or (`backoff`) nobody is to load for now: all wait, then read again; at once where nobody does any more. */
   | { kind: 'held'; changed: Promise<void> | undefined; backoff?: boolean };
 
+/** What there is has changed: nothing to wait for. */
+export const READ_AGAIN: FlightOutcome = { kind: 'held', changed: undefined };
+
 let moments = 0;
 
 /** The order in which callers came and loaders began in this process; a clock could not tell two of one tick apart. */
@@ -60,23 +63,15 @@ export class Flights {
   lead(key: string, run: (flight: Flight) => Promise<FlightOutcome>): Flight {
     const flight = new Flight(key);
     this.open.set(key, flight);
-    flight.outcome = this.fly(flight, run);
-    this.running.set(flight, flight.outcome);
-    return flight;
-  }
-
-  private async fly(
-    flight: Flight,
-    run: (flight: Flight) => Promise<FlightOutcome>,
-  ): Promise<FlightOutcome> {
-    try {
-      return await run(flight);
-    } catch (error) {
-      return { kind: 'failed', error };
-    } finally {
+    const land = <T>(outcome: T): T => {
       this.seal(flight);
       this.running.delete(flight);
-    }
+      return outcome;
+    };
+    const failed = (error: unknown): FlightOutcome => land({ kind: 'failed', error });
+    flight.outcome = started(flight, run).then(land, failed);
+    this.running.set(flight, flight.outcome);
+    return flight;
   }
 
   /** Nobody joins from here on. */
@@ -98,5 +93,16 @@ export class Flights {
   /** Resolves when every load that runs now has ended, however. */
   async settled(): Promise<void> {
     await Promise.all(this.running.values());
+  }
+}
+
+function started(
+  flight: Flight,
+  run: (flight: Flight) => Promise<FlightOutcome>,
+): Promise<FlightOutcome> {
+  try {
+    return run(flight);
+  } catch (error) {
+    return Promise.reject(error);
   }
 }

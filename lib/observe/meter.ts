@@ -16,6 +16,9 @@ interface Scope {
 
 const HITS = { memo: 'memoHits', l1: 'l1Hits', redis: 'redisHits' } as const;
 
+/** To be called once. */
+export type LoadEnded = (failure?: { error: unknown }) => void;
+
 /**
  * Counts what one cache does, and tells whoever listens on a channel. While nobody does, that costs an addition and a look
  * whether somebody does; no message is made and no time is taken.
@@ -101,28 +104,20 @@ export class Meter {
     };
   }
 
-  /** One run of a loader. */
-  load<T>(operation: string, key: Subject, loader: () => Promise<T>): Promise<T> {
+  /** One run of a loader, which tells when it has ended. Told rather than promised: it is done for each load. */
+  load<T>(operation: string, key: Subject, loader: (ended: LoadEnded) => Promise<T>): Promise<T> {
     const began = this.clock.monotonic();
     this.count('loads');
-    const ended = (failure?: { error: unknown }): void => {
+    const ended: LoadEnded = (failure) => {
+      if (failure) this.count('loadErrors');
       const ms = this.since(began);
       this.count('loadMs', ms);
       if (channels.load.hasSubscribers)
         channels.load.publish({ ...this.about(operation, key), ms, ...failure });
     };
-    const running = loadTracing.hasSubscribers ? this.traced(operation, key, loader) : loader();
-    return running.then(
-      (value) => {
-        ended();
-        return value;
-      },
-      (error: unknown) => {
-        this.count('loadErrors');
-        ended({ error });
-        throw error;
-      },
-    );
+    return loadTracing.hasSubscribers
+      ? this.traced(operation, key, () => loader(ended))
+      : loader(ended);
   }
 
   error(operation: string, error: Error): void {

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { CacheService } from '../../lib/cache/cache.service.js';
 import type { CacheCounts, CacheStats } from '../../lib/observe/stats.js';
 import { openCache, VARIANTS, type TestCache } from '../support/caches.js';
@@ -151,6 +152,17 @@ describe.each(VARIANTS)('stats on %s', (_, topology, variant) => {
     );
     const { loadMs } = service.stats();
     expect(loadMs).toBeGreaterThan(0);
+  });
+
+  it('O1 a loader that ends after its time is over → one load, one error', async () => {
+    const strict = await openCache(topology, { ...variant, loaderTimeout: 20 });
+    const gate = new Gate();
+    const load = strict.service.getOrSet('k', () => gate.pass());
+    await expect(load).rejects.toMatchObject({ code: 'ERR_CACHE_TIMEOUT' });
+    const { loadMs } = strict.service.stats();
+    gate.open();
+    await nextTurn();
+    expect(strict.service.stats()).toMatchObject({ loads: 1, loadErrors: 1, loadMs });
   });
 
   it('O1 O2 ten callers at once → ten misses, one load, nine waits', async () => {

@@ -144,10 +144,12 @@ export class BatchCall implements LoadTogether {
     const keys = [...missing.values()];
     const flights = parts.map(({ flight }) => flight);
     const { wishes, context, valuesOf } = wishBook(this.options.space, 'getOrSetMany: its loader');
-    const pairs = await this.run.run(flights, { operation: 'getOrSetMany' }, ({ signal }) =>
-      this.loader([...keys], { keys, signal, ...context }),
-    );
-    return { values: valuesOf(pairs), wishes };
+    const values = await this.run.run(flights, {
+      operation: 'getOrSetMany',
+      load: ({ signal }) => this.loader([...keys], { keys, signal, ...context }),
+      as: valuesOf,
+    });
+    return { values, wishes };
   }
 }
 

@@ -1,9 +1,10 @@
 import { types } from 'node:util';
+import { handled } from '../../common/async.js';
 import { refreshKeyOf } from '../../keys/key-space.js';
 import { isValid } from '../../tags/tag-table.js';
 import { isReadable, look, unstored, type Opened } from '../entry.js';
 import { goOnWithout } from '../failure.js';
-import type { Flight, Flights, FlightOutcome } from '../flights.js';
+import { READ_AGAIN, type Flight, type Flights, type FlightOutcome } from '../flights.js';
 import type { LeaseWaits } from '../lease-waits.js';
 import type { CacheParts } from '../parts.js';
 import { keep } from '../tier.js';
@@ -17,9 +18,6 @@ interface LoadState {
   readonly waits: LeaseWaits;
   readonly formats: EntryFormats;
 }
-
-/** What there is has changed: nothing to wait for. */
-const READ_AGAIN: FlightOutcome = { kind: 'held', changed: undefined };
 
 /** One load, from ACQUIRE to FILL. It never reads again by itself: the reader does, when the outcome says so. */
 export class Loads {
@@ -94,9 +92,9 @@ export class Loads {
     try {
       const acquired = store.acquire(lease.key, { token, leaseMs: settings.lease.ttlMs, reject });
       // Before the load, so that an evict of a tag while it runs is not lost.
-      if (c0 === undefined)
-        [reply, c0] = await Promise.all([acquired, tags.clock(request.key.redisKey)]);
-      else reply = await acquired;
+      const clock = c0 ?? handled(tags.clock(request.key.redisKey));
+      reply = await acquired;
+      c0 = await clock;
     } catch (error) {
       expectation.cancel();
       return this.withoutRedis(flight, request, lease, error);

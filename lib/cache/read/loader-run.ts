@@ -3,6 +3,7 @@ import type { Duration } from '../../common/duration.js';
 import { CacheTimeoutError } from '../../common/errors.js';
 import { assertTags } from '../../tags/tag-names.js';
 import type { EntryKey } from '../../keys/key-space.js';
+import type { LoadEnded } from '../../observe/meter.js';
 import type { EntryKind } from '../entry.js';
 import type { LoadSettings } from '../entry.options.js';
 import { keptMs, lifeMs, momentMs, slides, type Life } from '../life.options.js';
@@ -66,6 +67,14 @@ export interface Wishes {
   skipped?: boolean;
 }
 
+interface Run<T, R> {
+  /** In errors, where it is for one key. */
+  readonly key?: unknown;
+  readonly operation: string;
+  readonly load: (patience: Patience) => T | Promise<T>;
+  readonly as: (value: T) => R;
+}
+
 /** Runs loaders: so many at a time, so long at most. */
 export class LoaderRun {
   private readonly limit: ReturnType<typeof pLimit> | undefined;
@@ -80,30 +89,27 @@ export class LoaderRun {
     if (typeof loader !== 'function') return loader.load(flight, request, this);
     const wishes: Wishes = {};
     const operation = request.kind === 'http' ? 'http' : 'getOrSet';
-    const running = this.run([flight], { key: key.given, operation }, (patience) =>
-      loader(new Context(key.given, { flight, patience, wishes })),
-    );
-    const { clock } = this.parts;
-    return running.then((value) => loadedAs(value, wishes, settings, clock.now()));
+    return this.run([flight], {
+      key: key.given,
+      operation,
+      load: (patience) => loader(new Context(key.given, { flight, patience, wishes })),
+      as: (value) => loadedAs(value, wishes, settings, this.parts.clock.now()),
+    });
   }
 
-  /** Runs one loader for these flights, when it is its turn. `key`: in errors, where it is for one key. */
-  run<T>(
-    flights: readonly Flight[],
-    { key, operation }: { key?: unknown; operation: string },
-    load: (patience: Patience) => T | Promise<T>,
-  ): Promise<T> {
-    const subject = { given: key, redisKey: flights[0]!.key };
-    const now = (): Promise<T> =>
-      this.parts.meter.load(operation, subject, () => this.runNow(flights, key, load));
+  /** Runs one loader for these flights, when it is its turn; what `as` makes of its result. */
+  run<T, R>(flights: readonly Flight[], run: Run<T, R>): Promise<R> {
+    const subject = { given: run.key, redisKey: flights[0]!.key };
+    const now = (): Promise<R> =>
+      this.parts.meter.load(run.operation, subject, (ended) => this.runNow(flights, run, ended));
     return this.limit ? this.limit(now) : now();
   }
 
-  private runNow<T>(
+  private runNow<T, R>(
     flights: readonly Flight[],
-    key: unknown,
-    load: (patience: Patience) => T | Promise<T>,
-  ): Promise<T> {
+    { key, load, as }: Run<T, R>,
+    ended: LoadEnded,
+  ): Promise<R> {
     const { clock, settings } = this.parts;
     const patience = new Patience();
     const began = clock.monotonic();
@@ -111,28 +117,38 @@ export class LoaderRun {
     for (const flight of flights) flight.loadBegan = moment;
     const keys = new Set(flights.map((flight) => flight.key));
     return new Promise((resolve, reject) => {
-      const end = (): void => {
+      let isOver = false;
+      const end: LoadEnded = (failure) => {
+        isOver = true;
         clock.clearTimer(timer);
         const costMs = clock.monotonic() - began;
         for (const flight of flights) flight.costMs = costMs;
+        ended(failure);
+      };
+      const fail = (error: unknown): void => {
+        end({ error });
+        reject(error);
       };
       const timer = clock.setTimer(settings.loaderTimeoutMs, () => {
         const error = new CacheTimeoutError(
           `The loader has not ended within loaderTimeout (${settings.loaderTimeoutMs} ms)`,
           key === undefined ? {} : { key },
         );
-        end();
-        reject(error);
+        fail(error);
         patience.end(error);
       });
       runAsLoadOf(keys, () => load(patience), {
         resolve: (value) => {
+          if (isOver) return;
           end();
-          resolve(value);
+          try {
+            resolve(as(value));
+          } catch (error) {
+            reject(error);
+          }
         },
         reject: (error) => {
-          end();
-          reject(error);
+          if (!isOver) fail(error);
         },
       });
     });
