@@ -1,6 +1,7 @@
 import type { RedisOptions } from 'ioredis';
 import { peer } from '../peers.js';
 import { foundIn, TTL_MS, type Cache, type OpenCache } from './cache.js';
+import { getsTogether } from './coalesced.js';
 
 /** What an application writes itself: JSON, and a `getOrSet` without anything that keeps loads apart. */
 function withJson(
@@ -48,6 +49,17 @@ export function ioredis(name: string, options: RedisOptions = {}): OpenCache {
     return withJson(name, commands, bench.ownName());
   };
 }
+
+export const ioredisTogether: OpenCache = async (bench, tiers) => {
+  if (tiers === 'both') return undefined;
+  const client = bench.openClient();
+  const commands = {
+    get: getsTogether(client),
+    set: (key: string, text: string) => client.set(key, text, 'PX', TTL_MS),
+    getMany: (keys: string[]) => client.mget(keys),
+  };
+  return withJson('ioredis, one MGET a tick', commands, bench.ownName());
+};
 
 /** `tiers: 'both'` is its client-side cache, in which it keeps the text, and which the server keeps true. */
 export const nodeRedis: OpenCache = async (bench, tiers) => {

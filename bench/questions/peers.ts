@@ -3,7 +3,7 @@ import type { Bench } from '../bench.js';
 import type { Cache, OpenCache, Tiers } from '../contenders/cache.js';
 import { oursCache } from '../contenders/ours.js';
 import { bentocache, cacheable, cacheManager, layeredLoader } from '../contenders/peer-caches.js';
-import { ioredis, nodeRedis } from '../contenders/raw-clients.js';
+import { ioredis, ioredisTogether, nodeRedis } from '../contenders/raw-clients.js';
 import { HOW_TO_INSTALL } from '../peers.js';
 import { interleave, ratios, spreadOf, timeOf, type Contender } from '../sampling.js';
 import type { Table } from '../table.js';
@@ -14,6 +14,7 @@ const OPEN: readonly OpenCache[] = [
   oursCache,
   ioredis('ioredis'),
   ioredis('ioredis, auto-pipelining', { enableAutoPipelining: true }),
+  ioredisTogether,
   nodeRedis,
   bentocache,
   cacheable,
@@ -21,7 +22,7 @@ const OPEN: readonly OpenCache[] = [
   layeredLoader,
 ];
 
-const ROUNDS = { rounds: 9, warmUps: 2 };
+const ROUNDS = { rounds: 15, warmUps: 2 };
 const KEYS = 2_000;
 const STORED_AT_ONCE = 100;
 const SIZES = [200, 10_000];
