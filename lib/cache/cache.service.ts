@@ -63,7 +63,7 @@ export class CacheService extends CacheBatches {
       const { front } = this.#engine;
       const reads = readSettings('get', options);
       const copy = reads ? undefined : front.copy(entry, 'get');
-      if (copy) return Promise.resolve(copy.take() as T);
+      if (copy) return copy.promised() as Promise<T>;
       return front.get(entry, { operation: 'get', reads, as: taken<T> });
     } catch (error) {
       return Promise.reject(error);
@@ -140,7 +140,7 @@ export class CacheService extends CacheBatches {
       const { options: defaults, front } = this.#engine;
       const isPlain = options === undefined && !defaults.refreshAhead;
       const copy = isPlain ? front.copy(entry, 'getOrSet') : undefined;
-      if (copy) return Promise.resolve(copy.take() as T);
+      if (copy) return copy.promised() as Promise<T>;
       const settings = loadSettings('getOrSet', options, defaults);
       const request = { key: entry, kind: 'value', loader, settings } as const;
       return this.#engine.load(request).then(({ value }) => value.take() as T);

@@ -4,6 +4,7 @@ import type { EntryKind, Opened } from './entry.js';
 import type { CacheParts } from './parts.js';
 import { hasOwnReading } from './entry.options.js';
 import type { Finder } from './read/finder.js';
+import type { OpenedEntry } from './read/opened-entry.js';
 import type { LoadRequest } from './read/loader-run.js';
 import type { Reading } from './read/found.js';
 import type { Served } from './read/passenger.js';
@@ -24,7 +25,7 @@ export class Front {
   ) {}
 
   /** What this process has a copy of. */
-  peek(key: EntryKey, operation: string, kind: EntryKind = 'value'): Opened | undefined {
+  peek(key: EntryKey, operation: string, kind: EntryKind = 'value'): OpenedEntry | undefined {
     if (this.state.modes.readsNothing) return undefined;
     const value = this.state.finder.peek(key, kind)?.value;
     if (!value) return undefined;
@@ -34,7 +35,7 @@ export class Front {
   }
 
   /** A copy that answers a read. Within a memo there is none: what that read has been told before comes first. */
-  copy(key: EntryKey, operation: string): Opened | undefined {
+  copy(key: EntryKey, operation: string): OpenedEntry | undefined {
     return this.parts.memos.current ? undefined : this.peek(key, operation);
   }
 

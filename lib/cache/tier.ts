@@ -1,7 +1,8 @@
 import type { L1Cache } from '../l1/l1-cache.js';
 import type { Note } from '../l1/epochs.js';
 import type { EntryKey } from '../keys/key-space.js';
-import type { EntryKind, Opened } from './entry.js';
+import type { EntryKind } from './entry.js';
+import type { OpenedEntry } from './read/opened-entry.js';
 import type { Horizon, TagMirror } from './tag-mirror.js';
 import { pathOf } from '../tags/table-key.js';
 
@@ -16,7 +17,7 @@ export interface Copy {
   readonly kind: EntryKind;
   /** The fill id of the entry that this is a copy of. */
   readonly id: string;
-  readonly value: Opened;
+  readonly value: OpenedEntry;
   readonly stamp: Stamp;
   /** Of the entry's namespace. */
   readonly horizon: Horizon;

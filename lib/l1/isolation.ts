@@ -8,6 +8,8 @@ export type Isolation = 'freeze' | 'clone' | 'reference';
 export interface Isolated {
   /** The value for one more reader. */
   take(): unknown;
+  /** The same in a promise: one for all readers, where they share the value. */
+  promised(): Promise<unknown>;
 }
 
 /**
@@ -21,23 +23,28 @@ export function isolate(value: unknown, mode: Isolation, copier: () => () => unk
 
 /** Apart from the other form, whose copier may hold on to far more memory than the value. */
 class Shared implements Isolated {
+  private promise: Promise<unknown> | undefined;
+
   constructor(private readonly value: unknown) {}
 
   take(): unknown {
     return this.value;
   }
+
+  promised(): Promise<unknown> {
+    return (this.promise ??= Promise.resolve(this.value));
+  }
 }
 
 function copied(value: unknown, again: () => unknown): Isolated {
   let first: unknown = value;
-  return {
-    take() {
-      if (first === undefined) return again();
-      const taken = first;
-      first = undefined;
-      return taken;
-    },
+  const take = (): unknown => {
+    if (first === undefined) return again();
+    const taken = first;
+    first = undefined;
+    return taken;
   };
+  return { take, promised: async () => take() };
 }
 
 /** From here on each object is walked once: before, most values have ended, and a set costs as much as all the rest. */

@@ -5,7 +5,7 @@ import type { CacheSerializationError } from '../../common/errors.js';
 import type { EntryKey } from '../../keys/key-space.js';
 import { isolate, type Isolated } from '../../l1/isolation.js';
 import type { StoredBody } from '../../store/entry-store.js';
-import type { EntryKind, Opened, ValueRecord } from '../entry.js';
+import type { EntryKind, ValueRecord } from '../entry.js';
 import type { CacheParts } from '../parts.js';
 import { OpenedEntry } from './opened-entry.js';
 import type { RefreshAhead } from '../staleness.js';
@@ -46,7 +46,7 @@ interface Purpose {
 export interface Encoded {
   readonly body: Omit<StoredBody, 'newId'>;
   /** The value as it will come back from Redis. */
-  readonly value: Opened;
+  readonly value: OpenedEntry;
   readonly stamp: Stamp;
 }
 
@@ -155,7 +155,7 @@ export class EntryFormats {
   open(
     record: ValueRecord,
     { key, serializer, purpose }: Purpose,
-  ): Opened | undefined | Promise<Opened | undefined> {
+  ): OpenedEntry | undefined | Promise<OpenedEntry | undefined> {
     const { softAt } = record;
     try {
       const plain = this.parts.codec.open(record, key.redisKey, purpose);
@@ -188,7 +188,7 @@ export class EntryFormats {
       softAt,
       serializer,
     }: { key: EntryKey; softAt: number; serializer: SerializerChoice | undefined },
-  ): Opened {
+  ): OpenedEntry {
     const isolated = this.isolated(plain, serializer);
     return new OpenedEntry(isolated, plain.header, { softAt, key, formats: this });
   }
@@ -202,7 +202,7 @@ export class EntryFormats {
     const { settings } = this.parts;
     if (plain.header.kind === 'http') {
       const { payload } = detached(plain);
-      return { take: () => payload };
+      return { take: () => payload, promised: async () => payload };
     }
     return isolate(this.decoded(plain, serializer), settings.isolation, () => {
       const own = detached(plain);

@@ -18,12 +18,13 @@ import { isCurrent, keep, type Copy, type Stamp } from '../tier.js';
 import type { EntryFormats } from './entry-formats.js';
 import { UNREACHABLE, type Found, type Hit, type InGrace } from './found.js';
 import { OpenedBefore } from './opened-before.js';
+import type { OpenedEntry } from './opened-entry.js';
 import { Looks, type Fetched, type Wanted } from './looks.js';
 
 /** A record, and what has been made of it. */
 interface There {
   readonly record: ValueRecord;
-  readonly value: Opened | undefined;
+  readonly value: OpenedEntry | undefined;
 }
 
 /** Looks entries up: among the copies of this process, then in Redis, judged by the tag table. */
@@ -193,7 +194,7 @@ export class Finder {
     const serializer = reads?.serializer;
     if (value && !serializer) return this.offer(wanted, fetched, { record, value });
     const opened = this.state.formats.open(record, { key, serializer });
-    const offer = (value: Opened | undefined): Found | Promise<Found> => {
+    const offer = (value: OpenedEntry | undefined): Found | Promise<Found> => {
       // What readers may change is not what Redis has.
       const isOurs = !serializer && this.parts.settings.isolation !== 'reference';
       if (value && isOurs)

@@ -1,10 +1,11 @@
-import type { Opened, ValueRecord } from '../entry.js';
+import type { ValueRecord } from '../entry.js';
+import type { OpenedEntry } from './opened-entry.js';
 
 /** A record, and what was made of it. */
 export interface Before {
   readonly bytes: Buffer;
   readonly record: ValueRecord;
-  readonly value: Opened;
+  readonly value: OpenedEntry;
 }
 
 /** Bytes of all records that are kept. */

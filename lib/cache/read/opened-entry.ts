@@ -40,6 +40,10 @@ export class OpenedEntry implements Opened {
     return this.isolated.take();
   }
 
+  promised(): Promise<unknown> {
+    return this.isolated.promised();
+  }
+
   freshMs(): number {
     const { softAt, key, formats } = this.life;
     return softAt === 0 ? Infinity : Math.max(0, softAt - formats.serverNow(key));

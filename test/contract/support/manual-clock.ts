@@ -38,6 +38,11 @@ export class ManualClock implements Clock {
     this.advance(0);
   }
 
+  /** The same, and no timer has had its turn yet. */
+  standStill(ms: number): void {
+    this.elapsedMs += ms;
+  }
+
   get pendingTimers(): number {
     return this.timers.size;
   }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { readRecord, writeBody, type EntryHeader } from '../../../lib/codec/envelope.js';
-import type { Opened, ValueRecord } from '../../../lib/cache/entry.js';
+import type { ValueRecord } from '../../../lib/cache/entry.js';
+import { OpenedEntry } from '../../../lib/cache/read/opened-entry.js';
 import { OpenedBefore, type Before } from '../../../lib/cache/read/opened-before.js';
 import { valueRecord } from '../../../lib/store/record.js';
 
@@ -19,7 +20,13 @@ function opened(content: string | number, from?: number): Before {
   const compressed = from === undefined ? undefined : ({ algorithm: 'gzip', from } as const);
   const record = valueRecord('0'.repeat(20), writeBody({ ...HEADER, compressed }, payload), 0);
   const bytes = Buffer.concat([Buffer.alloc(100), record]).subarray(100);
-  const value: Opened = { take: () => content, freshMs: () => Infinity };
+  const isolated = { take: () => content, promised: async () => content };
+  const key = { given: 'k', redisKey: 'test:k' };
+  const value = new OpenedEntry(isolated, HEADER, {
+    softAt: 0,
+    key,
+    formats: { serverNow: Date.now },
+  });
   return { bytes, record: readRecord(bytes) as ValueRecord, value };
 }
 

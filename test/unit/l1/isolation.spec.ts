@@ -35,6 +35,17 @@ describe('isolate', () => {
     expect(() => value.d.push([])).toThrow(TypeError);
   });
 
+  it('B13 promised — shared → one promise for all; copied → one copy in each', async () => {
+    const shared = isolated(() => ({ a: 1 }), 'freeze').entry;
+    expect(shared.promised()).toBe(shared.promised());
+    expect(await shared.promised()).toBe(shared.take());
+    const { entry, made } = isolated(() => ({ a: 1 }), 'clone');
+    const taken = await Promise.all([entry.promised(), entry.promised()]);
+    expect(taken).toEqual([{ a: 1 }, { a: 1 }]);
+    expect(taken[0]).not.toBe(taken[1]);
+    expect(made).toEqual(taken);
+  });
+
   it.each<[string, () => unknown]>([
     ['Date', () => new Date(0)],
     ['Map', () => new Map([[1, 2]])],

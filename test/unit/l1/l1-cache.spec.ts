@@ -118,6 +118,58 @@ describe.each([
     expect(cache.get('0b')).toBeUndefined();
   });
 
+  it.each([1, 100, 999, 1_000, 1_001, 7_000])(
+    'C1 X11 read every %d ms while it grows old → there until its very end, and not a moment longer',
+    (every) => {
+      for (const lifeMs of [1_000, 10_000, 11_000, 25_000]) {
+        const { cache, clock, keep } = tier();
+        keep('0a', lifeMs);
+        const given = new Set<string | undefined>();
+        while (clock.monotonic() < lifeMs) {
+          given.add(cache.get('0a'));
+          clock.advance(Math.min(every, lifeMs - clock.monotonic()));
+        }
+        expect([...given, cache.get('0a')]).toEqual(['0a', undefined]);
+      }
+    },
+  );
+
+  it('C1 copies that live for long → the clock is looked at once a second, and at no time where nothing is read', () => {
+    const { cache, clock, keep } = tier();
+    keep('0a', 60_000);
+    keep('0b', Infinity);
+    const looks = jest.spyOn(clock, 'monotonic');
+    for (let ms = 0; ms < 3_000; ms += 10) {
+      for (const key of ['0a', '0b']) expect(cache.get(key)).toBe(key);
+      clock.advance(10);
+    }
+    expect(looks).toHaveBeenCalledTimes(3);
+    clock.advance(60_000);
+    expect(looks).toHaveBeenCalledTimes(3);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('X11 the process has stood still for nine seconds, and no timer has had its turn → what has expired is gone', () => {
+    for (const lifeMs of [1, 5_000, 9_000, 9_999, 10_000]) {
+      const { cache, clock, keep } = tier();
+      keep('0a', lifeMs);
+      keep('0b', Infinity);
+      cache.get('0b');
+      clock.advance(999);
+      clock.standStill(9_001);
+      expect(cache.get('0a')).toBeUndefined();
+    }
+  });
+
+  it('X11 for longer than that → gone once a timer has had its turn', () => {
+    const { cache, clock, keep } = tier();
+    keep('0a', 20_000);
+    cache.get('0a');
+    clock.standStill(30_000);
+    clock.advance(0);
+    expect(cache.get('0a')).toBeUndefined();
+  });
+
   it.each<[string, (cache: L1Cache<string>) => void]>([
     ['the key is dropped', (cache) => cache.drop('0a')],
     ['its shard is cleared', (cache) => cache.clear(0)],
