@@ -8,6 +8,7 @@ import { decodeMessage } from './message.js';
 import { ProvenSubscription } from './proven-subscription.js';
 import type { Publisher } from './publisher.js';
 import { Sequences } from './sequence.js';
+import { ServerClock } from './server-clock.js';
 import type { Wakeups } from './wakeups.js';
 
 /** Messages from other processes, as far as they can be relied upon. */
@@ -53,16 +54,14 @@ export interface RedisBusOptions {
 
 /** Namespaces and an encoded key are far shorter. */
 const MAX_WAKE_BYTES = 4_096;
-/** An answer that took longer says too little about the time. */
-const MAX_TIME_MS = 50;
 
 /**
  * The messages of one shard. Losing one is never wrong, only slow: who waits is woken by a timer at last, and at once
  * where it is known that messages may have been lost.
  */
 export class RedisBus implements Bus {
-  /** The server's clock minus our monotonic one: a jump of our wall clock changes nothing. */
-  private serverAheadMs: number | undefined;
+  /** Compared with our monotonic one: a jump of our wall clock changes nothing. */
+  private readonly serverClock = new ServerClock();
   /** Messages that nothing of ours can have sent. */
   malformed = 0;
   private readonly sequences = new Sequences();
@@ -96,9 +95,8 @@ export class RedisBus implements Bus {
 
   get serverOffsetMs(): number {
     const { clock } = this.options;
-    return this.serverAheadMs === undefined
-      ? 0
-      : clock.monotonic() + this.serverAheadMs - clock.now();
+    const { aheadMs } = this.serverClock;
+    return aheadMs === undefined ? 0 : clock.monotonic() + aheadMs - clock.now();
   }
 
   start(): void {
@@ -132,14 +130,12 @@ export class RedisBus implements Bus {
     this.options.meter?.count('invalidationsMalformed');
   }
 
-  /** Wrong by half the time that the answer took, at most. */
   private async measureOffset(): Promise<void> {
     const { shard, guard, clock } = this.options;
     const askedAt = clock.monotonic();
     const time = (): Promise<unknown[]> => shard.client.time();
     const [seconds, micros] = (await guard.run('read', 'heartbeat', time, shard.name)).map(Number);
     const answeredAt = clock.monotonic();
-    if (answeredAt - askedAt > MAX_TIME_MS) return;
-    this.serverAheadMs = seconds! * 1_000 + micros! / 1_000 - (askedAt + answeredAt) / 2;
+    this.serverClock.answered(seconds! * 1_000 + micros! / 1_000, { askedAt, answeredAt });
   }
 }
