@@ -193,7 +193,10 @@ export class Looks {
     this.mostAsked = Math.max(this.asked, this.mostAsked * 0.9);
     this.asked = 0;
     if (this.unsent.size > 0) this.unsent = new Map();
-    for (const batch of batches.values()) if (batch.looks.length > 0) this.fetch(batch);
+    const asked = [...batches.values()].filter(({ looks }) => looks.length > 0);
+    for (const batch of asked) this.fetch(batch);
+    // The tick is over: nobody joins them any more.
+    for (const { looks } of asked) this.parts.store.sendReads?.(looks[0]!.wanted.key.redisKey);
   };
 
   private fetch(batch: Batch): void {
