@@ -30,8 +30,11 @@ interface Copy<T> {
 /** After so few uses, as a share of all copies, one is not moved again: to move it takes as long as the rest of a hit. */
 const UNMOVED = 1 / 64;
 
-/** For so long after a look at the clock, copies that live for longer than that ahead need none: it takes a quarter of a hit. */
-const NO_LOOK = { forMs: 1_000, aheadMs: 10_000 };
+/**
+ * For so long after a look at the clock, and for so many hits, copies that live for longer than that ahead need none: it takes a
+ * quarter of a hit. What lies between the two times is what a timer may be late by.
+ */
+const NO_LOOK = { forMs: 1_000, aheadMs: 10_000, hits: 1_024 };
 
 /**
  * Copies of entries in this process. A copy is kept only if no invalidation came between the sending of the read and its
@@ -45,7 +48,7 @@ export class L1Cache<T extends {}> {
   private readonly live: boolean[] = [];
   /** So many have been put here or given. */
   private uses = 0;
-  /** Copies that live until later certainly live now; monotonic ms. */
+  /** Copies that live until later are given without a look at the clock; monotonic ms. */
   private doubtedUntil = Infinity;
 
   constructor(private readonly options: L1Options) {
@@ -65,7 +68,8 @@ export class L1Cache<T extends {}> {
     if (copy === undefined) return undefined;
     const { shard, era, until, value } = copy;
     const usable = this.live[shard] && era === this.epochs.eraOf(shard);
-    if (!usable || (until <= this.doubtedUntil && until <= this.lookAtClock())) {
+    const isDoubted = until <= this.doubtedUntil || this.uses % NO_LOOK.hits === 0;
+    if (!usable || (isDoubted && until <= this.lookAtClock())) {
       this.copies.delete(key);
       return undefined;
     }
@@ -76,7 +80,11 @@ export class L1Cache<T extends {}> {
   private lookAtClock(): number {
     const { clock } = this.options;
     const now = clock.monotonic();
-    if (this.doubtedUntil === Infinity) {
+    // Also where the timer is late, or lost: code that only hits never lets it run.
+    if (
+      this.doubtedUntil === Infinity ||
+      now >= this.doubtedUntil - NO_LOOK.aheadMs + NO_LOOK.forMs
+    ) {
       this.doubtedUntil = now + NO_LOOK.aheadMs;
       clock.setTimer(NO_LOOK.forMs, () => (this.doubtedUntil = Infinity));
     }

@@ -11,6 +11,9 @@ export class FlatCommand extends Command {
     this.args = args as (string | Buffer)[];
   }
 
+  /** Answers are Buffers as they came, whatever the client; one of ioredis 6 asks for this, and the `Command` of 5 has none. */
+  override setReplyContext(): void {}
+
   override toWritable(_socket: object): string | Buffer {
     return inProtocol(this.name, this.args as (string | Buffer)[]);
   }

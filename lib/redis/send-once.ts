@@ -1,6 +1,5 @@
-import { Command } from 'ioredis';
 import { isReply } from '../resilience/redis-failure.js';
-import type { ScriptValue } from './script.js';
+import { FlatCommand } from './flat-command.js';
 import type { RedisClient } from './topology.js';
 
 /** Does nothing, and has one answer, as whatever it stands in for. */
@@ -16,9 +15,9 @@ const PING = '*1\r\n$4\r\nPING\r\n';
 export function sendOnce(
   client: RedisClient,
   name: string,
-  args: readonly ScriptValue[],
+  args: readonly (string | Buffer)[],
 ): Promise<unknown> {
-  const command = new Command(name, [...args], { replyEncoding: null });
+  const command = new FlatCommand(name, args);
   const giveUp = command.reject;
   const write = command.toWritable.bind(command);
   let underWay = false;

@@ -20,7 +20,7 @@ export class RedisRawStore implements RawStore {
   }
 
   async set(key: string, value: Buffer, { ttlMs, only }: RawSetRequest): Promise<boolean> {
-    const life = ttlMs > 0 ? ['PX', Math.ceil(ttlMs)] : [];
+    const life = ttlMs > 0 ? ['PX', String(Math.ceil(ttlMs))] : [];
     const args = [key, value, ...life, ...(only ? CONDITIONS[only] : [])];
     const send = (client: RedisClient): Promise<unknown> => sendOnce(client, 'set', args);
     return (await this.run('write', 'rawSet', key, send)) !== null;

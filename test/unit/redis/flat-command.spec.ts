@@ -17,6 +17,11 @@ describe('FlatCommand', () => {
     expect(Buffer.from(flat as string)).toEqual(Buffer.from(own as string));
   });
 
+  it('the client is of ioredis 6 and its `Command` of 5 → has what the client asks for, of its own', () => {
+    expect(Object.hasOwn(FlatCommand.prototype, 'setReplyContext')).toBe(true);
+    expect(Object.hasOwn(FlatCommand.prototype, 'toWritable')).toBe(true);
+  });
+
   it('its arguments → as they were given, for whoever looks at the command', () => {
     const args = ['1', 'key', EVERY_BYTE];
     expect(new FlatCommand('evalsha', args)).toMatchObject({ name: 'evalsha', args });
