@@ -43,6 +43,13 @@ describe('ServerClock', () => {
     expect(clock.aheadMs).toBe(AHEAD);
   });
 
+  it('a first answer that took all its time one way → a later one that took as long, both ways alike, is believed', () => {
+    const clock = new ServerClock();
+    ask(clock, 0, [40, 0]);
+    ask(clock, 100, [20, 20]);
+    expect(clock.aheadMs).toBe(AHEAD);
+  });
+
   it('an answer that took more than 50 ms → says nothing', () => {
     const clock = new ServerClock();
     ask(clock, 0, [51, 0]);

@@ -178,6 +178,20 @@ describe.each([
     }
   });
 
+  it('X11 a timer was lost, and others run again → exact once more after a thousand hits', () => {
+    const { cache, clock, keep } = tier();
+    const lost = jest.spyOn(clock, 'setTimer').mockReturnValue(undefined);
+    keep('0a', Infinity);
+    cache.get('0a');
+    lost.mockRestore();
+    clock.advance(30_000);
+    for (let hits = 0; hits < 1_025; hits++) cache.get('0a');
+    keep('0b', 20_000);
+    expect(cache.get('0b')).toBe('0b');
+    clock.advance(20_000);
+    expect(cache.get('0b')).toBeUndefined();
+  });
+
   it('X11 for longer than that → gone once a timer has had its turn', () => {
     const { cache, clock, keep } = tier();
     keep('0a', 20_000);
