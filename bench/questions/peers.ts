@@ -3,7 +3,7 @@ import type { Bench } from '../bench.js';
 import type { Cache, OpenCache, Tiers } from '../contenders/cache.js';
 import { oursCache } from '../contenders/ours.js';
 import { bentocache, cacheable, cacheManager, layeredLoader } from '../contenders/peer-caches.js';
-import { ioredis, ioredisTogether, nodeRedis } from '../contenders/raw-clients.js';
+import { ioredis, nodeRedis } from '../contenders/raw-clients.js';
 import { HOW_TO_INSTALL } from '../peers.js';
 import { interleave, ratios, spreadOf, timeOf, type Contender } from '../sampling.js';
 import type { Table } from '../table.js';
@@ -14,7 +14,7 @@ const OPEN: readonly OpenCache[] = [
   oursCache,
   ioredis('ioredis'),
   ioredis('ioredis, auto-pipelining', { enableAutoPipelining: true }),
-  ioredisTogether,
+  ioredis('ioredis, one MGET a tick', { together: true }),
   nodeRedis,
   bentocache,
   cacheable,

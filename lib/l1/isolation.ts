@@ -22,7 +22,7 @@ export function isolate(value: unknown, mode: Isolation, copier: () => () => unk
 }
 
 /** Apart from the other form, whose copier may hold on to far more memory than the value. */
-class Shared implements Isolated {
+export class Shared implements Isolated {
   private promise: Promise<unknown> | undefined;
 
   constructor(private readonly value: unknown) {}

@@ -30,7 +30,7 @@ import { take } from './lua/take.lua.js';
 import { touch } from './lua/touch.lua.js';
 import { write } from './lua/write.lua.js';
 import { backoffOf, HOLD_ID, valueRecord } from './record.js';
-import { ScriptCalls, type ScriptCallOptions } from './script-calls.js';
+import { isEvicted, ScriptCalls, type ScriptCallOptions } from './script-calls.js';
 
 export interface RedisEntryStoreOptions extends ScriptCallOptions {
   /** Shared with others who read beside entries, so that all travels together; default: reads of its own. */
@@ -114,13 +114,12 @@ export class RedisEntryStore implements EntryStore {
   release(key: string, request: { token: string; holdMs: number }): Promise<boolean> {
     const holdMs = wholeMs(request.holdMs);
     const values = { token: request.token, holdId: HOLD_ID, holdMs };
-    const as = ({ reply }: { reply: string }): boolean => reply === 'released';
-    return this.calls.run('write', release, key, { values, as });
+    return this.calls.run('write', release, key, { values, as: isReleased });
   }
 
   evict(key: string): Promise<boolean> {
-    const as = ({ reply }: { reply: string }): boolean => reply === 'evicted';
-    return this.calls.change(evict, key, { values: {}, as }, { reason: 'evict', keys: [key] });
+    const change = { reason: 'evict', keys: [key] } as const;
+    return this.calls.change(evict, key, { values: {}, as: isEvicted }, change);
   }
 
   async evictMany(keys: readonly string[]): Promise<PromiseSettledResult<boolean>[]> {
@@ -194,6 +193,7 @@ export class RedisEntryStore implements EntryStore {
 const replyOf = <Reply extends string>({ reply }: ScriptAnswer<Reply>): Reply => reply;
 const isStored = ({ reply }: { reply: string }): boolean => reply === 'stored';
 const isRenewed = ({ reply }: { reply: string }): boolean => reply === 'renewed';
+const isReleased = ({ reply }: { reply: string }): boolean => reply === 'released';
 
 function storedArgs({ newId, body, softMs, ttlMs }: StoredBody) {
   return { record: valueRecord(newId, body, 0), softMs: wholeMs(softMs), ttlMs: wholeMs(ttlMs) };

@@ -215,10 +215,12 @@ export class ScriptCalls {
   }
 }
 
+export const isEvicted = ({ reply }: { reply: string }): boolean => reply === 'evicted';
+
 const evictOf = (key: string): Step<never, 'absent' | 'evicted', boolean> => ({
   key,
   values: {},
-  as: ({ reply }) => reply === 'evicted',
+  as: isEvicted,
   outdated: { reason: 'evict', keys: [key] },
 });
 

@@ -5,6 +5,7 @@ const MOST_TAGS = 10_000;
 
 /** A look at a head that is under way. */
 export interface HeadLook {
+  readonly reading: Promise<Buffer | null>;
   /** The versions as of then, of the tags that are known; undefined: there is no head. */
   readonly versions: Promise<TagVersions | undefined>;
   /** What its clock says, or else the table's, once somebody has asked. */
@@ -20,15 +21,12 @@ export class KnownTable {
   headIsMissing = false;
   private bytes: Buffer | undefined;
   private seen: (TagVersions & { readonly tags: Map<string, number> }) | undefined;
-  private reading: Promise<Buffer | null> | undefined;
-  private look!: HeadLook;
+  private look: HeadLook | undefined;
 
   /** One for all who look in the same tick, and so wait for the same bytes. */
   lookBy(reading: Promise<Buffer | null>): HeadLook {
-    if (reading !== this.reading) {
-      this.reading = reading;
-      this.look = { versions: reading.then((bytes) => this.under(bytes)) };
-    }
+    if (this.look?.reading !== reading)
+      this.look = { reading, versions: reading.then((bytes) => this.under(bytes)) };
     return this.look;
   }
 

@@ -3,7 +3,7 @@ import type { PlainEntry } from '../../codec/codec.js';
 import type { SerializerChoice } from '../../codec/serializer.js';
 import type { CacheSerializationError } from '../../common/errors.js';
 import type { EntryKey } from '../../keys/key-space.js';
-import { isolate, type Isolated } from '../../l1/isolation.js';
+import { isolate, Shared, type Isolated } from '../../l1/isolation.js';
 import type { StoredBody } from '../../store/entry-store.js';
 import type { EntryKind, ValueRecord } from '../entry.js';
 import type { CacheParts } from '../parts.js';
@@ -202,7 +202,7 @@ export class EntryFormats {
     const { settings } = this.parts;
     if (plain.header.kind === 'http') {
       const { payload } = detached(plain);
-      return { take: () => payload, promised: async () => payload };
+      return new Shared(payload);
     }
     return isolate(this.decoded(plain, serializer), settings.isolation, () => {
       const own = detached(plain);

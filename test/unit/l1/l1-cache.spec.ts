@@ -161,17 +161,13 @@ describe.each([
     }
   });
 
-  it.each([
-    ['turns no more', true],
-    ['has lost its timers', false],
-  ])('X11 the event loop %s → gone after a thousand hits at most, each time', (_, stands) => {
+  it('X11 no timer ever has its turn → gone after a thousand hits at most, each time', () => {
     const { cache, clock, keep } = tier();
     clock.setTimer = () => undefined;
     for (let again = 0; again < 3; again++) {
       keep('0a', 20_000);
       expect(cache.get('0a')).toBe('0a');
-      if (stands) clock.standStill(30_000);
-      else clock.advance(30_000);
+      clock.standStill(30_000);
       let hits = 0;
       while (cache.get('0a') === '0a' && hits < 5_000) hits++;
       expect(hits).toBeLessThanOrEqual(1_024);
