@@ -88,6 +88,23 @@ describe.each(VARIANTS)('channels on %s', (_, topology, variant) => {
     });
   });
 
+  it.each<[string, (fail: () => never) => Promise<unknown>]>([
+    ['the ttl function', (fail) => service.getOrSet('k', () => 1, { ttl: fail })],
+    [
+      'what a loader of several gives',
+      (fail) => service.getOrSetMany(['k'], () => ({ [Symbol.iterator]: fail }) as never),
+    ],
+  ])('O7 %s fails → a load that fails', async (_, call) => {
+    listen('nestjs-redis-cache:load', 'load');
+    const own = new Error('no idea');
+    const fail = (): never => {
+      throw own;
+    };
+    await expect(call(fail)).rejects.toBe(own);
+    expect(heard).toMatchObject([['load', { error: own }]]);
+    expect(service.stats().loadErrors).toBe(1);
+  });
+
   it('O7 a load that fails, and what onError hears → told with the error', async () => {
     listenToAll();
     const down = new Error('down');

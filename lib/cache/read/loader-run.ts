@@ -140,12 +140,14 @@ export class LoaderRun {
       runAsLoadOf(keys, () => load(patience), {
         resolve: (value) => {
           if (isOver) return;
-          end();
+          let result: R;
           try {
-            resolve(as(value));
+            result = as(value);
           } catch (error) {
-            reject(error);
+            return fail(error);
           }
+          end();
+          resolve(result);
         },
         reject: (error) => {
           if (!isOver) fail(error);
