@@ -25,9 +25,14 @@ export class KnownTable {
 
   /** One for all who look in the same tick, and so wait for the same bytes. */
   lookBy(reading: Promise<Buffer | null>): HeadLook {
-    if (this.look?.reading !== reading)
-      this.look = { reading, versions: reading.then((bytes) => this.under(bytes)) };
-    return this.look;
+    let { look } = this;
+    if (look?.reading === reading) return look;
+    const versions = reading.then((bytes) => {
+      // Nobody waits for these any more, and they hold on to a whole chunk of replies.
+      if (this.look === look) this.look = undefined;
+      return this.under(bytes);
+    });
+    return (this.look = look = { reading, versions });
   }
 
   /** Versions that were read from the table itself. */

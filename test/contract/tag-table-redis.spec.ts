@@ -106,6 +106,15 @@ describe('RedisTagTable', () => {
       expect(await callsOf('zmscore')).toBe(2);
     });
 
+    it('the head is asked for after its command was sent → a command of its own', async () => {
+      const first = table.clock(`${path}:k`);
+      await turn();
+      const later = Number(await raw.zscore(key, 'c')) + 5;
+      await raw.set(head, `${later} ${later}`);
+      expect(await table.clock(`${path}:k`)).toBe(later);
+      expect(await first).toBeLessThan(later);
+    });
+
     it('2500 tags → three commands; two namespaces → one for both heads', async () => {
       await Promise.all(
         Array.from({ length: 2_500 }, (_, i) => table.versions(`${path}:k`, [`tag ${i}`])),
