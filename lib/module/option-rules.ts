@@ -147,7 +147,7 @@ export function IsCluster(): PropertyDecorator {
 
 /** By its shape, as below. */
 export function isCluster(value: unknown): value is Cluster {
-  return hasMethod(value, 'evalsha') && (value as { isCluster?: boolean }).isCluster === true;
+  return isClient(value) && (value as { isCluster?: boolean }).isCluster === true;
 }
 
 export function isObject(value: unknown): value is Record<string, unknown> {
@@ -173,8 +173,11 @@ function isRedisUrl(text: string): boolean {
 }
 
 /** By its shape: a client may come from another installed copy of ioredis. */
+const isClient = (value: unknown): boolean =>
+  ['evalsha', 'duplicate', 'sendCommand'].every((name) => hasMethod(value, name));
+
 function isRedisClient(value: unknown): boolean {
-  if (!hasMethod(value, 'evalsha') || !hasMethod(value, 'duplicate')) return false;
+  if (!isClient(value)) return false;
   const client = value as { isCluster?: boolean; options?: { keyPrefix?: string } };
   return !client.isCluster && !client.options?.keyPrefix;
 }

@@ -92,13 +92,6 @@ describe('runScript', () => {
     other.disconnect();
   });
 
-  it('a client with auto-pipelining → the same answer', async () => {
-    const other = new Redis(server.url, { enableAutoPipelining: true });
-    const answer = await runScript(other, echo, 'k', { first: 'a', second: EVERY_BYTE });
-    expect(answer.details[2]).toEqual(EVERY_BYTE);
-    other.disconnect();
-  });
-
   it('the script fails → its error, and no second try', async () => {
     const broken = defineScript({
       name: 'broken',

@@ -46,6 +46,16 @@ describe('isolate', () => {
     expect(made).toEqual(taken);
   });
 
+  it('B13 promised — a copy that cannot be made → rejects', async () => {
+    const own = new Error('no copy');
+    const again = (): never => {
+      throw own;
+    };
+    const entry = isolate({ a: 1 }, 'clone', () => again);
+    expect(await entry.promised()).toEqual({ a: 1 });
+    await expect(entry.promised()).rejects.toBe(own);
+  });
+
   it.each<[string, () => unknown]>([
     ['Date', () => new Date(0)],
     ['Map', () => new Map([[1, 2]])],
