@@ -8,7 +8,7 @@ import { run, unpack, type PackedPackage } from './packed.js';
 export type Packages = Readonly<Record<string, string>>;
 
 /** The files beside this one that are compiled and run as applications. */
-export type Program = 'app' | 'testing' | 'integrations';
+export type Program = 'app' | 'testing' | 'migration' | 'integrations';
 
 /** How applications are compiled. */
 export const COMPILERS = {

@@ -11,7 +11,7 @@ export interface Variant {
 }
 
 /** What an application without optional peers may use, which are not installed then. */
-export const WITHOUT_OPTIONAL_PEERS = ['app', 'testing'] as const;
+export const WITHOUT_OPTIONAL_PEERS = ['app', 'testing', 'migration'] as const;
 export const ALL_PROGRAMS = [...WITHOUT_OPTIONAL_PEERS, 'integrations'] as const;
 
 /** One file of tests for each version of Nest, so that two of them run at the same time. */
