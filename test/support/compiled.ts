@@ -57,7 +57,7 @@ export class Compiled {
   }
 
   private async compile(file: string, mutations: readonly Mutation[]): Promise<void> {
-    let { code } = await transformFile(join(ROOT, file), { cwd: ROOT, sourceMaps: false });
+    let code = await transformed(file);
     for (const { from, to } of mutations) {
       const mutated = code.replace(from, () => to);
       if (mutated === code) throw new Error(`The mutation of ${file} changes nothing: ${from}`);
@@ -67,4 +67,17 @@ export class Compiled {
     await mkdir(dirname(target), { recursive: true });
     await writeFile(target, code);
   }
+}
+
+const known = new Map<string, Promise<string>>();
+
+/** Once for all compiled libraries of a file of tests. */
+function transformed(file: string): Promise<string> {
+  let code = known.get(file);
+  if (!code) {
+    const options = { cwd: ROOT, sourceMaps: false };
+    code = transformFile(join(ROOT, file), options).then((output) => output.code);
+    known.set(file, code);
+  }
+  return code;
 }
