@@ -1,8 +1,15 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { CacheError } from '../common/errors.js';
+import type { EntryKey } from '../keys/key-space.js';
+import type { EntryKind } from './entry.js';
 
-interface RunningLoad {
+/** What is loaded, of which kind. */
+interface Loads {
   readonly keys: ReadonlySet<string>;
+  readonly kind: EntryKind;
+}
+
+interface RunningLoad extends Loads {
   readonly outer: RunningLoad | undefined;
   /** False once the loader has ended, although callbacks it left behind still carry this context. */
   running: boolean;
@@ -16,11 +23,11 @@ let runningLoads = 0;
  * has given, or why it has failed. Told rather than promised: it is done for each load.
  */
 export function runAsLoadOf<T>(
-  keys: ReadonlySet<string>,
+  loads: Loads,
   loader: () => T | Promise<T>,
   ended: { resolve: (value: T) => void; reject: (error: unknown) => void },
 ): void {
-  const load: RunningLoad = { keys, outer: innermost(), running: true };
+  const load: RunningLoad = { ...loads, outer: innermost(), running: true };
   runningLoads++;
   const end = (): void => {
     load.running = false;
@@ -54,13 +61,27 @@ export function outsideLoads<T>(fn: () => T): T {
   return current.getStore() ? current.run(undefined, fn) : fn();
 }
 
-/** A loader that waits for its own result would wait for ever; it is told so at once. */
-export function refuseNestedLoad(key: string, given: unknown): void {
-  for (let load = innermost(); load; load = load.outer)
-    if (load.running && load.keys.has(key))
+/**
+ * A loader that waits for its own result would wait for ever; it is told so at once. True where the key is loaded around it as
+ * another kind of entry: a handler that has the key of a method which it calls.
+ */
+export function isWithinOther({
+  key,
+  kind,
+}: {
+  key: Pick<EntryKey, 'redisKey' | 'given'>;
+  kind: EntryKind;
+}): boolean {
+  let isWithin = false;
+  for (let load = innermost(); load; load = load.outer) {
+    if (!load.running || !load.keys.has(key.redisKey)) continue;
+    if (load.kind === kind)
       throw new CacheError(
         'ERR_CACHE_NESTED_LOAD',
         'The loader of this key asks the cache for the same key, which would wait for itself; read the source directly, or use another key',
-        { key: given },
+        { key: key.given },
       );
+    isWithin = true;
+  }
+  return isWithin;
 }

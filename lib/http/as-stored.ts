@@ -56,8 +56,7 @@ const overridesJson = (object: object): boolean =>
 /** In bytes: up to here it is cheaper to copy a body behind its headers than to send it as a second chunk. */
 const SHORT = 1024;
 
-export const chunkOf = (body: Buffer): Buffer | string =>
-  body.length <= SHORT ? body.toString() : body;
+const chunkOf = (body: Buffer): Buffer | string => (body.length <= SHORT ? body.toString() : body);
 
 /** In the place of a response's `json`, to which Nest gives every object, and so the bytes. */
 export function sendBytes(this: ExpressResponse, body: unknown): unknown {
@@ -69,6 +68,13 @@ export function sendBytes(this: ExpressResponse, body: unknown): unknown {
   if (!this.hasHeader('etag') || this.hasHeader('last-modified')) return this.send!(body);
   this.setHeader('content-length', body.length);
   return this.req.method === 'HEAD' ? this.end() : this.end(chunkOf(body));
+}
+
+/** A hook of Fastify gets a text, as when the value is serialised. */
+export function fastifyChunkOf(body: Buffer, reply: object, request: object): Buffer | string {
+  const own = slotsOf(reply, request)!;
+  const context = valueAt(request, own.context) as Record<string, unknown>;
+  return context['onSend'] ? body.toString() : chunkOf(body);
 }
 
 /** By the prototype of a server's replies, which is one for all of them. */

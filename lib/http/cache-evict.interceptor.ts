@@ -7,10 +7,11 @@ import {
 } from '@nestjs/common';
 import { SSE_METADATA } from '@nestjs/common/constants.js';
 import { ModuleRef } from '@nestjs/core';
+import { types } from 'node:util';
 import { concat, defer, ignoreElements, mergeMap, Observable, tap } from 'rxjs';
 import type { Evicting, EvictTarget } from '../cache/decorated/compile.js';
 import { CacheService } from '../cache/cache.service.js';
-import { leadingTo } from '../cache/decorated/decorated-method.js';
+import { leadingTo, type Way } from '../cache/decorated/decorated-method.js';
 import { evictFrom } from '../cache/decorated/evict-target.js';
 import { tagProblems } from '../tags/tag-names.js';
 import { Caches, Warnings } from './caches.js';
@@ -38,7 +39,12 @@ export class CacheEvictInterceptor implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     if (context.getType() !== 'http') return next.handle();
     const handler = context.getHandler();
-    const handle = (): Observable<unknown> => leadingTo(handler, () => next.handle());
+    let way: Way | undefined;
+    const handle = (): Observable<unknown> =>
+      leadingTo(handler, (own) => {
+        way = own;
+        return next.handle();
+      });
     const routes = cacheEvictRoutes.get(handler);
     if (!routes?.length) return handle();
     if (!this.known.has(handler)) this.meet(context, routes);
@@ -50,8 +56,10 @@ export class CacheEvictInterceptor implements NestInterceptor {
     };
     const isSse = Reflect.getMetadata(SSE_METADATA, handler) === true;
     const finish = isSse ? lastly : beforeLast;
+    const evictAfter = (result: unknown): Promise<void> => evictAll('after', result);
     return defer(() => evictAll('before')).pipe(
-      mergeMap(() => finish(handle(), (result) => evictAll('after', result))),
+      mergeMap(() => finish(handle(), evictAfter)),
+      tap({ error: () => evictWhenDone(way?.result, evictAfter) }),
     );
   }
 
@@ -92,14 +100,17 @@ const isUsable = (kind: Kind, value: unknown): boolean =>
 const unusable = (kind: Kind): string =>
   `a request has no usable value for one of the ${kind}, which is not evicted`;
 
-/** Holds each value back until there is a next one, and the last until `action` is done with it. */
+/**
+ * Holds each value back until there is a next one, and the last until `action` is done with it. The source goes on when nobody
+ * waits for it any more: what the handler of a client that has hung up writes is written, and then `action` is due.
+ */
 function beforeLast(
   source: Observable<unknown>,
   action: (last: unknown) => Promise<void>,
 ): Observable<unknown> {
   return new Observable((out) => {
     const held: unknown[] = [];
-    return source.subscribe({
+    source.subscribe({
       next: (value) => {
         if (held.push(value) > 1) out.next(held.shift());
       },
@@ -117,12 +128,20 @@ function beforeLast(
   });
 }
 
-/** Events are not held back; `action` follows the last one. */
+/** An interceptor has given up a handler that is still at work: what that writes is written. */
+function evictWhenDone(result: unknown, evict: (result: unknown) => Promise<void>): void {
+  if (types.isPromise(result)) result.then(evict).catch(() => undefined); // reported where it failed
+}
+
+/** Events are not held back; `action` follows the last one, also where that is because the client has left. */
 function lastly(
   source: Observable<unknown>,
   action: (last: unknown) => Promise<void>,
 ): Observable<unknown> {
   let last: unknown;
-  const note = tap((value: unknown) => (last = value));
+  const note = tap({
+    next: (value: unknown) => (last = value),
+    unsubscribe: () => void action(last).catch(() => undefined), // reported where it failed
+  });
   return concat(source.pipe(note), defer(() => action(last)).pipe(ignoreElements()));
 }

@@ -21,7 +21,7 @@ import { Recorder, type Call } from './recorder.js';
 import { report } from './replay.js';
 import { requestKey, varied } from './request-key.js';
 import { bypassOf, IDENTIFIED, type Bypass } from './request-policy.js';
-import type { Refusal } from './response-policy.js';
+import { lateRefusal, type Refusal } from './response-policy.js';
 import { Route } from './route.js';
 import { answerWith, openAnswer } from './stored-answer.js';
 
@@ -124,7 +124,7 @@ export class CacheableInterceptor implements NestInterceptor {
     const { emitted, outcome, refusal, storedAt } = await put(call, cache, { keyOf, stores });
     this.warnOf(call, refusal);
     report(call.exchange, outcome);
-    if (storedAt) this.watchForCookies(call, cache, storedAt);
+    if (storedAt) this.watchHeaders(call, cache, storedAt);
     return emitted.one ? of(emitted.value) : emitted.all;
   }
 
@@ -142,7 +142,7 @@ export class CacheableInterceptor implements NestInterceptor {
       stored = result?.bytes && openAnswer(call, result.bytes);
     }
     if (result && stored) {
-      if (result.source === 'loaded' && result.stored) this.watchForCookies(call, cache, key);
+      if (result.source === 'loaded' && result.stored) this.watchHeaders(call, cache, key);
       const from = result.source === 'loaded' ? 'own' : 'others';
       return answerWith(exchange, stored, { from, outcome: outcomeOf(result) });
     }
@@ -198,13 +198,14 @@ export class CacheableInterceptor implements NestInterceptor {
   }
 
   /**
-   * Middleware may add a cookie when the headers are written, which is after the response was stored: a session that the
-   * handler has begun, say. Such an entry is removed again.
+   * What is further out may add headers when the response has been stored: a middleware the cookie of a session that the handler
+   * has begun, say. If then it must not be stored, or if nobody will know since its client has hung up, it is removed again.
    */
-  private watchForCookies({ exchange, cacheable }: Call, cache: HttpCache, key: EntryKey): void {
-    exchange.onSent(() => {
-      if (!exchange.setsCookie) return;
-      this.warnings.once(cacheable.where, LATE_COOKIE);
+  private watchHeaders({ exchange, cacheable }: Call, cache: HttpCache, key: EntryKey): void {
+    exchange.onEnd(() => {
+      const late = lateRefusal(exchange);
+      if (exchange.isWritten && !late) return;
+      if (late) this.warnings.once(cacheable.where, late);
       cache.evict([key], 'queue').catch(() => undefined); // reported where it failed
     });
   }
@@ -240,9 +241,6 @@ const NO_EFFECT = {
 
 const NO_KEY = 'a request bypasses the cache, since it has no value for a part of the key';
 const NO_VARY = 'a request bypasses the cache, since http.varyBy gives nothing for it';
-const LATE_COOKIE =
-  'a response got a cookie while it was sent, and is removed from the cache again: give the handler @NoCache(), or keep the middleware that sets the cookie away from it';
-
 function outcomeOf({ source, stored, ttlMs }: HttpLoadResult): Parameters<typeof report>[1] {
   if (source === 'hit') return { kind: 'hit', ttlMs };
   return source === 'joined' ? { kind: 'collapsed' } : { kind: 'miss', stored };

@@ -1,7 +1,7 @@
 import type { ExecutionContext } from '@nestjs/common';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
-  chunkOf,
+  fastifyChunkOf,
   isPlainExpress,
   isPlainFastify,
   sendBytes,
@@ -118,7 +118,7 @@ export class HttpExchange {
   /** What has to be emitted, as if the handler had returned it, so that just these bytes are sent, with this content type. */
   asStored(body: Buffer, contentType: string): unknown {
     this.setHeader('content-type', contentType);
-    if (this.response.raw) return chunkOf(body);
+    if (this.response.raw) return fastifyChunkOf(body, this.response, this.request);
     this.response.json = sendBytes;
     return body;
   }
@@ -127,9 +127,20 @@ export class HttpExchange {
     return this.header('set-cookie') !== undefined || this.hasPendingCookie();
   }
 
-  /** Runs `action` once the response has left; its headers are still there then. Not if the client hangs up before. */
-  onSent(action: () => void): void {
-    (this.response.raw ?? this.response).once('finish', action);
+  /** Runs `action` once the response has left, or will not, since its client has hung up; its headers are still there then. */
+  onEnd(action: () => void): void {
+    const response = this.response.raw ?? this.response;
+    if (response.closed) return action();
+    const end = (): void => {
+      response.off('finish', end).off('close', end);
+      action();
+    };
+    response.once('finish', end).once('close', end);
+  }
+
+  /** Whether it is known by now with which headers it was sent. */
+  get isWritten(): boolean {
+    return (this.response.raw ?? this.response).headersSent;
   }
 
   /** `@fastify/cookie` keeps the cookies of a reply to itself until the reply is on its way. */

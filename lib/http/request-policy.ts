@@ -14,11 +14,20 @@ const OF_A_USER = ['headers.authorization', 'headers.cookie'];
  * `request.user` say the same), unless the decorator says that the response is for everybody, or what it varies by.
  */
 export function bypassOf(exchange: HttpExchange, route: CacheableRoute): Bypass | undefined {
-  if (!exchange.isSafe && !route.key) return { kind: 'bypass', why: 'method' };
+  if (!isAnswered(exchange, route)) return { kind: 'bypass', why: 'method' };
   if (parseCacheControl(exchange.requestHeader('cache-control')).has('no-store'))
     return { kind: 'bypass', why: 'request', detail: 'no-store' };
   const detail = identifiedBy(exchange, route);
   return detail ? { kind: 'bypass', why: 'bypass', detail } : undefined;
+}
+
+/**
+ * With a key of its own also a `POST` or `QUERY`, which may ask for something. Methods that mean to change something reach the handler
+ * (RFC 9111 §4), whose response `@CachePut` may store.
+ */
+function isAnswered({ isSafe, request: { method } }: HttpExchange, route: CacheableRoute): boolean {
+  if (isSafe) return true;
+  return route.key !== undefined && (route.kind === 'put' || ['POST', 'QUERY'].includes(method));
 }
 
 /** By what the request says who it is, where the decorator says nothing of that; undefined: nothing forbids to share. */

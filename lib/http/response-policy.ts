@@ -12,6 +12,7 @@ import type { StoredResponse } from './stored-response.js';
 /** Stored with every response that has them; `headers` of the decorator adds to these. */
 const STORED_HEADERS = [
   'cache-control',
+  'content-disposition',
   'content-language',
   'content-location',
   'content-type',
@@ -44,6 +45,9 @@ const unkeyed = (name: string): string =>
 const LATE_USER =
   "the request got a user when the cache had been asked already: set it in a guard or a middleware, and say http: { shared: true }, http.varyBy or a key like 'mine:{user.id}'";
 
+const LATE =
+  'was set when the response had been stored already, and it is removed from the cache again: give the handler @NoCache(), or keep what sets it away from it';
+
 export interface Storable {
   readonly response: StoredResponse;
   /** `s-maxage`: the longest that a shared cache may keep it, whatever its `ttl`. */
@@ -72,11 +76,12 @@ export async function storable(answer: Answer): Promise<Storable | Refusal> {
   const directives = parseCacheControl(exchange.headerList('cache-control'));
   const refusal = forbiddenBy(directives);
   if (refusal) return { refusal };
-  if (!STORED_STATUS.includes(exchange.status)) return { refusal: 'status' };
+  const status = statusOf(answer);
+  if (status === undefined) return { refusal: 'status' };
   const vary = uncovered(answer);
   if (vary) return { refusal: 'vary', warning: vary === '*' ? undefined : unkeyed(vary) };
   if (isStream(value)) return { refusal: 'stream' };
-  const body = toJson(value, exchange.status);
+  const body = toJson(value, status);
   if (body === 'no-json') return { refusal: 'no-json' };
   if (answer.route.serializes && holdsInstance(value))
     return { refusal: 'serializer', warning: UNSERIALIZED };
@@ -84,13 +89,30 @@ export async function storable(answer: Answer): Promise<Storable | Refusal> {
   const maxAge = sharedMaxAge(directives);
   return {
     response: {
-      status: exchange.status,
+      status,
       headers: headersOf(answer, body),
       storedAtMs: systemClock.now(),
       body,
     },
     sharedMaxAgeMs: maxAge === undefined ? undefined : maxAge * 1000,
   };
+}
+
+/** What its headers, as it was sent, say against that it was stored. */
+export function lateRefusal(exchange: HttpExchange): string | undefined {
+  if (exchange.setsCookie) return `a cookie ${LATE}`;
+  const directive = forbiddenBy(parseCacheControl(exchange.headerList('cache-control')));
+  return directive && `Cache-Control: ${directive} ${LATE}`;
+}
+
+/**
+ * The status with which it is given to others; undefined: it is not. What a write answers with is what it has written: a 200 to
+ * whoever reads that, and where there is no content, nothing.
+ */
+function statusOf({ exchange: { status }, cacheable }: Answer): number | undefined {
+  if (!STORED_STATUS.includes(status)) return undefined;
+  if (cacheable.kind !== 'put' || status < 201 || status > 204) return status;
+  return status === 204 ? undefined : 200;
 }
 
 /** The `Vary` of the key itself: the headers that its template names. */
@@ -130,8 +152,9 @@ function headersOf(
   const vary = [...new Set([...listOf(exchange.headerList('vary')), ...varyOf(cacheable)])];
   if (vary.length > 0) headers['vary'] = vary.join(', ');
   if (cacheable.http.cacheControl) headers['cache-control'] ??= cacheable.http.cacheControl;
-  if (body && route.returnsBody && cacheable.http.etag !== false)
-    headers['etag'] ??= strongEtag(body);
+  // What others outside make of it has another tag.
+  const isAsSent = route.returnsBody && (cacheable.http.etag ?? route.isOutermost);
+  if (body && isAsSent) headers['etag'] ??= strongEtag(body);
   return headers;
 }
 

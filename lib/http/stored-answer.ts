@@ -22,7 +22,8 @@ export function openAnswer(
 ): StoredAnswer | undefined {
   const response = decodeResponse(bytes);
   if (!response) return undefined;
-  if (route.isOutermost && route.returnsBody && holdsObject(response) && exchange.sendsPlainJson) {
+  const isBody = route.returnsBody && response.status !== 204 && holdsObject(response);
+  if (route.isOutermost && isBody && exchange.sendsPlainJson) {
     const type = response.headers['content-type'] ?? exchange.header('content-type');
     const contentType = jsonTypeOf(type);
     if (contentType) return { response, contentType };

@@ -1,6 +1,12 @@
 import { isObservable } from 'rxjs';
 import { types } from 'node:util';
-import { arrive, identity, isExpected } from '../cache/decorated/decorated-method.js';
+import {
+  arrive,
+  identity,
+  isAtWork,
+  isExpected,
+  places,
+} from '../cache/decorated/decorated-method.js';
 import { CacheOptionsError, type OptionProblem } from '../common/errors.js';
 import { log } from './injection.js';
 
@@ -60,7 +66,7 @@ function misplaced(value: unknown, isStatic: boolean): OptionProblem | undefined
  * `inHttp`: on a controller's handler an interceptor may act instead, and then the wrap stands aside.
  */
 export function wrapMethod(
-  { descriptor, name, where }: Place,
+  { target, descriptor, name, where }: Place,
   layer: Layer,
   inHttp: 'acts' | 'stands-aside' = 'stands-aside',
 ): void {
@@ -71,12 +77,20 @@ export function wrapMethod(
   function wrapped(this: any, ...args: unknown[]): unknown {
     const run = (): unknown => method.apply(this, args);
     if (inHttp === 'stands-aside' && isExpected(self)) return known ? run() : arrive(run);
+    const own = (): object | undefined => {
+      const outermost: unknown = this?.[name];
+      return typeof outermost === 'function' ? identity.get(outermost) : undefined;
+    };
+    const isSuper = (): boolean => own() !== self;
+    if (inHttp === 'stands-aside' && isAtWork(own) && isSuper()) return run();
     if (isGenerator) throw severalResults(where, 'a generator');
-    const isSuper = (): boolean => identity.get(this?.[name] as object) !== self;
     return layer({ instance: this, args, run, isSuper });
   }
   descriptor.value = like(method, wrapped);
-  if (inHttp === 'stands-aside') identity.set(wrapped, self);
+  if (inHttp === 'stands-aside') {
+    identity.set(wrapped, self);
+    places.set(target, { ...places.get(target), [name]: where });
+  }
 }
 
 function like(method: Method, wrapped: Method): Method {

@@ -2,6 +2,7 @@ import { Logger, type OnModuleInit, type Provider } from '@nestjs/common';
 import { PATH_METADATA } from '@nestjs/common/constants.js';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 
+import { identity, places } from '../cache/decorated/decorated-method.js';
 import { CacheOptionsError } from '../common/errors.js';
 import { shown } from '../common/option-checks.js';
 import { cacheableRoute, type CacheableRoute } from '../http/http.options.js';
@@ -35,17 +36,19 @@ class DecoratedMethodsCheck implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    for (const controller of this.discovery.getControllers())
+    for (const controller of this.discovery.getControllers()) {
+      assertKept(prototypeOf(controller));
       for (const [handler, route] of this.decorated(controller))
         if (Reflect.hasMetadata(PATH_METADATA, handler)) assertOfResponses(route);
         else this.warnOfRequests(controller, route);
+    }
     for (const provider of this.discovery.getProviders())
       for (const [, route] of this.decorated(provider)) this.warnOfRequests(provider, route);
   }
 
   /** The methods with `@Cacheable` or `@CachePut` that name this cache. */
-  private decorated({ metatype }: Wrapper): [method: object, CacheableRoute][] {
-    const methods = (metatype as { prototype?: Record<string, object> } | null)?.prototype;
+  private decorated(wrapper: Wrapper): [method: object, CacheableRoute][] {
+    const methods = prototypeOf(wrapper);
     return (methods ? this.scanner.getAllMethodNames(methods) : []).flatMap((name) => {
       const route = cacheableRoute.get(methods![name]!);
       return route?.cache === this.cache ? [[methods![name]!, route]] : [];
@@ -55,6 +58,31 @@ class DecoratedMethodsCheck implements OnModuleInit {
   private warnOfRequests(wrapper: Wrapper, { key, args, where }: CacheableRoute): void {
     if (key || args || wrapper.isDependencyTreeStatic()) return;
     this.logger.warn(`${where}: ${OF_A_REQUEST}`);
+  }
+}
+
+type Methods = Record<string | symbol, object>;
+
+const prototypeOf = ({ metatype }: Wrapper): Methods | undefined =>
+  (metatype as { prototype?: Methods } | null)?.prototype;
+
+/**
+ * A handler that another decorator has replaced, and not noted on it what is noted on the method, has none of our interceptors: the
+ * wrap inside would act, which knows nothing of requests, and give one user what another was answered.
+ */
+function assertKept(methods: Methods | undefined): void {
+  if (!methods) return;
+  const written = places.get(methods) ?? {};
+  for (const name of Reflect.ownKeys(written)) {
+    const method = methods[name]!;
+    if (!Reflect.hasMetadata(PATH_METADATA, method) || identity.get(method)) continue;
+    throw new CacheOptionsError(written[name]!, [
+      {
+        path: 'the method',
+        given: 'replaced by another decorator above, without what others have noted on it',
+        accepted: 'that decorator below, or one that copies the metadata of the method',
+      },
+    ]);
   }
 }
 

@@ -59,6 +59,12 @@ class EtagController {
     return { url: '/there', statusCode: 301 };
   }
 
+  @Get('mapped')
+  @Cacheable({ http: { etag: true } })
+  mapped() {
+    return { answer: 42 };
+  }
+
   @Get('described')
   @Cacheable({ http: { headers: ['x-total'] } })
   described(@Res({ passthrough: true }) response: any) {
@@ -134,22 +140,40 @@ describe.each(PLATFORMS)('validators and freshness on %s', (platform) => {
     });
   });
 
-  it('P5 304 — an interceptor further out maps the value → it still gets one', async () => {
-    const { send } = await startApp(
-      platform,
-      { controllers: [EtagController] },
-      {
-        configure: (app) =>
-          app.useGlobalInterceptors({
-            intercept: (_, next) => next.handle().pipe(map(({ answer }) => ({ data: answer }))),
-          }),
-      },
-    );
-    const { headers, text } = await send('/etag');
-    expect(text).toBe('{"data":42}');
-    const reply = await send('/etag', { headers: { 'if-none-match': headers.etag } });
-    expect([reply.status, reply.text]).toEqual([304, '']);
-    expect((await send('/etag')).text).toBe(text);
+  describe('an interceptor further out maps the value', () => {
+    const mapped = () =>
+      startApp(
+        platform,
+        { controllers: [EtagController] },
+        {
+          configure: (app) =>
+            app.useGlobalInterceptors({
+              intercept: (context, next) => {
+                const { 'x-user': user } = context.switchToHttp().getRequest().headers;
+                return next.handle().pipe(map(({ answer }) => ({ data: answer, user })));
+              },
+            }),
+        },
+      );
+
+    it('P5 etag: true → a tag of what is stored, and 304', async () => {
+      const { send } = await mapped();
+      const { headers, text } = await send('/etag/mapped');
+      expect(text).toBe('{"data":42}');
+      const reply = await send('/etag/mapped', { headers: { 'if-none-match': headers.etag } });
+      expect([reply.status, reply.text]).toEqual([304, '']);
+      expect((await send('/etag/mapped')).text).toBe(text);
+    });
+
+    it('P5 nothing said → no tag of ours, which others would have as well', async () => {
+      const { send } = await mapped();
+      const ann = await send('/etag/described', { headers: { 'x-user': 'ann' } });
+      const known = ann.headers.etag ?? '"any"';
+      const bob = await send('/etag/described', {
+        headers: { 'x-user': 'bob', 'if-none-match': known },
+      });
+      expect([bob.status, bob.headers['x-cache'], bob.json().user]).toEqual([200, 'HIT', 'bob']);
+    });
   });
 
   it('P5 POST with If-None-Match → 200', async () => {

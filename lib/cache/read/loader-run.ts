@@ -107,15 +107,15 @@ export class LoaderRun {
 
   private runNow<T, R>(
     flights: readonly Flight[],
-    { key, load, as }: Run<T, R>,
+    { key, operation, load, as }: Run<T, R>,
     ended: LoadEnded,
   ): Promise<R> {
     const { clock, settings } = this.parts;
     const patience = new Patience();
-    const began = clock.monotonic();
-    const moment = nextMoment();
+    const [began, moment] = [clock.monotonic(), nextMoment()];
     for (const flight of flights) flight.loadBegan = moment;
-    const keys = new Set(flights.map((flight) => flight.key));
+    const kind = operation === 'http' ? 'http' : 'value';
+    const loads = { kind, keys: new Set(flights.map((flight) => flight.key)) } as const;
     return new Promise((resolve, reject) => {
       let isOver = false;
       const end: LoadEnded = (failure) => {
@@ -137,7 +137,7 @@ export class LoaderRun {
         fail(error);
         patience.end(error);
       });
-      runAsLoadOf(keys, () => load(patience), {
+      runAsLoadOf(loads, () => load(patience), {
         resolve: (value) => {
           if (isOver) return;
           let result: R;
@@ -223,8 +223,8 @@ export function loadedAs(
   const wanted = !skipped && value !== undefined && (value !== null || settings.cacheNull);
   const ttlMs = wanted ? keptMs(value, wishes.life, settings, now) : 0;
   const store = ttlMs > 0;
-  const sliding = slides(settings, wishes.life);
-  return { value, store, tags, ttlMs, sliding, gone: !store && !skipped };
+  const gone = !store && !skipped;
+  return { value, store, tags, ttlMs, sliding: slides(settings, wishes.life), gone };
 }
 
 /** The loader's tags, its own from here on. */

@@ -3,7 +3,7 @@ import type { EntryKey } from '../../keys/key-space.js';
 import type { CallModes } from '../call-mode.js';
 import { nextMoment, type Flights, type Flight, type FlightOutcome } from '../flights.js';
 import type { LeaseWaits } from '../lease-waits.js';
-import { refuseNestedLoad } from '../nested-loads.js';
+import { isWithinOther } from '../nested-loads.js';
 import type { CacheParts } from '../parts.js';
 import { AsideLoads } from './aside.js';
 import type { Finder } from './finder.js';
@@ -47,6 +47,8 @@ interface ReaderState {
  */
 export class Reader {
   private readonly aside: AsideLoads;
+  /** Of methods with the key of the handler that has called them. */
+  private readonly within: AsideLoads;
   private readonly together: Together;
   private readonly looks: LoadLooks;
 
@@ -55,6 +57,7 @@ export class Reader {
     private readonly state: ReaderState,
   ) {
     this.aside = new AsideLoads(parts, state.loads);
+    this.within = new AsideLoads(parts, state.loads);
     this.together = new Together(parts.meter);
     this.looks = new LoadLooks(parts, state);
   }
@@ -74,12 +77,12 @@ export class Reader {
     const { modes } = this.state;
     const request =
       modes.mode === 'refresh' ? { ...given, settings: { ...given.settings, force: true } } : given;
-    const { key, settings } = request;
+    const { settings } = request;
     const now = this.parts.clock.monotonic();
     const count = tallier(this.parts.meter, request);
     const patientUntil = now + settings.waitTimeoutMs;
-    const newcomer = { request, came: nextMoment(), patientUntil, count };
     const contentFrom = now + this.parts.settings.softTimeoutMs;
+    const newcomer = { request, came: nextMoment(), patientUntil, count };
     for (let first = seen, isBack = false; ; first = undefined, isBack = true) {
       settings.signal?.throwIfAborted();
       const found = first ?? (await this.looks.find(request, { isBack }));
@@ -91,11 +94,11 @@ export class Reader {
       const spare = isSpare(found, settings) ? found : undefined;
       if (spare && this.isGoodForNow(spare, request)) return this.stale(spare);
       const caller = spare ? { ...newcomer, contentFrom } : newcomer;
-      refuseNestedLoad(key.redisKey, key.given);
+      const within = isWithinOther(request) ? this.within : undefined;
       // Those who are back have come at different times, and so wait until different times.
-      const served = await (isBack || modes.storesNothing
-        ? this.load(found, caller)
-        : this.loadTogether(found, caller));
+      const alone = isBack || within || modes.storesNothing;
+      const led = alone ? this.load(found, caller, within) : this.loadTogether(found, caller);
+      const served = await led;
       if (served) return served;
     }
   }
@@ -111,8 +114,8 @@ export class Reader {
   }
 
   /** By whoever is at it already, or by this caller. */
-  private load(found: Found, caller: Caller): Promise<Served | undefined> {
-    if (this.state.modes.storesNothing) return this.loadAside(caller);
+  private load(found: Found, caller: Caller, aside?: AsideLoads): Promise<Served | undefined> {
+    if (aside || this.state.modes.storesNothing) return this.loadAside(caller, aside);
     const { key } = caller.request;
     const joined = this.state.flights.joinable(key.redisKey);
     if (joined) return (caller.count(found), this.join(joined, caller));
@@ -213,11 +216,8 @@ export class Reader {
   }
 
   private async waitFor(changed: Promise<void>, caller: Caller): Promise<Served | undefined> {
-    const woken = await this.patiently(
-      changed.then(() => true),
-      caller,
-      'cluster',
-    );
+    const over = changed.then(() => true);
+    const woken = await this.patiently(over, caller, 'cluster');
     return woken ? undefined : this.outOfPatience(caller);
   }
 
@@ -243,8 +243,8 @@ export class Reader {
     return this.loadAside(caller);
   }
 
-  private async loadAside(caller: Caller): Promise<Served | undefined> {
-    const { outcome, passenger } = await this.aside.load(caller);
+  private async loadAside(caller: Caller, aside = this.aside): Promise<Served | undefined> {
+    const { outcome, passenger } = await aside.load(caller);
     return this.serve(outcome, passenger);
   }
 }

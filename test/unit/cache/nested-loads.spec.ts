@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { outsideLoads, refuseNestedLoad, runAsLoadOf } from '../../../lib/cache/nested-loads.js';
+import { isWithinOther, outsideLoads, runAsLoadOf } from '../../../lib/cache/nested-loads.js';
 import { deferred } from '../../../lib/common/async.js';
 
 const isRefused = (key: string): boolean => {
   try {
-    refuseNestedLoad(key, key);
+    isWithinOther({ key: { redisKey: key, given: key }, kind: 'value' });
     return false;
   } catch {
     return true;
@@ -13,7 +13,9 @@ const isRefused = (key: string): boolean => {
 };
 
 const load = <T>(key: string, loader: () => T | Promise<T>): Promise<T> =>
-  new Promise((resolve, reject) => runAsLoadOf(new Set([key]), loader, { resolve, reject }));
+  new Promise((resolve, reject) =>
+    runAsLoadOf({ keys: new Set([key]), kind: 'value' }, loader, { resolve, reject }),
+  );
 
 describe('loads within loads', () => {
   it('the same key, however deep → refused; another one, or outside → not', async () => {
@@ -56,6 +58,12 @@ describe('loads within loads', () => {
     expect(await left).toEqual([false, true, true]);
     ends.resolve();
     await other;
+  });
+
+  it('the same key as another kind of entry → told, and not refused', async () => {
+    const key = { redisKey: 'a', given: 'a' };
+    expect(await load('a', () => isWithinOther({ key, kind: 'http' }))).toBe(true);
+    expect(await load('b', () => isWithinOther({ key, kind: 'http' }))).toBe(false);
   });
 
   it('a loader that throws → has ended', async () => {

@@ -1,0 +1,379 @@
+/** What others do around a handler and its cache: interceptors, hooks, middleware, and clients that hang up. */
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import {
+  All,
+  Controller,
+  Get,
+  Injectable,
+  Param,
+  Post,
+  Put,
+  Sse,
+  UseInterceptors,
+  type CallHandler,
+  type ExecutionContext,
+  type INestApplication,
+  type NestInterceptor,
+} from '@nestjs/common';
+import { request } from 'node:http';
+import { concat, defer, from, NEVER, of, tap, timeout } from 'rxjs';
+import { CacheEvict } from '../../lib/decorators/cache-evict.decorator.js';
+import { CachePut } from '../../lib/decorators/cache-put.decorator.js';
+import { Cacheable } from '../../lib/decorators/cacheable.decorator.js';
+import { Gate } from '../support/gate.js';
+import { waitFor } from '../support/wait-for.js';
+import { PLATFORMS, startApp } from './http-app.js';
+
+let value: string;
+let runs: number;
+let log: string[];
+let gate: Gate;
+
+class Impatient implements NestInterceptor {
+  intercept(_: ExecutionContext, next: CallHandler) {
+    return next.handle().pipe(timeout(30));
+  }
+}
+
+class Transaction implements NestInterceptor {
+  intercept(_: ExecutionContext, next: CallHandler) {
+    return next.handle().pipe(tap(() => log.push('commit')));
+  }
+}
+
+class Private implements NestInterceptor {
+  intercept(context: ExecutionContext, next: CallHandler) {
+    const response = context.switchToHttp().getResponse();
+    return next.handle().pipe(tap(() => response.header('cache-control', 'private')));
+  }
+}
+
+async function write(): Promise<object> {
+  await gate.pass();
+  value = 'new';
+  return {};
+}
+
+@Injectable()
+class Cats {
+  @Cacheable({ key: 'cat:{0}' })
+  async find(id: string): Promise<object> {
+    runs += 1;
+    return { id };
+  }
+}
+
+abstract class Base {
+  @Get(':id')
+  @Cacheable({ key: 'base:{params.id}' })
+  find(@Param('id') id: string): unknown {
+    return { id, run: ++runs };
+  }
+
+  @Put(':id')
+  @CacheEvict({ key: 'base:{params.id}' })
+  save(@Param('id') id: string): unknown {
+    return { id };
+  }
+}
+
+@Controller('derived')
+class DerivedController extends Base {
+  @Get(':id')
+  @Cacheable({ key: 'base:{params.id}' })
+  override find(@Param('id') id: string) {
+    return super.find(id);
+  }
+
+  @Put(':id')
+  @CacheEvict({ key: 'base:{params.id}' })
+  override save(@Param('id') id: string) {
+    return super.save(id);
+  }
+}
+
+/** Any decorator that puts another function in the place of a method. */
+const Traced =
+  (noted: 'noted' | 'lost'): MethodDecorator =>
+  (_, __, descriptor: PropertyDescriptor) => {
+    const method = descriptor.value;
+    const traced = function (this: unknown, ...given: unknown[]): unknown {
+      return method.apply(this, given);
+    };
+    if (noted === 'noted')
+      for (const key of Reflect.getMetadataKeys(method))
+        Reflect.defineMetadata(key, Reflect.getMetadata(key, method), traced);
+    descriptor.value = traced;
+  };
+
+@Controller('lost')
+class LostController {
+  @Get()
+  @Traced('lost')
+  @Cacheable()
+  find() {
+    return {};
+  }
+}
+
+@Controller('noted')
+class NotedController {
+  @Get()
+  @Traced('noted')
+  @Cacheable()
+  find() {
+    return { run: ++runs };
+  }
+}
+
+@Controller('cats')
+class CatsController {
+  constructor(private readonly cats: Cats) {}
+
+  @Get(':id')
+  @Cacheable({ key: 'cat:{params.id}' })
+  find(@Param('id') id: string) {
+    return this.cats.find(id);
+  }
+}
+
+@Controller('around')
+class AroundController {
+  @Get()
+  @Cacheable({ key: 'r' })
+  get() {
+    return { value };
+  }
+
+  @Put('impatient')
+  @CacheEvict({ key: 'r' })
+  @UseInterceptors(Impatient)
+  impatient() {
+    return write();
+  }
+
+  @Put('observable')
+  @CacheEvict({ key: 'r' })
+  observable() {
+    return defer(() => from(write()));
+  }
+
+  @Sse('events')
+  @CacheEvict({ key: 'r' })
+  events() {
+    value = 'new';
+    return concat(of({ data: 'first' }), NEVER);
+  }
+
+  @Put('above')
+  @CacheEvict({ key: 'r', condition: () => log.push('evict') > 0 })
+  @UseInterceptors(Transaction)
+  above() {
+    return {};
+  }
+
+  @Put('below')
+  @UseInterceptors(Transaction)
+  @CacheEvict({ key: 'r', condition: () => log.push('evict') > 0 })
+  below() {
+    return {};
+  }
+
+  @Get('late')
+  @Cacheable({ key: 'late' })
+  async late() {
+    runs += 1;
+    await gate.pass();
+    return { run: runs };
+  }
+
+  @Get('private')
+  @Cacheable({ key: 'private' })
+  @UseInterceptors(Private)
+  private() {
+    return { run: ++runs };
+  }
+
+  @All('all')
+  @Cacheable({ key: 'all' })
+  all() {
+    return { run: ++runs };
+  }
+
+  @Post('made')
+  @CachePut({ key: 'made' })
+  make() {
+    return { id: 1 };
+  }
+
+  @Get('made')
+  @Cacheable({ key: 'made' })
+  made() {
+    return { id: 2 };
+  }
+
+  @Get('text')
+  @Cacheable()
+  text() {
+    return { secret: 'x'.repeat(5_000) };
+  }
+}
+
+/** Hangs up once its handler is at work. */
+async function hangUp(app: INestApplication, path: string, method = 'GET'): Promise<void> {
+  const { port } = app.getHttpServer().address();
+  const outgoing = request({ port, host: '127.0.0.1', path, method });
+  outgoing.on('error', () => undefined).end();
+  await gate.arrived();
+  const gone = new Promise((resolve) => outgoing.once('close', resolve));
+  outgoing.destroy();
+  await gone;
+}
+
+describe.each(PLATFORMS)('around a handler on %s', (platform) => {
+  const start = (configure?: (app: INestApplication) => unknown) =>
+    startApp(platform, { controllers: [AroundController] }, { configure });
+
+  beforeEach(() => {
+    [value, runs, log] = ['old', 0, []];
+    gate = new Gate();
+  });
+
+  describe('@CacheEvict', () => {
+    it.each<[string, (app: INestApplication, send: any) => unknown]>([
+      [
+        'an interceptor loses patience',
+        (_, send) => send('/around/impatient', { method: 'PUT' }).then(() => gate.open()),
+      ],
+      [
+        'the client of an Observable hangs up',
+        (app) => hangUp(app, '/around/observable', 'PUT').then(() => gate.open()),
+      ],
+    ])('K6 %s while the handler works → evicted once it is done', async (_, call) => {
+      const { send, app, cache } = await start();
+      expect((await send('/around')).json()).toEqual({ value: 'old' });
+      await call(app, send);
+      await waitFor(async () => (await cache.ttl('r')) === undefined);
+      expect((await send('/around')).json()).toEqual({ value: 'new' });
+    });
+
+    it('K6 the client of events leaves → evicted', async () => {
+      const { send, app, cache } = await start();
+      await send('/around');
+      const { port } = app.getHttpServer().address();
+      const outgoing = request({ port, host: '127.0.0.1', path: '/around/events' });
+      outgoing.on('error', () => undefined).end();
+      await new Promise((resolve) => outgoing.once('response', (r) => r.once('data', resolve)));
+      expect(await cache.ttl('r')).toBeDefined();
+      outgoing.destroy();
+      await waitFor(async () => (await cache.ttl('r')) === undefined);
+    });
+
+    it.each(['above', 'below'])(
+      'K6 %s an interceptor that commits → evicts after it',
+      async (place) => {
+        const { send } = await start();
+        await send(`/around/${place}`, { method: 'PUT' });
+        expect(log).toEqual(['commit', 'evict']);
+      },
+    );
+  });
+
+  describe('headers that come when the response is stored', () => {
+    /** As a session does that the handler has begun. */
+    const lateCookie = (app: INestApplication): void => {
+      if (platform === 'fastify')
+        app
+          .getHttpAdapter()
+          .getInstance()
+          .addHook('onSend', async (_: any, reply: any) => void reply.header('set-cookie', 's=1'));
+      else
+        app.use((_: any, response: any, next: any) => {
+          const { writeHead } = response;
+          response.writeHead = (...given: any[]) => {
+            response.setHeader('set-cookie', 's=1');
+            return writeHead.apply(response, given);
+          };
+          next();
+        });
+    };
+
+    it('P3 a cookie that nobody has seen, since the client has hung up → removed again', async () => {
+      const { send, app, cache } = await start(lateCookie);
+      await hangUp(app, '/around/late');
+      gate.open();
+      await waitFor(() => cache.stats().loads === 1 && cache.stats().evicts === 1);
+      expect((await send('/around/late')).json()).toEqual({ run: 2 });
+    });
+
+    it('P3 Cache-Control: private → removed again, with one warning', async () => {
+      const { send, cache, log: lines } = await start();
+      expect((await send('/around/private')).headers['cache-control']).toBe('private');
+      await waitFor(async () => (await cache.ttl('private')) === undefined);
+      expect((await send('/around/private')).json()).toEqual({ run: 2 });
+      expect(lines).toEqual([expect.stringMatching(/private: Cache-Control: private was set/)]);
+    });
+  });
+
+  describe('methods', () => {
+    it('K2 another decorator above has replaced the handler, and lost what was noted → the start fails', async () => {
+      await expect(startApp(platform, { controllers: [LostController] })).rejects.toMatchObject({
+        code: 'ERR_CACHE_OPTIONS',
+        message: expect.stringMatching(/@Cacheable on LostController.find.*replaced by another/s),
+      });
+      const { verdict } = await startApp(platform, { controllers: [NotedController] });
+      expect([await verdict('/noted'), await verdict('/noted')]).toEqual(['MISS', 'HIT']);
+    });
+
+    it('K2 a handler calls super, both decorated → one of them acts', async () => {
+      const { send, verdict } = await startApp(platform, { controllers: [DerivedController] });
+      expect((await send('/derived/7')).json()).toEqual({ id: '7', run: 1 });
+      expect(await verdict('/derived/7')).toBe('HIT');
+      expect((await send('/derived/7', { method: 'PUT' })).status).toBe(200);
+      expect((await send('/derived/7')).json()).toEqual({ id: '7', run: 2 });
+    });
+
+    it('K2 a handler has the key of the method that it calls → its answer, as if that were not cached', async () => {
+      const { send } = await startApp(platform, {
+        controllers: [CatsController],
+        providers: [Cats],
+      });
+      for (const path of ['/cats/7', '/cats/7'])
+        expect((await send(path)).json()).toEqual({ id: '7' });
+      expect(runs).toBe(1);
+    });
+  });
+
+  it.each(['PUT', 'PATCH', 'DELETE', 'OPTIONS'])(
+    'P3 %s with a key → reaches the handler',
+    async (method) => {
+      const { send } = await start();
+      await send('/around/all');
+      const reply = await send('/around/all', { method });
+      expect([reply.json(), runs]).toEqual([{ run: 2 }, 2]);
+      expect((await send('/around/all')).json()).toEqual({ run: 1 });
+    },
+  );
+
+  it('P9 @CachePut of a POST → a 200 to whoever reads it', async () => {
+    const { send } = await start();
+    expect((await send('/around/made', { method: 'POST' })).status).toBe(201);
+    const reply = await send('/around/made');
+    expect([reply.status, reply.json()]).toEqual([200, { id: 1 }]);
+  });
+
+  if (platform === 'fastify')
+    it('P6 a hook that takes the text → gets it on a hit as on a miss', async () => {
+      const { send } = await start((app) =>
+        app
+          .getHttpAdapter()
+          .getInstance()
+          .addHook('onSend', async (_: any, __: any, payload: string) =>
+            payload.replaceAll('x', '*'),
+          ),
+      );
+      const replies = [await send('/around/text'), await send('/around/text')];
+      expect(replies.map(({ headers }) => headers['x-cache'])).toEqual(['MISS', 'HIT']);
+      for (const reply of replies) expect(reply.json()).toEqual({ secret: '*'.repeat(5_000) });
+    });
+});
