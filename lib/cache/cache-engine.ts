@@ -73,7 +73,6 @@ export class CacheEngine {
   private readonly waits: LeaseWaits;
   private readonly journal: EvictJournal;
   private readonly refresher: Refresher;
-  private closed = false;
 
   constructor(readonly parts: CacheParts) {
     const formats = (this.formats = new EntryFormats(parts));
@@ -89,7 +88,7 @@ export class CacheEngine {
     const reader = (this.reader = new Reader(parts, reading));
     this.front = new Front(parts, { reader, finder, modes });
     this.writer = new Writer(parts, { formats, finder, modes });
-    const barrier = (this.barrier = new WriteBarrier(parts, { evictor }));
+    const barrier = (this.barrier = new WriteBarrier(parts, { evictor, journal }));
     this.through = new WriteThrough(parts, { barrier, formats, modes });
     this.batches = new BatchReader(parts, { front: this.front, reader, finder, modes });
     this.tags = new TagEvictor(parts, journal);
@@ -125,23 +124,26 @@ export class CacheEngine {
   }
 
   async evict(keys: readonly EntryKey[], failure: 'throw' | 'queue'): Promise<number> {
-    this.refuseWhenClosed(keys[0]?.given);
-    this.meter.evict('evict', keys);
-    return this.evictor.evict(keys, failure);
+    return this.journal.run(keys[0]?.given, () => {
+      this.meter.evict('evict', keys);
+      return this.evictor.evict(keys, failure);
+    });
   }
 
   /** What has one of these tags, in the namespace of this path. */
   async evictTags(path: string, tags: readonly string[], failure: 'throw' | 'queue') {
     assertTags('evictTags', tags);
-    this.refuseWhenClosed(tags[0]);
-    this.meter.evictIn(path, tags);
-    await this.tags.evictTags(path, tags, failure);
+    await this.journal.run(tags[0], () => {
+      this.meter.evictIn(path, tags);
+      return this.tags.evictTags(path, tags, failure);
+    });
   }
 
   async clear(path: string, failure: 'throw' | 'queue'): Promise<void> {
-    this.refuseWhenClosed(path);
-    this.meter.evictIn(path);
-    await this.tags.clear(path, failure);
+    await this.journal.run(path, () => {
+      this.meter.evictIn(path);
+      return this.tags.clear(path, failure);
+    });
   }
 
   /** A response that a handler makes; what may not be stored is for its own request alone. */
@@ -181,8 +183,7 @@ export class CacheEngine {
 
   /** Waits for running loads, tries the journal once more; after `shutdownTimeout` it gives them up. */
   async drain(): Promise<void> {
-    if (this.closed) return;
-    this.closed = true;
+    if (!this.journal.refuse()) return;
     this.refresher.close();
     const { clock, settings, reporter } = this.parts;
     let timer;
@@ -211,17 +212,16 @@ export class CacheEngine {
     { failure, signal }: { failure: 'throw' | 'queue'; signal?: AbortSignal | undefined },
   ): Promise<number> {
     const compiled = compileGlob(glob);
-    this.refuseWhenClosed(glob);
     const evict = (keys: EntryKey[]): Promise<number> => {
       this.meter.evict('evictPattern', keys);
       return this.evictor.evict(keys, 'throw');
     };
     const run = (): Promise<number> => this.listing.forEach(space, compiled, { evict, signal });
     try {
-      return await run();
+      return await this.journal.run(glob, run);
     } catch (cause) {
       // What is not a failure of Redis would fail again each time.
-      if (signal?.aborted || !isCacheError(cause)) throw cause;
+      if (signal?.aborted || !isCacheError(cause) || cause.code === 'ERR_CACHE_CLOSED') throw cause;
       const { path } = space;
       this.journal.add({ name: `pattern ${path} ${glob}`, blocks: { path }, run });
       const error = new CacheEvictError([glob], { cause });
@@ -229,13 +229,6 @@ export class CacheEngine {
       if (failure === 'throw') throw error;
       return 0;
     }
-  }
-
-  private refuseWhenClosed(key: unknown): void {
-    if (this.closed)
-      throw new CacheError('ERR_CACHE_CLOSED', 'The cache is closed: nothing can be evicted', {
-        key,
-      });
   }
 
   /** For tests and diagnosis: what runs or waits at this moment. */

@@ -1,3 +1,4 @@
+import { CacheError } from '../common/errors.js';
 import type { TimerHandle } from '../common/clock.js';
 import type { EntryKey } from '../keys/key-space.js';
 import { pathOf } from '../tags/table-key.js';
@@ -30,7 +31,10 @@ export class EvictJournal {
   private readonly paths = new Map<string, number>();
   private timer: TimerHandle;
   private scheduled = false;
+  private closing = false;
   private closed = false;
+  /** Evicts that have not ended. */
+  private readonly running = new Set<Promise<unknown>>();
   private waitMs = RETRY_MS.first;
 
   constructor(
@@ -70,8 +74,28 @@ export class EvictJournal {
     return this.pending.size;
   }
 
-  /** Tries everything once more and stops; gives how many are left. */
+  /** Runs what evicts; it is waited for when the cache closes. Throws `CacheError` from then on. */
+  run<T>(key: unknown, evict: () => Promise<T>): Promise<T> {
+    if (this.closing)
+      throw new CacheError('ERR_CACHE_CLOSED', 'The cache is closed: nothing can be evicted', {
+        key,
+      });
+    const running = evict();
+    this.running.add(running);
+    const over = (): unknown => this.running.delete(running);
+    running.then(over, over);
+    return running;
+  }
+
+  /** From here on nothing is evicted; false: it was so before. */
+  refuse(): boolean {
+    if (this.closing) return false;
+    return (this.closing = true);
+  }
+
+  /** Waits for evicts that run, tries everything once more and stops; gives how many are left. */
   async close(): Promise<number> {
+    await Promise.allSettled(this.running);
     this.closed = true;
     this.parts.clock.clearTimer(this.timer);
     await this.retry();
@@ -115,8 +139,11 @@ export class EvictJournal {
   private async tryOnce(evict: PendingEvict): Promise<boolean> {
     try {
       await evict.run();
-      this.pending.delete(evict.name);
-      this.count(evict, -1);
+      // Another one of that name may have failed meanwhile.
+      if (this.pending.get(evict.name) === evict) {
+        this.pending.delete(evict.name);
+        this.count(evict, -1);
+      }
       return true;
     } catch {
       return false;

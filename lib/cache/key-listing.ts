@@ -40,7 +40,9 @@ export class KeyListing {
   async *keys(space: KeySpace, glob: Glob, signal?: AbortSignal): AsyncGenerator<string> {
     try {
       for await (const batch of this.matching(space, glob, signal)) {
-        const live = await Promise.all(batch.map(({ record, key }) => this.isLive(record, key)));
+        const live = await Promise.all(
+          batch.map(({ record, key }) => record.type === 'value' && this.isLive(record, key)),
+        );
         for (const [i, { key }] of batch.entries()) if (live[i]) yield key.given;
       }
     } catch (error) {
@@ -50,7 +52,7 @@ export class KeyListing {
     }
   }
 
-  /** Gives the matching entries, live or not, to `evict`, some hundred at a time; the sum of what that gives. */
+  /** Gives the matching entries, live or not or being loaded, to `evict`, some hundred at a time; the sum of what that gives. */
   async forEach(
     space: KeySpace,
     glob: Glob,
@@ -62,7 +64,7 @@ export class KeyListing {
     return existed;
   }
 
-  /** Entries, also those whose tags have been evicted; no leases. */
+  /** Entries, also those whose tags have been evicted, and leases, unless only a digest is known of their keys. */
   private async *matching(space: KeySpace, glob: Glob, signal?: AbortSignal) {
     const prefix = SPELLED_ALIKE.exec(glob.literalPrefix)![0];
     // A digest shows nothing of its key.
@@ -71,8 +73,8 @@ export class KeyListing {
         const found = await this.parts.store.readMany(redisKeys);
         const batch = redisKeys.flatMap((redisKey, i) => {
           const record = found[i] && readRecord(found[i]);
-          if (record?.type !== 'value') return [];
-          const { digestOf } = record.header;
+          if (record?.type !== 'value' && record?.type !== 'lease') return [];
+          const digestOf = record.type === 'value' ? record.header.digestOf : undefined;
           const given = decodeKey(redisKey.slice(space.path.length + 1), digestOf);
           return typeof given === 'string' && glob.matches(given)
             ? [{ record, key: { given, redisKey, digestOf } }]

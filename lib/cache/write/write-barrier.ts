@@ -4,6 +4,7 @@ import type { TimerHandle } from '../../common/clock.js';
 import type { EntryKey } from '../../keys/key-space.js';
 import type { StoredBody } from '../../store/entry-store.js';
 import { goOnWithout } from '../failure.js';
+import type { EvictJournal } from '../evict-journal.js';
 import type { CacheParts } from '../parts.js';
 import type { Evictor } from './evictor.js';
 
@@ -45,7 +46,7 @@ interface Running {
 export class WriteBarrier {
   constructor(
     private readonly parts: CacheParts,
-    private readonly state: { readonly evictor: Evictor },
+    private readonly state: { readonly evictor: Evictor; readonly journal: EvictJournal },
   ) {}
 
   /** Runs a transaction behind a barrier on every key; its keys are absent afterwards. */
@@ -58,7 +59,11 @@ export class WriteBarrier {
   }
 
   /** A write that fails leaves its keys absent, never the old value, and its error is passed on. */
-  async around<T>(
+  async around<T>(keys: readonly EntryKey[], barred: BarredWrite<T>): Promise<T> {
+    return this.state.journal.run(keys[0]?.given, () => this.run(keys, barred));
+  }
+
+  private async run<T>(
     keys: readonly EntryKey[],
     { operation, write, leave }: BarredWrite<T>,
   ): Promise<T> {
