@@ -62,7 +62,7 @@ export function assemble(
     onFull: () => meter.count('l1Evictions'),
   });
   const { type } = options.topology;
-  const mirror = new TagMirror({ oneTable: type === 'memory' || type === 'single' });
+  const mirror = new TagMirror({ oneTable: type === 'memory' || type === 'single', clock });
   const { namespace, timeouts, shutdownTimeoutMs } = options;
   const feed = new InvalidationFeed({ namespace, reporter, clock, startMs: timeouts.connectMs });
   const queues = new WriteQueues({ clock, reporter, shutdownTimeoutMs });

@@ -44,6 +44,7 @@ export function copySinks(listeners: Listeners): BackendParts['sinks'] {
       },
       distrust: () => {
         tier?.clear(shard);
+        mirror.distrust();
         meter.count('invalidationGaps');
         feed.distrust();
         queues.distrust();
@@ -64,6 +65,7 @@ export function copySinks(listeners: Listeners): BackendParts['sinks'] {
       },
       flushed: () => {
         tier?.clear(shard);
+        mirror.distrust();
         feed.flushed();
         queues.distrust();
       },

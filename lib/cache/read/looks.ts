@@ -206,7 +206,7 @@ export class Looks {
     tags.glance(redisKey, likelyTags(batch)).then(
       (versions) => {
         this.unanswered--;
-        mirror.of(pathOf(redisKey)).note(versions);
+        mirror.note(pathOf(redisKey), versions);
         batch.glance = { versions };
         for (const look of batch.looks) look.settle();
       },

@@ -68,7 +68,7 @@ export class Writer {
     let c0 = 0;
     let unreachable: Error | undefined;
     try {
-      c0 = await this.clockOf(key);
+      c0 = await this.clockOf(key, settings);
     } catch (error) {
       unreachable = error as Error;
     }
@@ -109,14 +109,17 @@ export class Writer {
     throw new CacheOptionsError('set', [{ path: 'expiresAt', given, accepted: 'one to come' }]);
   }
 
-  /** A tag clock from before the write. What is known here may be old, which is safe, and spares a round trip. */
-  private clockOf({ redisKey }: EntryKey): number | Promise<number> {
+  /**
+   * A tag clock from before the write. What is known here may be older than an evict whose message is on its way, which is safe, and
+   * spares a round trip; not where it matters who was first.
+   */
+  private clockOf({ redisKey }: EntryKey, { only }: WriteSettings): number | Promise<number> {
     const { mirror, tags } = this.parts;
     const path = pathOf(redisKey);
-    const known = mirror.clockOf(path);
+    const known = only ? undefined : mirror.clockOf(path);
     if (known !== undefined) return known;
     return tags.clock(redisKey).then((clock) => {
-      mirror.of(path).note({ clock });
+      mirror.note(path, { clock });
       return clock;
     });
   }

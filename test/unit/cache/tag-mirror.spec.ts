@@ -1,10 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
+import { ManualClock } from '../../contract/support/manual-clock.js';
 import { TagMirror } from '../../../lib/cache/tag-mirror.js';
 
 const versions = (clock: number) => ({ clock, floor: 0, tags: new Map<string, number>() });
 
+const clock = new ManualClock();
+
 function mirror(): TagMirror {
-  const trusted = new TagMirror({ oneTable: true });
+  const trusted = new TagMirror({ oneTable: true, clock });
   trusted.trust(true);
   return trusted;
 }
@@ -28,23 +31,47 @@ describe('TagMirror', () => {
   it('clockOf — nothing known, messages may be lost, several tables → undefined', () => {
     const own = mirror();
     expect(own.clockOf('a')).toBeUndefined();
-    own.of('a').note(versions(7));
+    own.note('a', versions(7));
     expect(own.clockOf('a')).toBe(7);
     own.trust(false);
     expect(own.clockOf('a')).toBeUndefined();
-    const several = new TagMirror({ oneTable: false });
+    const several = new TagMirror({ oneTable: false, clock });
     several.trust(true);
-    several.of('a').note(versions(7));
+    several.note('a', versions(7));
     expect(several.clockOf('a')).toBeUndefined();
   });
 
   it('clockOf — the table is lost, and its server’s clock is behind → never ahead of the table', () => {
     const own = mirror();
-    own.of('a').note(versions(100));
-    own.of('a').note(undefined);
+    own.note('a', versions(100));
+    own.note('a', undefined);
     expect(own.clockOf('a')).toBeUndefined();
-    own.of('a').note(versions(50));
+    own.note('a', versions(50));
     expect(own.clockOf('a')).toBe(50);
+  });
+
+  it('clockOf — an older look comes late → unknown until the next', () => {
+    const own = mirror();
+    own.note('a', versions(7));
+    own.apply({ reason: 'evict', path: 'a', tags: ['t'], version: 9 });
+    expect(own.clockOf('a')).toBe(9);
+    for (const _ of [1, 2]) own.note('a', versions(7));
+    expect(own.clockOf('a')).toBeUndefined();
+    own.note('a', versions(9));
+    expect(own.clockOf('a')).toBe(9);
+  });
+
+  it('clockOf — for a tenth of a second, unless messages may have been lost', () => {
+    const own = mirror();
+    own.note('a', versions(7));
+    clock.advance(99);
+    expect(own.clockOf('a')).toBe(7);
+    clock.advance(2);
+    expect(own.clockOf('a')).toBeUndefined();
+    own.note('a', versions(7));
+    clock.advance(1);
+    own.distrust();
+    expect(own.clockOf('a')).toBeUndefined();
   });
 
   it('more tags than are remembered → what was loaded before the last of them goes', () => {
