@@ -1,6 +1,3 @@
-/** What took longer says too little. */
-const MAX_TRIP_MS = 50;
-
 /**
  * How far the clock of a server is ahead of ours, from answers to the question what time it is: it was that at some moment between
  * the question and the answer (Cristian, "Probabilistic clock synchronization", 1989). What is known is kept until an answer says
@@ -18,7 +15,6 @@ export class ServerClock {
     { askedAt, answeredAt }: { askedAt: number; answeredAt: number },
   ): void {
     const tripMs = answeredAt - askedAt;
-    if (tripMs > MAX_TRIP_MS) return;
     const [least, most] = [serverMs - answeredAt, serverMs - askedAt];
     const { aheadMs: known = Infinity } = this;
     if (known >= least && known <= most && tripMs > this.tripMs) return;

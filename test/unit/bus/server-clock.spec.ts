@@ -50,10 +50,22 @@ describe('ServerClock', () => {
     expect(clock.aheadMs).toBe(AHEAD);
   });
 
-  it('an answer that took more than 50 ms → says nothing', () => {
+  it('all answers take long → within half of that', () => {
     const clock = new ServerClock();
-    ask(clock, 0, [51, 0]);
-    expect(clock.aheadMs).toBeUndefined();
+    for (const ways of [
+      [300, 0],
+      [0, 300],
+      [200, 50],
+    ] as const)
+      ask(clock, 0, ways);
+    expect(Math.abs(clock.aheadMs! - AHEAD)).toBeLessThanOrEqual(150);
+  });
+
+  it('an answer that took long, and contradicts → believed', () => {
+    const clock = new ServerClock();
+    ask(clock, 0, [1, 1]);
+    ask(clock, 100, [100, 100], AHEAD + 5_000);
+    expect(clock.aheadMs).toBe(AHEAD + 5_000);
   });
 
   it.each([-5_000, 5_000])('the clock of the server jumps by %d ms → followed at once', (by) => {
