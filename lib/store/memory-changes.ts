@@ -45,7 +45,7 @@ export class MemoryChanges {
     if (live && table.ttlOf(key) !== Infinity) table.replace(key, sum);
     else if (request.ttlMs > 0) {
       const ttlMs = Math.ceil(request.ttlMs);
-      table.put(key, freshUntil(record, wallMs() + ttlMs), ttlMs);
+      table.put(key, freshUntil(record, wallMs() + ttlMs), ttlMs + graceMsOf(before.facts));
     } else table.put(key, sum, 0);
     if (bytes && type === 'L') wake(key, bytes);
     return { state: 'counted', count };
@@ -71,7 +71,12 @@ export class MemoryChanges {
       table.delete(key);
       wake(key, bytes);
     }
-    if (!bytes || id === reject || !isLive(bytes, wallMs())) return { state: 'absent' };
+    if (!bytes || id === reject) return { state: 'absent' };
+    if (!isLive(bytes, wallMs())) {
+      // A value in grace, which whoever refreshes it must not find again.
+      if (type === 'V') table.delete(key);
+      return { state: 'absent' };
+    }
     if (!facts || !isLike(bytes, facts)) return { state: 'unlike' };
     table.delete(key);
     return { state: 'taken', bytes };

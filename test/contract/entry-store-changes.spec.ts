@@ -255,9 +255,15 @@ describe.each([
       expect(await backend.peek(key)).toEqual(bytes);
     });
 
-    it('a rejected value, one in grace, foreign bytes → absent, untouched', async () => {
+    it('a value in grace → absent, deleted', async () => {
+      const key = await keyWith(counter(1, GRACE, 5));
+      expect(await store.take(key, { facts: GRACE, reject: '' })).toEqual({ state: 'absent' });
+      expect(await backend.peek(key)).toBeNull();
+    });
+
+    it('a rejected value, foreign bytes → absent, untouched', async () => {
       const rejected = counter(1);
-      for (const bytes of [rejected, counter(1, GRACE, 5), Buffer.from('foreign')]) {
+      for (const bytes of [rejected, Buffer.from('foreign')]) {
         const key = await keyWith(bytes);
         const request = { facts: PLAIN, reject: idOf(rejected) };
         expect(await store.take(key, request)).toEqual({ state: 'absent' });

@@ -45,7 +45,7 @@ local waiting = waiters(kind)
 if ttl >= 0 then
   redis.call('SET', key, value, 'KEEPTTL')
 elseif tonumber(ttlMs) > 0 then
-  redis.call('SET', key, value, 'PX', ttlMs)
+  redis.call('SET', key, value, 'PX', ttlMs + struct.unpack('>I4', string.sub(before, 4, 7)))
 else
   redis.call('SET', key, value)
 end

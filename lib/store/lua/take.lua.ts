@@ -18,7 +18,12 @@ elseif kind == 'L' then
   redis.call('UNLINK', key)
   wake(waiting)
 end
-if id == reject or not isLive(kind) then return ABSENT end
+if id == reject then return ABSENT end
+if not isLive(kind) then
+  -- A value in grace, which whoever refreshes it must not find again.
+  if kind == 'V' then redis.call('UNLINK', key) end
+  return ABSENT
+end
 if not isLike(facts) then return UNLIKE end
 local value = redis.call('GET', key)
 redis.call('UNLINK', key)
