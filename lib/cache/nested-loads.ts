@@ -49,6 +49,9 @@ export function runAsLoadOf<T>(
   }
 }
 
+/** Whether a loader that has not ended has called this. */
+export const isWithinLoad = (): boolean => innermost() !== undefined;
+
 /** The load that this code is part of. */
 function innermost(): RunningLoad | undefined {
   let load = current.getStore();

@@ -1,6 +1,7 @@
 import { types } from 'node:util';
 import type { EntryKey } from '../../keys/key-space.js';
 import type { CallModes } from '../call-mode.js';
+import type { Flights } from '../flights.js';
 import type { LeaseWaits } from '../lease-waits.js';
 import type { CacheParts } from '../parts.js';
 import type { Finder } from './finder.js';
@@ -10,6 +11,7 @@ import { wantedBy } from './passenger.js';
 
 interface LooksState {
   readonly finder: Finder;
+  readonly flights: Flights;
   readonly waits: LeaseWaits;
   readonly modes: CallModes;
 }
@@ -42,13 +44,14 @@ export class LoadLooks {
   }
 
   private isMostLikelyMissing({ redisKey }: EntryKey): boolean {
-    const { waits, modes } = this.state;
+    const { waits, flights, modes } = this.state;
     return (
       this.missingInARow >= LONG_RUN &&
       this.parts.store.isRemote &&
       !modes.storesNothing &&
-      // A lease that this process waits for already.
-      !waits.current(redisKey)
+      // Somebody loads it already, and may have been overtaken by a write.
+      !waits.current(redisKey) &&
+      !flights.joinable(redisKey)
     );
   }
 

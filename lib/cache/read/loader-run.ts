@@ -8,7 +8,7 @@ import type { EntryKind } from '../entry.js';
 import type { LoadSettings } from '../entry.options.js';
 import { keptMs, lifeMs, momentMs, slides, type Life } from '../life.options.js';
 import { nextMoment, type Flight } from '../flights.js';
-import { runAsLoadOf } from '../nested-loads.js';
+import { isWithinLoad, runAsLoadOf } from '../nested-loads.js';
 import type { CacheParts } from '../parts.js';
 
 /** What a loader is given. */
@@ -102,7 +102,7 @@ export class LoaderRun {
     const subject = { given: run.key, redisKey: flights[0]!.key };
     const now = (): Promise<R> =>
       this.parts.meter.load(run.operation, subject, (ended) => this.runNow(flights, run, ended));
-    return this.limit ? this.limit(now) : now();
+    return this.limit && !isWithinLoad() ? this.limit(now) : now();
   }
 
   private runNow<T, R>(
