@@ -2,6 +2,7 @@ import { Module, type DynamicModule } from '@nestjs/common';
 
 import {
   checkAsyncOptions,
+  checkIsObject,
   ConfigurableModuleClass,
   type CacheRegistration,
   type RedisCacheAsyncOptions,
@@ -18,11 +19,13 @@ import type { RedisCacheOptions } from './module/redis-cache.options.js';
 export class RedisCacheModule extends ConfigurableModuleClass {
   /** Options are checked when the application starts: CacheOptionsError lists all that is wrong with them. */
   static override forRoot(options: RedisCacheOptions & CacheRegistration = {}): DynamicModule {
+    checkIsObject(options, 'forRoot');
     return super.forRoot(options);
   }
 
   /** @throws CacheOptionsError at once unless there is exactly one of `useFactory`, `useClass` and `useExisting` */
   static override forRootAsync(options: RedisCacheAsyncOptions): DynamicModule {
+    checkIsObject(options, 'forRootAsync');
     checkAsyncOptions(options);
     const { extraProviders = [], ...source } = options;
     const definition = super.forRootAsync(source);

@@ -43,6 +43,12 @@ function hidden(prototype: object, key: symbol, inject: () => void): void {
   inject();
 }
 
+/** The same for an instance that Nest has not built itself: a factory of the application has, or it was given as a value. */
+export function adopt(instance: unknown, moduleRef: ModuleRef): void {
+  if (!isObject(instance) || !(MODULE_REF in instance) || !Object.isExtensible(instance)) return;
+  (instance as { [MODULE_REF]?: ModuleRef })[MODULE_REF] ??= moduleRef;
+}
+
 /** By module. What is not there may come later: a method may be called while the application starts. */
 const lookedUp = new WeakMap<ModuleRef, Map<symbol, unknown>>();
 
@@ -91,7 +97,8 @@ function get(moduleRef: ModuleRef, token: symbol): unknown {
   }
 }
 
-const NOT_BY_NEST = 'was not built by Nest, so nothing was injected into it';
+const NOT_BY_NEST =
+  'was not built by Nest, or is called before the application has started, so nothing was injected into it';
 const NO_MODULE =
   'belongs to an application without RedisCacheModule.forRoot(), or is called before that';
 

@@ -1,11 +1,13 @@
 import { Logger, type OnModuleInit, type Provider } from '@nestjs/common';
-import { PATH_METADATA } from '@nestjs/common/constants.js';
-import { DiscoveryService, MetadataScanner } from '@nestjs/core';
+import { PATH_METADATA, ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
+import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum.js';
+import { DiscoveryService, MetadataScanner, ModuleRef } from '@nestjs/core';
 
 import { identity, places } from '../cache/decorated/decorated-method.js';
 import { CacheOptionsError } from '../common/errors.js';
 import { shown } from '../common/option-checks.js';
 import { cacheableRoute, type CacheableRoute } from '../http/http.options.js';
+import { adopt } from '../methods/injection.js';
 
 /** Options of loads that responses do not have: nobody could run a handler again, and they are bytes already. */
 const OF_VALUES = [
@@ -18,6 +20,16 @@ const OF_VALUES = [
 
 const OF_A_REQUEST =
   'its provider is made anew for each request, of which the default key knows nothing: what one user gets, others would get; say by `key` or `args` what counts';
+
+/** What a handler is given of a request that is neither in its URL nor tells a user from others, as far as we know. */
+const BESIDE_THE_URL: Readonly<Record<string, string>> = {
+  [RouteParamtypes.HEADERS]: '@Headers()',
+  [RouteParamtypes.SESSION]: '@Session()',
+  [RouteParamtypes.IP]: '@Ip()',
+};
+
+const unkeyed = (what: string): string =>
+  `${what}, of which the default key knows nothing: what one client gets, others would get; say by http.varyBy or key what counts, or http: { shared: true } where nothing does`;
 
 type Wrapper = ReturnType<DiscoveryService['getProviders']>[number];
 
@@ -33,17 +45,22 @@ class DecoratedMethodsCheck implements OnModuleInit {
     private readonly cache: string,
     private readonly discovery: DiscoveryService,
     private readonly scanner: MetadataScanner,
+    private readonly moduleRef: ModuleRef,
   ) {}
 
   onModuleInit(): void {
     for (const controller of this.discovery.getControllers()) {
       assertKept(prototypeOf(controller));
       for (const [handler, route] of this.decorated(controller))
-        if (Reflect.hasMetadata(PATH_METADATA, handler)) assertOfResponses(route);
-        else this.warnOfRequests(controller, route);
+        if (Reflect.hasMetadata(PATH_METADATA, handler)) {
+          assertOfResponses(route);
+          this.warnOfClients(controller, handler, route);
+        } else this.warnOfRequests(controller, route);
     }
-    for (const provider of this.discovery.getProviders())
+    for (const provider of this.discovery.getProviders()) {
+      adopt(provider.instance, this.moduleRef);
       for (const [, route] of this.decorated(provider)) this.warnOfRequests(provider, route);
+    }
   }
 
   /** The methods with `@Cacheable` or `@CachePut` that name this cache. */
@@ -58,6 +75,19 @@ class DecoratedMethodsCheck implements OnModuleInit {
   private warnOfRequests(wrapper: Wrapper, { key, args, where }: CacheableRoute): void {
     if (key || args || wrapper.isDependencyTreeStatic()) return;
     this.logger.warn(`${where}: ${OF_A_REQUEST}`);
+  }
+
+  private warnOfClients(wrapper: Wrapper, handler: object, route: CacheableRoute): void {
+    if (route.key || route.http.shared || route.http.varyBy) return;
+    const name = (handler as { name: string }).name;
+    const args = Reflect.getMetadata(ROUTE_ARGS_METADATA, wrapper.metatype!, name) as object;
+    const taken = Object.keys(args ?? {}).map((arg) => BESIDE_THE_URL[arg.split(':', 1)[0]!]);
+    const what = taken.find((each) => each !== undefined);
+    if (what) this.logger.warn(`${route.where}: ${unkeyed(`it takes ${what}`)}`);
+    else if (!wrapper.isDependencyTreeStatic())
+      this.logger.warn(
+        `${route.where}: ${unkeyed('its controller is made anew for each request')}`,
+      );
   }
 }
 
@@ -98,7 +128,7 @@ function assertOfResponses({ options, where }: CacheableRoute): void {
 /** For the methods that name this cache. */
 export const decoratedMethodsCheck = (cache: string): Provider => ({
   provide: DecoratedMethodsCheck,
-  useFactory: (discovery: DiscoveryService, scanner: MetadataScanner) =>
-    new DecoratedMethodsCheck(cache, discovery, scanner),
-  inject: [DiscoveryService, MetadataScanner],
+  useFactory: (discovery: DiscoveryService, scanner: MetadataScanner, moduleRef: ModuleRef) =>
+    new DecoratedMethodsCheck(cache, discovery, scanner, moduleRef),
+  inject: [DiscoveryService, MetadataScanner, ModuleRef],
 });

@@ -60,12 +60,18 @@ function fill(
         given: describeValue(value, at),
         accepted: nothingBut(Object.keys(fields), name, path),
       });
+    else if (name === 'url' && value === undefined && !given['redis'] && !given['client'])
+      problems.push({ path: at, given: 'undefined', accepted: A_URL });
     else if (value !== undefined) {
       const Off = value === false ? undefined : OFF_BY_DEFAULT.get(at);
       fields[name] = filled(Off ? new Off() : fields[name], value, at, problems);
     }
   }
 }
+
+/** Not the local server, of which nobody has thought. */
+const A_URL =
+  'the URL of a Redis, perhaps of an environment variable that is not set; without the field, the local one';
 
 function filled(slot: unknown, given: unknown, path: string, problems: OptionProblem[]): unknown {
   if (Array.isArray(slot)) return shardList(given, path, problems);

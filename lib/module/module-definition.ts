@@ -11,6 +11,7 @@ import {
 import { CacheOptionsError, type OptionProblem } from '../common/errors.js';
 import { DEFAULT_CACHE } from '../common/tokens.js';
 import { describeValue } from './describe-value.js';
+import { isObject } from './option-rules.js';
 import { cacheProviders, describeCache, exportedTokens, GIVEN_OPTIONS } from './providers.js';
 import type { RedisCacheOptions } from './redis-cache.options.js';
 
@@ -78,6 +79,15 @@ function register(definition: DynamicModule, registration: CacheRegistration): D
     providers: [...(definition.providers ?? []), ...cacheProviders(name)],
     exports: exportedTokens(name),
   };
+}
+
+/** @throws CacheOptionsError for anything but an object: spread into the options a text would be a field for each of its letters */
+export function checkIsObject(options: unknown, method: 'forRoot' | 'forRootAsync'): void {
+  if (isObject(options)) return;
+  const accepted = method === 'forRoot' ? 'an object; {} takes every default' : 'an object';
+  throw new CacheOptionsError(`RedisCacheModule.${method}`, [
+    { path: 'options', given: describeValue(options), accepted },
+  ]);
 }
 
 /** @throws CacheOptionsError unless there is exactly one source of options, and nothing beside it that nobody reads */

@@ -102,6 +102,20 @@ describe('how a method comes to its cache', () => {
     ]);
   });
 
+  it('D9 made by a factory of the application, or given as a value → the cache of the application', async () => {
+    const { module } = await start('memory', {
+      providers: [
+        { provide: 'made', useFactory: () => new Users() },
+        { provide: 'given', useValue: new Users() },
+        { provide: 'frozen', useValue: Object.freeze(new Users()) },
+      ],
+    });
+    for (const name of ['made', 'given']) {
+      const users = module.get<Users>(name);
+      expect(await users.find('1')).toEqual(await users.find('1'));
+    }
+  });
+
   it('K1 D9 two applications in one process → stay apart', async () => {
     const apps = [];
     for (const _ of [1, 2]) apps.push(await start('memory', { providers: [Users] }));
@@ -163,7 +177,7 @@ describe('how a method comes to its cache', () => {
     expect(runs).toBe(6);
     expect(log).toEqual([
       'Cats belongs to an application without RedisCacheModule.forRoot(), or is called before that: its decorated methods run without the cache',
-      'Dogs was not built by Nest, so nothing was injected into it: its decorated methods run without the cache',
+      'Dogs was not built by Nest, or is called before the application has started, so nothing was injected into it: its decorated methods run without the cache',
     ]);
   });
 

@@ -53,6 +53,17 @@ describe('K1 forRoot', () => {
     await app.close();
   });
 
+  it.each([['redis://:secret@host'], [null], [[]], [7]])(
+    'no object, %p → CacheOptionsError at once, without a secret',
+    (given) => {
+      for (const method of ['forRoot', 'forRootAsync'] as const) {
+        const call = (): unknown => RedisCacheModule[method](given as never);
+        expect(call).toThrow(CacheOptionsError);
+        expect(call).toThrow(/^(?!.*secret).*options: given .*accepted an object/s);
+      }
+    },
+  );
+
   it('options → are those of the cache', async () => {
     const app = await start(RedisCacheModule.forRoot({ ttl: '1h' }));
     expect(await ttlOf(app.get(CacheService))).toBeGreaterThan(3_590_000);
