@@ -15,6 +15,7 @@ import { assemble, type AssembledCache, type Surroundings } from './assemble.js'
 import { decoratedMethodsCheck } from './decorated-methods.check.js';
 import { CacheLifecycle } from './lifecycle.js';
 import { OnInvalidationExplorer } from './on-invalidation.explorer.js';
+import { registrationsCheck } from './registrations.check.js';
 import { resolveOptions } from './resolve-options.js';
 import type { ResolvedCacheOptions } from './resolved-options.js';
 
@@ -90,6 +91,7 @@ export function cacheProviders(name: string): Provider[] {
       inject: [listenerToken, DiscoveryService, MetadataScanner],
     },
     decoratedMethodsCheck(name),
+    registrationsCheck(name, describeCache(name)),
     ...(name === DEFAULT_CACHE ? ALIASES : []),
   ];
 }

@@ -3,7 +3,9 @@ import {
   Controller,
   Get,
   Headers,
+  Ip,
   Req,
+  Scope,
   type ExecutionContext,
   UseInterceptors,
   type INestApplication,
@@ -31,6 +33,42 @@ const logInLate: NestInterceptor = {
     return next.handle();
   },
 };
+
+@Controller('clients')
+class ClientsController {
+  @Get('language')
+  @Cacheable()
+  language(@Headers('accept-language') language: string) {
+    return { language };
+  }
+
+  @Get('address')
+  @Cacheable()
+  address(@Ip() address: string) {
+    return { address };
+  }
+
+  @Get('keyed')
+  @Cacheable({ key: ['language', '{headers.accept-language}'] })
+  keyed(@Headers('accept-language') language: string) {
+    return { language };
+  }
+
+  @Get('shared')
+  @Cacheable({ http: { shared: true } })
+  shared(@Headers('accept-language') _: string) {
+    return {};
+  }
+}
+
+@Controller({ path: 'made', scope: Scope.REQUEST })
+class MadeAnewController {
+  @Get()
+  @Cacheable()
+  find() {
+    return {};
+  }
+}
 
 @Controller('me')
 class MeController {
@@ -186,6 +224,17 @@ describe.each(PLATFORMS)('whose response it is, on %s', (platform) => {
     expect(await verdict('/me/varied')).toBe('BYPASS');
     expect(await verdict('/me/varied')).toBe('BYPASS');
     expect(log).toEqual([expect.stringMatching(/varyBy gives nothing/)]);
+  });
+
+  it('P2 a handler is given more of its client than its default key knows → one warning at the start', async () => {
+    const { log } = await startApp(platform, {
+      controllers: [ClientsController, MadeAnewController],
+    });
+    expect(log.filter((line) => line.includes('of which the default key knows nothing'))).toEqual([
+      expect.stringMatching(/ClientsController.language: it takes @Headers\(\)/),
+      expect.stringMatching(/ClientsController.address: it takes @Ip\(\)/),
+      expect.stringMatching(/MadeAnewController.find: its controller is made anew/),
+    ]);
   });
 
   it.each([

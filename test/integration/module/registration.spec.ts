@@ -53,6 +53,42 @@ describe('K1 forRoot', () => {
     await app.close();
   });
 
+  describe('two registrations', () => {
+    const url = process.env.TEST_REDIS_URL!;
+    const topology = { type: 'single', url } as const;
+
+    it.each<[string, Imports, RegExp | undefined]>([
+      ['of one name', [RedisCacheModule.forRoot(), RedisCacheModule.forRoot()], /more than once/],
+      [
+        'of two names, on one server',
+        [RedisCacheModule.forRoot({ topology }), RedisCacheModule.forRoot({ name: 'b', topology })],
+        /'b': has the server and the namespace of another cache/,
+      ],
+      [
+        'of two names and namespaces, on one server',
+        [
+          RedisCacheModule.forRoot({ topology }),
+          RedisCacheModule.forRoot({ name: 'b', namespace: 'b', topology }),
+        ],
+        undefined,
+      ],
+      [
+        'of two names, in memory',
+        [RedisCacheModule.forRoot(), RedisCacheModule.forRoot({ name: 'b' })],
+        undefined,
+      ],
+    ])('K1 %s → told once, where it will not be meant', async (_, imports, expected) => {
+      const log: string[] = [];
+      const warn = (message: string): unknown => log.push(message);
+      const nothing = (): void => undefined;
+      const testing = Test.createTestingModule({ imports });
+      testing.setLogger({ warn, log: nothing, error: nothing });
+      const app = await (await testing.compile()).init();
+      await app.close();
+      expect(log).toEqual(expected ? [expect.stringMatching(expected)] : []);
+    });
+  });
+
   it.each([['redis://:secret@host'], [null], [[]], [7]])(
     'no object, %p → CacheOptionsError at once, without a secret',
     (given) => {

@@ -383,9 +383,17 @@ describe('T12 resolveOptions — topology', () => {
     [{ url: URL }],
     [{ redis: {} }],
     [{ url: URL, redis: { tls: {} } }],
+    [{ url: undefined, redis: { host: 'h' } }],
     [{ client }],
   ])('single with %p → accepted', (server) => {
     expect(() => resolveOptions({ topology: { type: 'single', ...server } }, 'x')).not.toThrow();
+  });
+
+  it('a url that is there and undefined, as of a variable that is not set → refused', () => {
+    const given = { topology: { type: 'single', url: undefined } };
+    expect(problems(given)).toMatchObject([
+      { path: 'topology.url', given: 'undefined', accepted: expect.stringMatching(/variable/) },
+    ]);
   });
 
   it('several connections of one client → refused, of a function → accepted', () => {
