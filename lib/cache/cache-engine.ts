@@ -1,4 +1,4 @@
-import { CacheError, CacheEvictError, isCacheError } from '../common/errors.js';
+import { CacheEvictError, isCacheError } from '../common/errors.js';
 import { compileGlob } from '../keys/glob.js';
 import { KeySpace, type EntryKey } from '../keys/key-space.js';
 import type { Meter } from '../observe/meter.js';

@@ -40,9 +40,7 @@ export class KeyListing {
   async *keys(space: KeySpace, glob: Glob, signal?: AbortSignal): AsyncGenerator<string> {
     try {
       for await (const batch of this.matching(space, glob, signal)) {
-        const live = await Promise.all(
-          batch.map(({ record, key }) => record.type === 'value' && this.isLive(record, key)),
-        );
+        const live = await Promise.all(batch.map(({ record, key }) => this.isLive(record, key)));
         for (const [i, { key }] of batch.entries()) if (live[i]) yield key.given;
       }
     } catch (error) {
@@ -84,10 +82,8 @@ export class KeyListing {
       }
   }
 
-  private async isLive(
-    record: Extract<StoredRecord, { type: 'value' }>,
-    key: EntryKey,
-  ): Promise<boolean> {
+  private async isLive(record: StoredRecord, key: EntryKey): Promise<boolean> {
+    if (record.type !== 'value') return false;
     const { header } = record;
     if (header.kind === 'http' || this.formats.staleMs(record, key) !== undefined) return false;
     return this.finder.isStillValid(key, { c0: header.c0, tags: header.tags });

@@ -56,8 +56,8 @@ class ClientsController {
 
   @Get('shared')
   @Cacheable({ http: { shared: true } })
-  shared(@Headers('accept-language') _: string) {
-    return {};
+  shared(@Headers('accept-language') language: string) {
+    return { isAsked: language !== undefined };
   }
 }
 
