@@ -33,8 +33,13 @@ export function toCacheError(error: unknown, operation: string, node: string): u
   if (PROGRAMMING_ERRORS.has(cause.name)) return cause;
   if (/timed out|ETIMEDOUT/.test(cause.message))
     return new CacheTimeoutError(`${operation} failed at ${node}: ${cause.message}`, { cause });
-  return new CacheConnectionError(`${operation} failed at ${node}: ${cause.message}`, { cause });
+  const what = NO_CONNECTION.test(cause.message) ? NOT_CONNECTED : cause.message;
+  return new CacheConnectionError(`${operation} failed at ${node}: ${what}`, { cause });
 }
+
+/** What the client says of a command while it has no connection, in words of options that nobody has set. */
+const NO_CONNECTION = /isn't writeable and enableOfflineQueue/;
+const NOT_CONNECTED = "there is no connection; the log and onError say why, as 'connection failed'";
 
 /** Whether the server has sent it, and so is there, whatever it refuses: OOM, READONLY, MISCONF, NOPERM, MOVED, LOADING. */
 export function isReply(error: unknown): boolean {

@@ -16,7 +16,7 @@ import { goOnWithout } from '../failure.js';
 import type { CacheParts } from '../parts.js';
 import { isCurrent, keep, type Copy, type Stamp } from '../tier.js';
 import type { EntryFormats } from './entry-formats.js';
-import { UNREACHABLE, type Found, type Hit, type InGrace } from './found.js';
+import { bypassed, UNREACHABLE, type Found, type Hit, type InGrace } from './found.js';
 import { OpenedBefore } from './opened-before.js';
 import type { OpenedEntry } from './opened-entry.js';
 import { Looks, type Fetched, type Wanted } from './looks.js';
@@ -88,7 +88,7 @@ export class Finder {
     const asked: number[] = [];
     for (const [i, each] of wanted.entries()) {
       const atOnce = this.atOnce(each);
-      const here = atOnce && (types.isPromise(atOnce) ? await atOnce : atOnce);
+      const here = types.isPromise(atOnce) ? await atOnce.catch(asError) : atOnce;
       if (here) found[i] = here;
       else asked.push(i);
     }
@@ -99,8 +99,7 @@ export class Finder {
       const { fetched, error } = looks[n]!;
       const judged = fetched ? this.judge(wanted[i]!, fetched) : { error };
       if (!types.isPromise(judged)) found[i] = judged;
-      else
-        later.push(judged.catch((error: unknown) => ({ error })).then((each) => (found[i] = each)));
+      else later.push(judged.catch(asError).then((each) => (found[i] = each)));
     }
     await Promise.all(later);
     return found;
@@ -108,7 +107,7 @@ export class Finder {
 
   /** What it takes no look at Redis to find. */
   atOnce(wanted: Wanted): Found | undefined | Promise<Hit | undefined> {
-    return this.isBlocked(wanted) ? UNREACHABLE : this.copy(wanted);
+    return this.isBlocked(wanted) ? bypassed(this.parts.settings.failure) : this.copy(wanted);
   }
 
   private async lookUp(wanted: Wanted): Promise<Found> {
@@ -239,6 +238,8 @@ export class Finder {
     );
   }
 }
+
+const asError = (error: unknown): { error: unknown } => ({ error });
 
 /** A value that this reader cannot use, and that its load may replace. */
 const unusable = ({ id }: ValueRecord, { versions, party }: Fetched): Found => ({

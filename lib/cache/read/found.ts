@@ -1,3 +1,4 @@
+import { CacheConnectionError } from '../../common/errors.js';
 import type { Opened, Seen } from '../entry.js';
 import type { ReadSettings } from '../entry.options.js';
 import type { Party } from './party.js';
@@ -24,6 +25,14 @@ export interface InGrace {
 }
 
 export const UNREACHABLE: Found = { state: 'unreachable' };
+
+/** What is there must not be used, because an evict of it has not reached Redis: as if that could not be reached. */
+export const bypassed = (failure: 'open' | 'strict'): Found | Promise<never> =>
+  failure === 'open' ? UNREACHABLE : Promise.reject(new CacheConnectionError(NOT_EVICTED));
+
+const NOT_EVICTED =
+  'An evict of this key, of a tag, or of its namespace has not reached Redis yet; until it has, this process uses nothing that it concerns';
+
 /** Looked at nothing. */
 export const BYPASSED: Found = { state: 'unreachable' };
 

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { openCache, type TestCache } from '../../support/caches.js';
 import { FaultProxy } from '../../support/proxy.js';
@@ -51,6 +51,32 @@ describe('Redis fails under changes in place', () => {
     const reported = new Set(cache.errors.map(({ operation }) => operation));
     for (const operation of ['touch', 'touchMany', 'take', 'raw.get', 'raw.ttl', 'raw.set'])
       expect(reported).toContain(operation);
+  });
+
+  it('R2 failure strict, an evict has not reached Redis → reads of what it concerns reject, and load nothing', async () => {
+    const { service, engine } = await open('strict');
+    await server.kill();
+    const evicts = [service.evict('k'), service.namespace('n').evictTags('t')];
+    for (const evict of evicts)
+      await expect(evict).rejects.toMatchObject({ code: 'ERR_CACHE_EVICT' });
+    const load = jest.fn(() => 1);
+    for (const read of [
+      service.get('k'),
+      service.getOrSet('k', load),
+      service.namespace('n').get('any'),
+      service.namespace('n').getOrSet('any', load),
+    ])
+      await expect(read).rejects.toMatchObject({
+        code: 'ERR_CACHE_CONNECTION',
+        message: expect.stringMatching(/has not reached Redis yet/),
+      });
+    await expect(service.getMany(['k', 'l'])).rejects.toMatchObject({
+      failed: [{ key: 'k' }, { key: 'l' }],
+    });
+    expect(load).not.toHaveBeenCalled();
+    await server.restart();
+    await waitFor(() => engine.pending().journal === 0, { timeoutMs: 10_000 });
+    expect(await service.get('k')).toBeUndefined();
   });
 
   it('R2 failure strict, server killed → typed errors, and none with the value', async () => {
