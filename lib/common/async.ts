@@ -34,13 +34,35 @@ export async function untilAborted<T>(
     throw signal.reason;
   }
   const aborted = deferred<never>();
-  const onAbort = (): void => aborted.reject(signal.reason);
-  signal.addEventListener('abort', onAbort, { once: true });
+  const forget = onceAborted(signal, () => aborted.reject(signal.reason));
   try {
     return await Promise.race([promise, aborted.promise]);
   } finally {
-    signal.removeEventListener('abort', onAbort);
+    forget();
   }
+}
+
+/** Those who wait for a signal, all by one listener: of more than ten Node says that they will be a leak. */
+const waiting = new WeakMap<AbortSignal, Set<() => void>>();
+
+/** What this gives is to be called when nobody waits any more. */
+function onceAborted(signal: AbortSignal, action: () => void): () => void {
+  let actions = waiting.get(signal);
+  if (!actions) {
+    waiting.set(signal, (actions = new Set()));
+    signal.addEventListener('abort', tellAll);
+  }
+  actions.add(action);
+  return () => {
+    actions.delete(action);
+    if (actions.size > 0) return;
+    waiting.delete(signal);
+    signal.removeEventListener('abort', tellAll);
+  };
+}
+
+function tellAll(this: AbortSignal): void {
+  for (const action of waiting.get(this) ?? []) action();
 }
 
 /** Runs `step` before the event loop turns, after all promise jobs that are due: a tick callback set from one of them runs when none is left. */

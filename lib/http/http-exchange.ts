@@ -41,6 +41,9 @@ const claimed = new WeakSet<object>();
 
 /** One request and its response: the differences between Express and Fastify end here. */
 export class HttpExchange {
+  /** What was set by us: that of what is stored, which may be the decorator's, and speaks to browsers. */
+  cacheControl: string | undefined;
+
   private constructor(
     readonly request: HttpRequest,
     private readonly response: ExpressResponse | FastifyReply,

@@ -35,7 +35,7 @@ export interface CacheableHttpOptions {
   varyBy?: (context: ExecutionContext) => Key | undefined;
   /** Further response headers to store and replay. */
   headers?: readonly string[];
-  /** A strong `ETag`, and 304 for a request that has it. Default true. */
+  /** A strong `ETag` of what is stored, and 304 for a request that has it. Default: unless an interceptor is outside, which may change it. */
   etag?: boolean;
   /** `Cache-Control` of a response that is stored, unless the handler sets one. Says nothing about how long it is stored. */
   cacheControl?: string;

@@ -33,6 +33,7 @@ export function replay(
     typeof etag === 'string' &&
     ifNoneMatch(exchange.requestHeader('if-none-match'), etag);
   exchange.status = isKnown ? 304 : stored.status;
+  exchange.cacheControl = stored.headers['cache-control']?.toString();
   for (const [name, value] of Object.entries(stored.headers))
     if (!isKnown || OF_NOT_MODIFIED.includes(name))
       exchange.setHeader(name, name === 'vary' ? mergedVary(exchange, String(value)) : value);

@@ -101,7 +101,9 @@ export async function storable(answer: Answer): Promise<Storable | Refusal> {
 /** What its headers, as it was sent, say against that it was stored. */
 export function lateRefusal(exchange: HttpExchange): string | undefined {
   if (exchange.setsCookie) return `a cookie ${LATE}`;
-  const directive = forbiddenBy(parseCacheControl(exchange.headerList('cache-control')));
+  const header = exchange.headerList('cache-control');
+  if (header === exchange.cacheControl) return undefined;
+  const directive = forbiddenBy(parseCacheControl(header));
   return directive && `Cache-Control: ${directive} ${LATE}`;
 }
 

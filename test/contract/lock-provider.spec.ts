@@ -272,9 +272,9 @@ describe.each(TOPOLOGIES)('L9 LockProvider on %s', (topology) => {
     });
 
     it('extended → true, and still renewed by its own ttl', async () => {
-      const lock = await locks.acquire('x', { ttl: 100 });
-      expect(await lock.extend('200ms')).toBe(true);
-      await sleep(500);
+      const lock = await locks.acquire('x', { ttl: 400 });
+      expect(await lock.extend('800ms')).toBe(true);
+      await sleep(1_200);
       expect(lock.signal.aborted).toBe(false);
       expect(await locks.isLocked('x')).toBe(true);
     });

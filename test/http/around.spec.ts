@@ -16,6 +16,7 @@ import {
   type NestInterceptor,
 } from '@nestjs/common';
 import { request } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { concat, defer, from, NEVER, of, tap, timeout } from 'rxjs';
 import { CacheEvict } from '../../lib/decorators/cache-evict.decorator.js';
 import { CachePut } from '../../lib/decorators/cache-put.decorator.js';
@@ -194,6 +195,12 @@ class AroundController {
     return { run: ++runs };
   }
 
+  @Get('revalidated')
+  @Cacheable({ http: { cacheControl: 'no-cache' } })
+  revalidated() {
+    return { run: ++runs };
+  }
+
   @All('all')
   @Cacheable({ key: 'all' })
   all() {
@@ -304,6 +311,13 @@ describe.each(PLATFORMS)('around a handler on %s', (platform) => {
       gate.open();
       await waitFor(() => cache.stats().loads === 1 && cache.stats().evicts === 1);
       expect((await send('/around/late')).json()).toEqual({ run: 2 });
+    });
+
+    it('P3 Cache-Control: no-cache of the decorator → not one of those', async () => {
+      const { send } = await start();
+      expect((await send('/around/revalidated')).headers['cache-control']).toBe('no-cache');
+      await sleep(50);
+      expect((await send('/around/revalidated')).json()).toEqual({ run: 1 });
     });
 
     it('P3 Cache-Control: private → removed again, with one warning', async () => {

@@ -22,11 +22,11 @@ export class CitiesController {
   constructor(private readonly cities: CitiesService) {}
 
   /**
-   * Cached as a response, since nobody else needs the value: hits are sent as they are stored, with an ETag. No answer
-   * depends on who asks, so it is shared with requests that have a cookie, as browsers send to localhost.
+   * Cached as a response, since nobody else needs the value. No answer depends on who asks, so it is shared with requests that
+   * have a cookie, as browsers send to localhost; and the interceptor above leaves it as it is, so its ETag is true.
    */
   @Get()
-  @Cacheable({ tags: searchTag, http: { shared: true } })
+  @Cacheable({ tags: searchTag, http: { shared: true, etag: true } })
   search(@Query() query: SearchQuery): Promise<SearchResult> {
     return this.cities.search(query);
   }
