@@ -45,8 +45,12 @@ function hidden(prototype: object, key: symbol, inject: () => void): void {
 
 /** The same for an instance that Nest has not built itself: a factory of the application has, or it was given as a value. */
 export function adopt(instance: unknown, moduleRef: ModuleRef): void {
-  if (!isObject(instance) || !(MODULE_REF in instance) || !Object.isExtensible(instance)) return;
-  (instance as { [MODULE_REF]?: ModuleRef })[MODULE_REF] ??= moduleRef;
+  try {
+    if (!isObject(instance) || !(MODULE_REF in instance) || !Object.isExtensible(instance)) return;
+    (instance as { [MODULE_REF]?: ModuleRef })[MODULE_REF] ??= moduleRef;
+  } catch {
+    // A proxy of others that may not be asked now.
+  }
 }
 
 /** By module. What is not there may come later: a method may be called while the application starts. */

@@ -76,7 +76,7 @@ function register(definition: DynamicModule, registration: CacheRegistration): D
   return {
     ...definition,
     global: isGlobal,
-    providers: [...(definition.providers ?? []), ...cacheProviders(name)],
+    providers: [...(definition.providers ?? []), ...cacheProviders(name, { isGlobal })],
     exports: exportedTokens(name),
   };
 }

@@ -36,7 +36,7 @@ const ALIASES: Provider[] = [
  * The providers of one registration: given options, checked options, cache, and who opens and closes it. Making them
  * opens nothing, so an application that fails to compile leaves nothing open.
  */
-export function cacheProviders(name: string): Provider[] {
+export function cacheProviders(name: string, { isGlobal }: { isGlobal: boolean }): Provider[] {
   const optionsToken = getCacheOptionsToken(name);
   const listenerToken =
     name === DEFAULT_CACHE ? InvalidationListener : getInvalidationListenerToken(name);
@@ -91,7 +91,8 @@ export function cacheProviders(name: string): Provider[] {
       inject: [listenerToken, DiscoveryService, MetadataScanner],
     },
     decoratedMethodsCheck(name),
-    registrationsCheck(name, describeCache(name)),
+    // One for a module alone may well be one of several.
+    ...(isGlobal ? [registrationsCheck(name, describeCache(name))] : []),
     ...(name === DEFAULT_CACHE ? ALIASES : []),
   ];
 }

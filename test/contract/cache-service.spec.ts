@@ -90,6 +90,7 @@ describe.each(VARIANTS)('T15 CacheService on %s', (_, topology, variant) => {
       for (const value of [undefined, () => 1, Symbol('s'), { nested: () => 1 }])
         await expect(service.set('key', value)).rejects.toMatchObject({
           code: 'ERR_CACHE_SERIALIZATION',
+          key: 'key',
         });
       expect(await service.has('key')).toBe(false);
     });
@@ -273,6 +274,7 @@ describe.each(VARIANTS)('T15 CacheService on %s', (_, topology, variant) => {
         ]),
       ).rejects.toMatchObject({
         code: 'ERR_CACHE_SERIALIZATION',
+        key: 'b',
       });
       expect(await service.has('a')).toBe(false);
       await service.setMany([]);

@@ -1,7 +1,7 @@
 import { types } from 'node:util';
 import type { PlainEntry } from '../../codec/codec.js';
 import type { SerializerChoice } from '../../codec/serializer.js';
-import type { CacheSerializationError } from '../../common/errors.js';
+import { isCacheError, type CacheSerializationError } from '../../common/errors.js';
 import type { EntryKey } from '../../keys/key-space.js';
 import { isolate, Shared, type Isolated } from '../../l1/isolation.js';
 import type { StoredBody } from '../../store/entry-store.js';
@@ -72,7 +72,7 @@ export class EntryFormats {
       return { body, value, stamp: { c0, tags } };
     };
     const unstorable = (error: unknown): undefined => {
-      this.noteUnstorable(error);
+      this.noteUnstorable(error, target.key);
       const { operation = 'getOrSet' } = target;
       this.parts.reporter.report(operation, 'the value, not stored', error);
       return undefined;
@@ -94,14 +94,16 @@ export class EntryFormats {
       const made = this.made(target, writable);
       return (types.isPromise(made) ? await made : made).body;
     } catch (error) {
-      this.noteUnstorable(error);
+      this.noteUnstorable(error, target.key);
       throw error;
     }
   }
 
-  private noteUnstorable(error: unknown): void {
+  private noteUnstorable(error: unknown, { given }: EntryKey): void {
     const { tooLarge } = error as Partial<CacheSerializationError>;
     this.parts.meter.count(tooLarge ? 'tooLarge' : 'unserialisable');
+    // The codec knows of no keys.
+    if (isCacheError(error) && error.key === undefined) Object.assign(error, { key: given });
   }
 
   /** At once, unless there is a schema to ask, or much to compress. */

@@ -77,6 +77,14 @@ describe('K1 forRoot', () => {
         [],
       ],
       [
+        'of one name, each for its module',
+        [
+          RedisCacheModule.forRoot({ isGlobal: false }),
+          RedisCacheModule.forRoot({ isGlobal: false }),
+        ],
+        [],
+      ],
+      [
         'of two names, in memory',
         [RedisCacheModule.forRoot(), RedisCacheModule.forRoot({ name: 'b' })],
         [],
