@@ -104,8 +104,10 @@ function assertKept(methods: Methods | undefined): void {
   if (!methods) return;
   const written = places.get(methods) ?? {};
   for (const name of Reflect.ownKeys(written)) {
-    const method = methods[name]!;
-    if (!Reflect.hasMetadata(PATH_METADATA, method) || identity.get(method)) continue;
+    // Not by its name: a decorator may have put a getter there.
+    const method: unknown = Object.getOwnPropertyDescriptor(methods, name)?.value;
+    if (typeof method !== 'function' || identity.get(method)) continue;
+    if (!Reflect.hasMetadata(PATH_METADATA, method)) continue;
     throw new CacheOptionsError(written[name]!, [
       {
         path: 'the method',
