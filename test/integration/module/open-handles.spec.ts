@@ -12,7 +12,7 @@ const ROOT = join(import.meta.dirname, '../../..');
 const APP = 'test/integration/module/apps/lifecycle.app';
 
 /** A process that has something open lives for ever; one that has not ends long before this. */
-const PATIENCE_MS = 8_000;
+const PATIENCE_MS = 20_000;
 
 let folder: string;
 
