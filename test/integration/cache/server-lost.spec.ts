@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Redis } from 'ioredis';
-import { systemClock } from '../../../lib/common/clock.js';
 import { openCache, type TestCache } from '../../support/caches.js';
 import { FaultProxy } from '../../support/proxy.js';
 import type { TestServer } from '../../support/server.js';
@@ -67,24 +66,4 @@ describe('a server that fails and is lost', () => {
       (await writer.service.set('k', 1)) && (await reader.service.get('k')) === 1;
     await waitFor(stored, { timeoutMs: 500 });
   });
-
-  it.each([600_000, -600_000])(
-    'E8 a server far away, and a clock here that is off by %d ms → lives go by the clock of the server',
-    async (offMs) => {
-      proxy.set({ delayMs: 60 });
-      const clock = { ...systemClock, now: () => Date.now() + offMs };
-      const cache = await openCache(
-        { type: 'single', url: proxy.url },
-        { grace: '1m', l1: false },
-        { clock },
-      );
-      const parts = cache.engine.parts;
-      await waitFor(() => Math.abs(parts.serverOffsetMs('k') + offMs) < 1_000);
-      let loads = 0;
-      const load = (): Promise<number> =>
-        cache.service.getOrSet('k', () => ++loads, { ttl: 2_000 });
-      expect([await load(), await load()]).toEqual([1, 1]);
-      await waitFor(async () => (await cache.service.get('k')) === undefined);
-    },
-  );
 });
