@@ -1,4 +1,4 @@
-import { CacheError } from '../common/errors.js';
+import { closedError } from '../common/errors.js';
 import type { TimerHandle } from '../common/clock.js';
 import type { EntryKey } from '../keys/key-space.js';
 import { pathOf } from '../tags/table-key.js';
@@ -76,10 +76,7 @@ export class EvictJournal {
 
   /** Runs what evicts; it is waited for when the cache closes. Throws `CacheError` from then on. */
   run<T>(key: unknown, evict: () => Promise<T>): Promise<T> {
-    if (this.closing)
-      throw new CacheError('ERR_CACHE_CLOSED', 'The cache is closed: nothing can be evicted', {
-        key,
-      });
+    if (this.closing) throw closedError('nothing can be evicted', { key });
     const running = evict();
     this.running.add(running);
     const over = (): unknown => this.running.delete(running);

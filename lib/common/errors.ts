@@ -63,6 +63,10 @@ export function isCacheError(error: unknown): error is CacheError {
   return typeof error === 'object' && error !== null && BRAND in error;
 }
 
+/** A call that comes when the cache has been closed; `what`: what is not done. */
+export const closedError = (what: string, details?: CacheErrorDetails): CacheError =>
+  new CacheError('ERR_CACHE_CLOSED', `The cache is closed: ${what}`, details);
+
 /** One wrong field of an options object. */
 export interface OptionProblem {
   /** Where: `topology.shards[1].url`. */

@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import { CacheError } from '../common/errors.js';
+import { closedError } from '../common/errors.js';
 import { lockKeyOf, type KeySpace } from '../keys/key-space.js';
 import { Acquisition } from './acquisition.js';
 import { HeldLock, type Lock, type LockParts } from './held-lock.js';
@@ -94,9 +94,7 @@ export class LockProvider {
    * closing the cache, when its loads have ended; takes no longer than `timeouts.write`.
    */
   async close(): Promise<void> {
-    this.#closing.abort(
-      new CacheError('ERR_CACHE_CLOSED', 'The cache is closed: no locks any more'),
-    );
+    this.#closing.abort(closedError('no locks any more'));
     await Promise.all([...this.#held].map((lock) => lock.revoke('the cache is closed')));
   }
 

@@ -1,6 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import { inSlices } from '../../common/async.js';
-import { CacheError, CacheOptionsError } from '../../common/errors.js';
+import { CacheError, closedError, CacheOptionsError } from '../../common/errors.js';
 import type { Key } from '../../keys/encode-key.js';
 import type { EntryKey, KeySpace } from '../../keys/key-space.js';
 import type { CacheEngine } from '../cache-engine.js';
@@ -14,7 +14,7 @@ import {
   type WriteBehindSettings,
 } from './write-behind.options.js';
 import { WritePump, type Slot } from './write-pump.js';
-import { closedError, type Gone } from './write-queues.js';
+import type { Gone } from './write-queues.js';
 
 /**
  * Writes later what is cached at once: `put` stores a value in the cache and queues it for the source. The queue lives in this

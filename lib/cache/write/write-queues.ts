@@ -1,6 +1,6 @@
 import type { OwnChange } from '../../bus/invalidation-feed.js';
 import type { Clock } from '../../common/clock.js';
-import { CacheError } from '../../common/errors.js';
+import { closedError } from '../../common/errors.js';
 import type { Invalidation } from '../../common/invalidation.js';
 import type { Reporter } from '../../observe/reporter.js';
 
@@ -93,8 +93,4 @@ export class WriteQueues {
     clock.clearTimer(timer);
     this.leftMs -= clock.monotonic() - begin;
   }
-}
-
-export function closedError(what: string): CacheError {
-  return new CacheError('ERR_CACHE_CLOSED', `The cache is closed: ${what}`);
 }
