@@ -217,18 +217,17 @@ export class CacheEngine {
       return this.evictor.evict(keys, 'throw');
     };
     const run = (): Promise<number> => this.listing.forEach(space, compiled, { evict, signal });
-    try {
-      return await this.journal.run(glob, run);
-    } catch (cause) {
+    const orLater = (cause: unknown): number => {
       // What is not a failure of Redis would fail again each time.
-      if (signal?.aborted || !isCacheError(cause) || cause.code === 'ERR_CACHE_CLOSED') throw cause;
+      if (signal?.aborted || !isCacheError(cause)) throw cause;
       const { path } = space;
       this.journal.add({ name: `pattern ${path} ${glob}`, blocks: { path }, run });
       const error = new CacheEvictError([glob], { cause });
       this.parts.reporter.report('evictPattern', undefined, error);
       if (failure === 'throw') throw error;
       return 0;
-    }
+    };
+    return this.journal.run(glob, () => run().catch(orLater));
   }
 
   /** For tests and diagnosis: what runs or waits at this moment. */
