@@ -23,6 +23,7 @@ import { cacheableRoute, type CacheableRoute } from './http.options.js';
 import { isAsSent, KnownKeys } from './request-key.js';
 
 type Handler = ReturnType<ExecutionContext['getHandler']>;
+type Named = Pick<Handler, 'name'>;
 
 /** What Nest and the decorators say of one handler of one controller. */
 export class Route {
@@ -105,13 +106,19 @@ const isA = (type: unknown, base: Type): boolean =>
 export function writesResponse(controller: Type, handler: Handler): boolean {
   const name = methodName(controller, handler);
   if (Reflect.getMetadata(RESPONSE_PASSTHROUGH_METADATA, controller, name)) return false;
+  const own = [RouteParamtypes.RESPONSE, RouteParamtypes.NEXT];
+  return parametersOf(controller, handler).some((parameter) => own.includes(parameter));
+}
+
+/** What its parameters are decorated with. */
+export function parametersOf(controller: Type, handler: Named): RouteParamtypes[] {
+  const name = methodName(controller, handler);
   const args = (Reflect.getMetadata(ROUTE_ARGS_METADATA, controller, name) ?? {}) as object;
-  const own = [RouteParamtypes.RESPONSE, RouteParamtypes.NEXT].map(String);
-  return Object.keys(args).some((arg) => own.includes(arg.split(':', 1)[0]!));
+  return Object.keys(args).map((arg) => Number(arg.split(':', 1)[0]));
 }
 
 /** Its name in the class: a function that another decorator has put in its place may be called anything. */
-function methodName(controller: Type, handler: Handler): string {
+function methodName(controller: Type, handler: Named): string {
   for (
     let prototype = controller.prototype as object | null;
     prototype && prototype !== Object.prototype;

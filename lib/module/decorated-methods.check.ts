@@ -1,5 +1,5 @@
-import { Logger, type OnModuleInit, type Provider } from '@nestjs/common';
-import { PATH_METADATA, ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
+import { Logger, type OnModuleInit, type Provider, type Type } from '@nestjs/common';
+import { PATH_METADATA } from '@nestjs/common/constants.js';
 import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum.js';
 import { DiscoveryService, MetadataScanner, ModuleRef } from '@nestjs/core';
 
@@ -7,6 +7,7 @@ import { identity, places } from '../cache/decorated/decorated-method.js';
 import { CacheOptionsError } from '../common/errors.js';
 import { shown } from '../common/option-checks.js';
 import { cacheableRoute, type CacheableRoute } from '../http/http.options.js';
+import { parametersOf } from '../http/route.js';
 import { adopt } from '../methods/injection.js';
 
 /** Options of loads that responses do not have: nobody could run a handler again, and they are bytes already. */
@@ -22,7 +23,7 @@ const OF_A_REQUEST =
   'its provider is made anew for each request, of which the default key knows nothing: what one user gets, others would get; say by `key` or `args` what counts';
 
 /** What a handler is given of a request that is neither in its URL nor tells a user from others, as far as we know. */
-const BESIDE_THE_URL: Readonly<Record<string, string>> = {
+const BESIDE_THE_URL: Readonly<Record<number, string>> = {
   [RouteParamtypes.HEADERS]: '@Headers()',
   [RouteParamtypes.SESSION]: '@Session()',
   [RouteParamtypes.IP]: '@Ip()',
@@ -79,10 +80,8 @@ class DecoratedMethodsCheck implements OnModuleInit {
 
   private warnOfClients(wrapper: Wrapper, handler: object, route: CacheableRoute): void {
     if (route.key || route.http.shared || route.http.varyBy) return;
-    const name = (handler as { name: string }).name;
-    const args = Reflect.getMetadata(ROUTE_ARGS_METADATA, wrapper.metatype!, name) as object;
-    const taken = Object.keys(args ?? {}).map((arg) => BESIDE_THE_URL[arg.split(':', 1)[0]!]);
-    const what = taken.find((each) => each !== undefined);
+    const taken = parametersOf(wrapper.metatype as Type, handler as { name: string });
+    const what = taken.map((one) => BESIDE_THE_URL[one]).find((each) => each !== undefined);
     if (what) this.logger.warn(`${route.where}: ${unkeyed(`it takes ${what}`)}`);
     else if (!wrapper.isDependencyTreeStatic())
       this.logger.warn(
