@@ -1,3 +1,4 @@
+import { CacheConnectionError } from '../common/errors.js';
 import type { CacheParts } from './parts.js';
 
 /** What a call answers where Redis has failed it. */
@@ -16,3 +17,10 @@ export function goOnWithout(
   reporter.report(operation, failure === 'strict' ? undefined : returning, error);
   if (failure === 'strict') throw error;
 }
+
+/** What is at this key must not be used, nor changed. */
+export const notEvicted = (key: unknown): CacheConnectionError =>
+  new CacheConnectionError(
+    'An evict of this key, of a tag, or of its namespace has not reached Redis yet; until it has, this process uses nothing that it concerns',
+    { key },
+  );

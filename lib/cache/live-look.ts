@@ -1,4 +1,5 @@
 import { CacheConnectionError } from '../common/errors.js';
+import { notEvicted } from './failure.js';
 import type { EntryKey } from '../keys/key-space.js';
 import { factsOf } from '../store/record.js';
 import { isValid, knows, type TagVersions } from '../tags/tag-table.js';
@@ -45,11 +46,7 @@ export class LiveLook {
 
   private async at(key: EntryKey, kinds: readonly EntryKind[]): Promise<Look> {
     const { store, tags, layout } = this.parts;
-    if (this.state.journal.blocks(key.redisKey))
-      throw new CacheConnectionError(
-        'An evict of this key has not reached Redis yet, so what is there must not be used',
-        { key: key.given },
-      );
+    if (this.state.journal.blocks(key.redisKey)) throw notEvicted(key.given);
     // In one tick, so that both travel together.
     const [bytes, versions] = await Promise.all([
       store.read(key.redisKey),

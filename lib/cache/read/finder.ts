@@ -107,7 +107,7 @@ export class Finder {
 
   /** What it takes no look at Redis to find. */
   atOnce(wanted: Wanted): Found | undefined | Promise<Hit | undefined> {
-    return this.isBlocked(wanted) ? bypassed(this.parts.settings.failure) : this.copy(wanted);
+    return this.isBlocked(wanted) ? bypassed(wanted.key, this.parts.settings) : this.copy(wanted);
   }
 
   private async lookUp(wanted: Wanted): Promise<Found> {

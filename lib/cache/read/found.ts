@@ -1,6 +1,8 @@
-import { CacheConnectionError } from '../../common/errors.js';
+import type { EntryKey } from '../../keys/key-space.js';
 import type { Opened, Seen } from '../entry.js';
 import type { ReadSettings } from '../entry.options.js';
+import { notEvicted } from '../failure.js';
+import type { CacheSettings } from '../settings.js';
 import type { Party } from './party.js';
 
 /** A hit, what there is instead, or that Redis cannot or must not be asked. `c0` is the tag clock as of this look, `party` those who share it. */
@@ -25,13 +27,11 @@ export interface InGrace {
 }
 
 export const UNREACHABLE: Found = { state: 'unreachable' };
-
 /** What is there must not be used, because an evict of it has not reached Redis: as if that could not be reached. */
-export const bypassed = (failure: 'open' | 'strict'): Found | Promise<never> =>
-  failure === 'open' ? UNREACHABLE : Promise.reject(new CacheConnectionError(NOT_EVICTED));
-
-const NOT_EVICTED =
-  'An evict of this key, of a tag, or of its namespace has not reached Redis yet; until it has, this process uses nothing that it concerns';
+export const bypassed = (
+  { given }: EntryKey,
+  { failure }: Pick<CacheSettings, 'failure'>,
+): Found | Promise<never> => (failure === 'open' ? UNREACHABLE : Promise.reject(notEvicted(given)));
 
 /** Looked at nothing. */
 export const BYPASSED: Found = { state: 'unreachable' };
