@@ -92,9 +92,9 @@ export class CacheEngine {
     this.through = new WriteThrough(parts, { barrier, formats, modes });
     this.batches = new BatchReader(parts, { front: this.front, reader, finder, modes });
     this.tags = new TagEvictor(parts, journal);
-    this.listing = new KeyListing(parts, finder, formats);
+    this.listing = new KeyListing(parts, formats);
     this.inspection = new Inspection(parts, { finder, journal, modes });
-    this.inPlace = new InPlace(parts, { finder, journal, formats, evictor, modes });
+    this.inPlace = new InPlace(parts, { journal, formats, evictor, modes });
   }
 
   get options(): CacheSettings {

@@ -5,14 +5,12 @@ import { LiveLook } from './live-look.js';
 import type { CacheParts } from './parts.js';
 import type { RawParts } from './raw-strings.js';
 import type { EntryFormats } from './read/entry-formats.js';
-import type { Finder } from './read/finder.js';
 import type { Evictor } from './write/evictor.js';
 import { Slider } from './write/slider.js';
 import { Taker } from './write/taker.js';
 import { Toucher } from './write/toucher.js';
 
 interface InPlaceState {
-  readonly finder: Finder;
   readonly journal: EvictJournal;
   readonly formats: EntryFormats;
   readonly evictor: Evictor;
@@ -27,8 +25,8 @@ export class InPlace {
   readonly taker: Taker;
   readonly raw: RawParts;
 
-  constructor(parts: CacheParts, { finder, journal, formats, evictor, modes }: InPlaceState) {
-    const live = new LiveLook(parts, { finder, journal });
+  constructor(parts: CacheParts, { journal, formats, evictor, modes }: InPlaceState) {
+    const live = new LiveLook(parts, journal);
     const { rawStore: store, settings, reporter } = parts;
     this.counters = new Counters(parts, { live, formats, evictor });
     const toucher = (this.toucher = new Toucher(parts, { live, modes }));

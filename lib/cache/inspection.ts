@@ -7,6 +7,7 @@ import type { EvictJournal } from './evict-journal.js';
 import { goOnWithout } from './failure.js';
 import type { CacheParts } from './parts.js';
 import type { Finder } from './read/finder.js';
+import { isStillValid } from './still-valid.js';
 
 /** What there is at a key at this moment, without its value: for people and tools, not for requests. */
 export interface EntryInfo {
@@ -60,7 +61,7 @@ export class Inspection {
         if (seen.state !== 'usable') continue;
         const { c0, tags, graceMs } = seen.record.header;
         const leftMs = found.ttlMs - graceMs;
-        const isLive = leftMs > 0 && (await this.state.finder.isStillValid(key, { c0, tags }));
+        const isLive = leftMs > 0 && (await isStillValid(this.parts, key, { c0, tags }));
         return isLive ? leftMs : undefined;
       }
       return undefined;
@@ -108,7 +109,7 @@ export class Inspection {
     const expected = { key, kind: kind === 'http' ? 'http' : 'value' } as const;
     if (look(bytes, expected, layout).state !== 'usable') return 'foreign';
     const isBlocked = this.state.journal.blocks(key.redisKey);
-    if (isBlocked || !(await this.state.finder.isStillValid(key, { c0, tags }))) return 'outdated';
+    if (isBlocked || !(await isStillValid(this.parts, key, { c0, tags }))) return 'outdated';
     return ttl > 0 ? 'fresh' : 'stale';
   }
 }

@@ -7,7 +7,7 @@ import type { EntryKey, KeySpace } from '../keys/key-space.js';
 import { goOnWithout } from './failure.js';
 import type { CacheParts } from './parts.js';
 import type { EntryFormats } from './read/entry-formats.js';
-import type { Finder } from './read/finder.js';
+import { isStillValid } from './still-valid.js';
 
 /** Options of a walk over all keys. */
 export interface ListingOptions {
@@ -32,7 +32,6 @@ const SPELLED_ALIKE = /^[!-$&-z|~]*/;
 export class KeyListing {
   constructor(
     private readonly parts: CacheParts,
-    private readonly finder: Finder,
     private readonly formats: EntryFormats,
   ) {}
 
@@ -86,6 +85,6 @@ export class KeyListing {
     if (record.type !== 'value') return false;
     const { header } = record;
     if (header.kind === 'http' || this.formats.staleMs(record, key) !== undefined) return false;
-    return this.finder.isStillValid(key, { c0: header.c0, tags: header.tags });
+    return isStillValid(this.parts, key, { c0: header.c0, tags: header.tags });
   }
 }

@@ -6,7 +6,7 @@ import { isValid, knows, type TagVersions } from '../tags/tag-table.js';
 import { look, type EntryKind, type ValueRecord } from './entry.js';
 import type { EvictJournal } from './evict-journal.js';
 import type { CacheParts } from './parts.js';
-import type { Finder } from './read/finder.js';
+import { isStillValid } from './still-valid.js';
 
 /** What is at a key, and whether it counts: its tags, its namespace, the layout it was written under. */
 export type Look = { readonly bytes: Buffer | null; readonly versions: TagVersions | undefined } & (
@@ -25,7 +25,7 @@ const MOST_ROUNDS = 100;
 export class LiveLook {
   constructor(
     private readonly parts: CacheParts,
-    private readonly state: { finder: Finder; journal: EvictJournal },
+    private readonly journal: EvictJournal,
   ) {}
 
   /** Rejects where Redis cannot be reached, and while an evict of this key has not reached it. */
@@ -46,7 +46,7 @@ export class LiveLook {
 
   private async at(key: EntryKey, kinds: readonly EntryKind[]): Promise<Look> {
     const { store, tags, layout } = this.parts;
-    if (this.state.journal.blocks(key.redisKey)) throw notEvicted(key.given);
+    if (this.journal.blocks(key.redisKey)) throw notEvicted(key.given);
     // In one tick, so that both travel together.
     const [bytes, versions] = await Promise.all([
       store.read(key.redisKey),
@@ -71,6 +71,6 @@ export class LiveLook {
     versions: TagVersions | undefined,
   ): Promise<boolean> {
     if (!versions || knows(versions, c0, tags)) return isValid(c0, tags, versions);
-    return this.state.finder.isStillValid(key, { c0, tags });
+    return isStillValid(this.parts, key, { c0, tags });
   }
 }

@@ -1,29 +1,22 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Cluster } from 'ioredis';
-import { atEndOfTick, deferred } from '../common/async.js';
+import { atEndOfTick, deferred, type Deferred } from '../common/async.js';
 import { readFromCluster, readOne, readSeveral } from './cluster-reads.js';
 import type { RedisClient } from './topology.js';
 
 type Bytes = Buffer | null;
 
-/** Takes what is at a key, not to be changed: called rather than promised, where there are thousands in a tick. */
-export interface BytesTaker {
-  give(bytes: Bytes): void;
-  refuse(error: unknown): void;
-}
-
-interface Reading {
-  readonly taker: BytesTaker;
-  /** Others of this batch that read the same key. */
-  others?: BytesTaker[];
-  /** Of those to whom the same bytes are good enough. */
-  shared?: Promise<Bytes>;
+/** What somebody reads at once. */
+interface Group {
+  readonly keys: readonly string[];
+  readonly resolve: (bytes: Bytes[]) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 export interface ReadBatcherOptions {
   /** In a cluster all keys must be those of one master. */
   client: RedisClient;
-  /** Keys in one command. */
+  /** Keys in one command, unless one group alone has more. */
   maxKeys: number;
   /** Goes around every command that is sent. */
   guard: (call: () => Promise<Bytes[]>) => Promise<Bytes[]>;
@@ -43,85 +36,76 @@ const MANY_KEYS = 256;
  * together, and an evict's answer would wait until the last of them has gone on.
  */
 export class ReadBatcher {
-  private readings = new Map<string, Reading>();
+  private single = new Map<string, Deferred<Bytes>>();
+  private groups: Group[] = [];
+  /** Keys of both. */
+  private asked = 0;
   /** When the last values of many keys have been given. */
   private given: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly options: ReadBatcherOptions) {}
 
-  /** The bytes are the reader's own, unless somebody else reads the same key by `readTo` or `readShared`. */
-  read(key: string): Promise<Bytes> {
-    const { promise, resolve, reject } = deferred<Bytes>();
-    const give = this.readings.has(key)
-      ? (bytes: Bytes): void => resolve(bytes && Buffer.from(bytes))
-      : resolve;
-    this.readTo(key, { give, refuse: reject });
-    return promise;
+  /** The bytes are the reader's own. */
+  async read(key: string): Promise<Bytes> {
+    const bytes = await this.readShared(key);
+    return bytes && Buffer.from(bytes);
   }
 
-  readTo(key: string, taker: BytesTaker): void {
-    const same = this.readings.get(key);
-    if (same) (same.others ??= []).push(taker);
-    else this.add(key, { taker });
-  }
-
-  /** As `read`, and all of one batch get the same bytes: not to be changed. */
+  /** All who read a key by this in one tick get the same bytes: not to be changed. */
   readShared(key: string): Promise<Bytes> {
-    const same = this.readings.get(key);
-    if (same?.shared) return same.shared;
-    const { promise, resolve, reject } = deferred<Bytes>();
-    const taker = { give: resolve, refuse: reject };
-    if (same) {
-      (same.others ??= []).push(taker);
-      return (same.shared = promise);
+    let reading = this.single.get(key);
+    if (!reading) {
+      this.single.set(key, (reading = deferred()));
+      this.grow(1);
     }
-    this.add(key, { taker, shared: promise });
-    return promise;
+    return reading.promise;
   }
 
-  private add(key: string, reading: Reading): void {
-    if (this.readings.size === 0) atEndOfTick(this.flush);
-    this.readings.set(key, reading);
-    if (this.readings.size >= this.options.maxKeys) this.flush();
+  /** The bytes at each key, from one command. */
+  readAll(keys: readonly string[]): Promise<Bytes[]> {
+    return new Promise((resolve, reject) => {
+      this.groups.push({ keys, resolve, reject });
+      this.grow(keys.length);
+    });
+  }
+
+  private grow(keys: number): void {
+    if (this.asked === 0) atEndOfTick(this.flush);
+    this.asked += keys;
+    if (this.asked >= this.options.maxKeys) this.flush();
   }
 
   /** Sends what has been asked for, before the tick is over. */
   readonly flush = (): void => {
-    if (this.readings.size === 0) return;
-    const batch = this.readings;
-    this.readings = new Map();
+    if (this.asked === 0) return;
+    const { single, groups } = this;
+    this.single = new Map();
+    this.groups = [];
+    this.asked = 0;
+    const keys = [...single.keys()];
+    for (const group of groups) keys.push(...group.keys);
+    const give = (values: Bytes[]): void => {
+      let i = 0;
+      for (const { resolve } of single.values()) resolve(values[i++] ?? null);
+      for (const { keys: own, resolve } of groups) resolve(values.slice(i, (i += own.length)));
+    };
     this.options
-      .guard(() => readAll(this.options.client, [...batch.keys()]))
-      .then((values) => (batch.size < MANY_KEYS ? values : this.inTurn(values)))
+      .guard(() => send(this.options.client, keys))
       .then(
-        (values) => {
-          let i = 0;
-          for (const reading of batch.values()) give(reading, values[i++] ?? null);
-        },
+        (values) => (keys.length < MANY_KEYS ? give(values) : this.inTurn(() => give(values))),
         (error: unknown) => {
-          for (const reading of batch.values()) refuse(reading, error);
+          for (const { reject } of single.values()) reject(error);
+          for (const { reject } of groups) reject(error);
         },
       );
   };
 
-  private inTurn(values: Bytes[]): Promise<Bytes[]> {
-    const turn = this.given.then(() => nextTurn(values));
-    this.given = turn;
-    return turn;
+  private inTurn(give: () => void): void {
+    this.given = this.given.then(() => nextTurn()).then(give);
   }
 }
 
-async function readAll(client: RedisClient, keys: string[]): Promise<Bytes[]> {
+async function send(client: RedisClient, keys: string[]): Promise<Bytes[]> {
   if (keys.length === 1) return [await readOne(client, keys[0]!)];
   return client.isCluster ? readFromCluster(client as Cluster, keys) : readSeveral(client, keys);
-}
-
-function give({ taker, others }: Reading, bytes: Bytes): void {
-  taker.give(bytes);
-  for (const other of others ?? []) other.give(bytes);
-}
-
-function refuse({ taker, others }: Reading, error: unknown): void {
-  taker.refuse(error);
-  for (const other of others ?? []) other.refuse(error);
 }

@@ -24,10 +24,8 @@ export interface EntryStore {
 
   /** The bytes at the key. Reads that are asked for in one tick may travel together, none joins one already sent. */
   read(key: string): Promise<Buffer | null>;
-  /** As `read`, for one of very many. */
-  readTo(key: string, taker: BytesTaker): void;
-  /** What the server of this key has been asked for by `readTo` is sent before the tick is over; nothing where that does not travel. */
-  sendReads?(key: string): void;
+  /** Of the server that has this key: the same for all keys that can travel together. */
+  readsOf(key: string): Reads;
   /** The bytes at each key, in the order given. */
   readMany(keys: readonly string[]): Promise<(Buffer | null)[]>;
   /** The bytes at the key and what is left of its life: ms, or Infinity where it does not expire. */
@@ -152,8 +150,10 @@ export interface TakeRequest {
 
 export type TakeReply = { state: 'taken'; bytes: Buffer } | { state: 'absent' | 'unlike' };
 
-/** Called with the bytes, or why there are none; later, and once. */
-export interface BytesTaker {
-  give(bytes: Buffer | null): void;
-  refuse(error: unknown): void;
+/** Reads of very many keys of one server. */
+export interface Reads {
+  /** The bytes at each key, not to be changed, from one command. */
+  readAll(keys: readonly string[]): Promise<(Buffer | null)[]>;
+  /** Sends what has been asked for before the tick is over. */
+  flush(): void;
 }

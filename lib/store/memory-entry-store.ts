@@ -4,11 +4,11 @@ import type {
   AcquireReply,
   AcquireRequest,
   BarrierEnd,
-  BytesTaker,
   EntryStore,
   FillRequest,
   IncrementReply,
   IncrementRequest,
+  Reads,
   StoredBody,
   TakeReply,
   TakeRequest,
@@ -45,6 +45,7 @@ export class MemoryEntryStore implements EntryStore {
   readonly isRemote = false;
   private readonly table: ExpiringTable;
   private readonly changes: MemoryChanges;
+  private readonly reads: Reads = { readAll: (keys) => this.readMany(keys), flush() {} };
   private readonly wallMs = (): number => Math.floor(this.options.clock.now());
 
   constructor(private readonly options: MemoryEntryStoreOptions) {
@@ -61,8 +62,8 @@ export class MemoryEntryStore implements EntryStore {
     return this.copyOf(key);
   }
 
-  readTo(key: string, taker: BytesTaker): void {
-    taker.give(this.copyOf(key));
+  readsOf(): Reads {
+    return this.reads;
   }
 
   async readMany(keys: readonly string[]): Promise<(Buffer | null)[]> {

@@ -1,12 +1,12 @@
 import { scanKeys } from '../redis/key-scanner.js';
 import { BatchedReads } from '../redis/batched-reads.js';
+import type { ReadBatcher } from '../redis/read-batcher.js';
 import type { ScriptAnswer } from '../redis/script-runner.js';
 import type { Topology } from '../redis/topology.js';
 import type {
   AcquireReply,
   AcquireRequest,
   BarrierEnd,
-  BytesTaker,
   EntryStore,
   FillRequest,
   IncrementReply,
@@ -56,15 +56,11 @@ export class RedisEntryStore implements EntryStore {
   }
 
   read(key: string): Promise<Buffer | null> {
-    return this.reads.of(this.topology.shardOf(key)).read(key);
+    return this.readsOf(key).read(key);
   }
 
-  readTo(key: string, taker: BytesTaker): void {
-    this.reads.of(this.topology.shardOf(key)).readTo(key, taker);
-  }
-
-  sendReads(key: string): void {
-    this.reads.of(this.topology.shardOf(key)).flush();
+  readsOf(key: string): ReadBatcher {
+    return this.reads.of(this.topology.shardOf(key));
   }
 
   readMany(keys: readonly string[]): Promise<(Buffer | null)[]> {

@@ -13,7 +13,7 @@ type Kinds<Port, Untouched extends keyof Port = never> = Readonly<
 >;
 
 /** What is not one promise. */
-type Special = 'isRemote' | 'readTo' | 'sendReads' | 'scan' | 'evictMany';
+type Special = 'isRemote' | 'readsOf' | 'scan' | 'evictMany';
 
 const ENTRIES: Kinds<EntryStore, Special> = {
   read: 'reads',
@@ -72,12 +72,14 @@ export function createFaultyBackend(
   const store: EntryStore = new Proxy(entries, {
     get: (target, name) => (name in special ? special[name as 'scan'] : Reflect.get(target, name)),
   });
-  const special: Pick<EntryStore, Exclude<Special, 'isRemote' | 'sendReads'>> = {
-    readTo: (key, taker) =>
-      void store.read(key).then(
-        (bytes) => taker.give(bytes),
-        (error) => taker.refuse(error),
-      ),
+  const special: Pick<EntryStore, Exclude<Special, 'isRemote'>> = {
+    readsOf: (key) => ({
+      ...memory.store.readsOf(key),
+      readAll: (keys) =>
+        faults.around({ kind: 'reads', operation: 'read', limits }, () =>
+          memory.store.readMany(keys),
+        ),
+    }),
     async *scan(prefix, options) {
       await faults.around({ kind: 'reads', operation: 'scan', limits }, async () => undefined);
       yield* memory.store.scan(prefix, options);

@@ -26,8 +26,8 @@ describe.each(VARIANTS)('after many misses in a row on %s', (_, topology, varian
     await Promise.all(keys.map((key) => service.getOrSet(key, () => key)));
   }
 
-  const looks = (): jest.Spied<TestCache['engine']['parts']['store']['readTo']> =>
-    jest.spyOn(cache.engine['parts'].store, 'readTo');
+  const looks = (): jest.Spied<TestCache['engine']['parts']['store']['readsOf']> =>
+    jest.spyOn(cache.engine['parts'].store, 'readsOf');
 
   /** What `fn` counts. */
   async function counted(fn: () => Promise<unknown>): Promise<Record<string, number>> {

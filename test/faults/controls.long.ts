@@ -37,8 +37,8 @@ describe('builds that are wrong on purpose', () => {
 
   const slowReplies: Mutation = {
     file: 'redis/read-batcher',
-    from: 'async function readAll(client, keys) {',
-    to: `async function readAll(client, keys) {
+    from: 'async function send(client, keys) {',
+    to: `async function send(client, keys) {
       const values = await readNow(client, keys);
       await new Promise((resolve) => setTimeout(resolve, 10 * Math.random()));
       return values;

@@ -38,7 +38,7 @@ export class LoadLooks {
     if (modes.mode === 'bypass') return BYPASSED;
     const wanted = wantedBy(request);
     if (isBack || request.settings.force || !this.isMostLikelyMissing(request.key))
-      return finder.findAs(wanted, this.noted, 'shared');
+      return finder.findAs(wanted, this.noted);
     const here = finder.atOnce(wanted);
     return types.isPromise(here) ? here.then((hit) => hit ?? UNSEEN) : (here ?? UNSEEN);
   }

@@ -1,7 +1,7 @@
-import { atEndOfTick } from '../../common/async.js';
+import { atEndOfTick, deferred } from '../../common/async.js';
 import type { EntryKey } from '../../keys/key-space.js';
 import type { Note } from '../../l1/epochs.js';
-import type { BytesTaker } from '../../store/entry-store.js';
+import type { Reads } from '../../store/entry-store.js';
 import { pathOf } from '../../tags/table-key.js';
 import type { TagVersions } from '../../tags/tag-table.js';
 import type { EntryKind } from '../entry.js';
@@ -30,64 +30,84 @@ export interface Fetched {
   /** Those whose look it was, if they are several. */
   readonly party: Party | undefined;
   /** What it is to those who have no reading of their own, once one of them has come to know. */
-  found?: Found | Promise<Found>;
+  found?: Found | Promise<Found> | undefined;
 }
 
-/** Looks that one copy of a tag table judges. */
-interface Batch {
-  readonly looks: Look[];
-  /** Once the table has answered. */
-  glance?: { versions: TagVersions | undefined };
+/** Looks that travel together, and that one copy of a tag table judges. They are over at once, so that one promise will do for all. */
+class Batch {
+  /** By key. */
+  readonly looks = new Map<string, Look>();
+  /** Why nothing has come. */
+  failure: { readonly error: unknown } | undefined;
+  private bytes: readonly (Buffer | null)[] | undefined;
+  private glance: { readonly versions: TagVersions | undefined } | undefined;
+  private readonly answered = deferred<void>();
+
+  constructor(readonly reads: Reads) {}
+
+  /** Never rejects. */
+  get over(): Promise<void> {
+    return this.answered.promise;
+  }
+
+  get versions(): TagVersions | undefined {
+    return this.glance?.versions;
+  }
+
+  readonly read = (bytes: readonly (Buffer | null)[]): void => {
+    this.bytes = bytes;
+    this.settle();
+  };
+
+  readonly judgedBy = (versions: TagVersions | undefined): void => {
+    this.glance = { versions };
+    this.settle();
+  };
+
+  readonly fail = (error: unknown): void => {
+    this.failure ??= { error };
+    this.answered.resolve();
+  };
+
+  private settle(): void {
+    const { bytes, glance, failure } = this;
+    if (!bytes || !glance || failure) return;
+    let i = 0;
+    for (const look of this.looks.values()) look.bytes = bytes[i++] ?? null;
+    this.answered.resolve();
+  }
 }
 
-/**
- * One look, from when it is asked for. It is over when both the entry and the tag table have answered, or one of them failed: then
- * `settled` is called, rather than promised to, for there are thousands in a tick. That is in the context of whoever asked
- * first, so nothing of the application's may run in it.
- */
-class Look implements BytesTaker {
-  /** What has come; undefined after a failure. */
-  fetched: Fetched | undefined;
-  error: unknown;
-  private bytes: Buffer | null | undefined;
-  private isOver = false;
-  /** Tags that the entry probably has. */
-  tags: readonly string[] | undefined;
-  private party: Party | undefined;
+/** One look at a key, of all who ask for it in one tick. */
+export class Look implements Fetched {
+  bytes: Buffer | null = null;
+  party: Party | undefined;
+  found: Found | Promise<Found> | undefined;
 
   constructor(
-    readonly wanted: Wanted,
+    readonly redisKey: string,
+    /** That the entry probably has. */
+    public tags: readonly string[] | undefined,
+    readonly note: Note | undefined,
     private readonly batch: Batch,
-    private readonly note: Note | undefined,
-    private readonly settled: (look: Look) => void,
-  ) {
-    this.tags = wanted.tags;
+  ) {}
+
+  get over(): Promise<void> {
+    return this.batch.over;
+  }
+
+  get versions(): TagVersions | undefined {
+    return this.batch.versions;
+  }
+
+  get failure(): Batch['failure'] {
+    return this.batch.failure;
   }
 
   /** One more whose look this is, before it is sent. */
   share({ tags = [] }: Wanted): void {
     for (const tag of tags) if (!this.tags?.includes(tag)) this.tags = [...(this.tags ?? []), tag];
     (this.party ??= { met: 0 }).met = nextMoment();
-  }
-
-  give(bytes: Buffer | null): void {
-    this.bytes = bytes;
-    this.settle();
-  }
-
-  settle(): void {
-    const { bytes, note, batch, party } = this;
-    if (bytes === undefined || !batch.glance || this.isOver) return;
-    this.isOver = true;
-    this.fetched = { bytes, versions: batch.glance.versions, note, party };
-    this.settled(this);
-  }
-
-  refuse(error: unknown): void {
-    if (this.isOver) return;
-    this.isOver = true;
-    this.error = error;
-    this.settled(this);
   }
 }
 
@@ -98,93 +118,69 @@ class Look implements BytesTaker {
  */
 const EARLY = 32;
 const MANY = 128;
+/** Looks in one command. More are no faster, and would let the first wait for the last. */
+const MOST = 512;
 
 /**
  * The looks of one tick: one at each tag table, and one at all the entries. None joins a command that has been sent, so what a
  * look sees was read after it was asked for.
  */
 export class Looks {
-  /** By tag table; empty between ticks. */
-  private batches = new Map<unknown, Batch>();
+  /** By tag table, then by the server that has the entries; empty between ticks. */
+  private batches = new Map<unknown, Map<Reads, Batch>>();
   /** Batches that the table has not answered. */
   private unanswered = 0;
   /** Looks in this tick, and the most in one lately. */
   private asked = 0;
   private mostAsked = 0;
-  /** By key, those that others may share; empty between ticks. */
-  private unsent = new Map<string, { look: Look; fetched: Promise<Fetched> }>();
 
   constructor(private readonly parts: CacheParts) {}
 
-  at(wanted: Wanted): Promise<Fetched> {
-    this.sendEarly(wanted);
-    return new Promise((resolve, reject) => {
-      this.send(wanted, ({ fetched, error }) => (fetched ? resolve(fetched) : reject(error)));
-    });
+  /** The same one for all who ask for a key in a tick, where that takes a trip. */
+  at(wanted: Wanted): Look {
+    const isIdle = this.unanswered === 0 && this.mostAsked < MANY;
+    return this.join(wanted, isIdle ? EARLY : MOST);
   }
 
-  /** The same one for all who ask for a key by this in a tick, where that takes a trip. */
-  shared(wanted: Wanted): Promise<Fetched> {
-    const { redisKey } = wanted.key;
-    const same = this.unsent.get(redisKey);
-    if (same) {
-      same.look.share(wanted);
-      return same.fetched;
-    }
-    this.sendEarly(wanted);
-    let look: Look | undefined;
-    const fetched = new Promise<Fetched>((resolve, reject) => {
-      look = this.send(wanted, (own) => (own.fetched ? resolve(own.fetched) : reject(own.error)));
-    });
-    if (look && this.parts.store.isRemote) this.unsent.set(redisKey, { look, fetched });
-    return fetched;
+  /** In as few commands as can be. */
+  atMany(wanted: readonly Wanted[]): Look[] {
+    return wanted.map((each) => this.join(each, MOST));
   }
 
-  /** All in one tick, so that they travel together. */
-  atMany(wanted: readonly Wanted[]): Promise<readonly Pick<Look, 'fetched' | 'error'>[]> {
-    return new Promise((resolve) => {
-      let left = wanted.length;
-      const settled = (): void => {
-        if (--left === 0) resolve(looks);
-      };
-      const looks = wanted.map((each) => this.send(each, settled));
-      if (left === 0) resolve(looks);
-    });
-  }
-
-  private send(wanted: Wanted, settled: (look: Look) => void): Look {
+  /** `most` are sent before this one joins others. */
+  private join(wanted: Wanted, most: number): Look {
     const { store, tier } = this.parts;
-    const note = tier?.note(wanted.key.redisKey);
-    const batch = store.isRemote ? this.batchFor(wanted) : { looks: [] };
-    const look = new Look(wanted, batch, note, settled);
-    batch.looks.push(look);
+    const { redisKey } = wanted.key;
+    const batch = store.isRemote
+      ? this.batchFor(redisKey, most)
+      : new Batch(store.readsOf(redisKey));
+    let look = batch.looks.get(redisKey);
+    if (look) look.share(wanted);
+    else {
+      look = new Look(redisKey, wanted.tags, tier?.note(redisKey), batch);
+      batch.looks.set(redisKey, look);
+      this.asked++;
+    }
     if (!store.isRemote) this.fetch(batch);
     return look;
   }
 
-  private batchFor({ key }: Wanted): Batch {
-    const table = this.parts.tags.tableOf(key.redisKey);
-    let batch = this.batches.get(table);
-    if (!batch) {
-      if (this.batches.size === 0) atEndOfTick(this.fetchAll);
-      this.batches.set(table, (batch = { looks: [] }));
-    }
-    this.asked++;
-    return batch;
-  }
-
-  /** Before the tick is over: what is there already of those that come one by one. */
-  private sendEarly({ key: { redisKey } }: Wanted): void {
-    if (this.asked < EARLY || this.unanswered > 0 || this.mostAsked >= MANY) return;
+  /** The one that a look at this key joins. */
+  private batchFor(redisKey: string, most: number): Batch {
     const { store, tags } = this.parts;
     const table = tags.tableOf(redisKey);
-    const batch = this.batches.get(table);
-    if (!batch || batch.looks.length < EARLY) return;
-    this.batches.set(table, { looks: [] });
-    // Nobody may share them any more.
-    this.unsent = new Map();
-    this.fetch(batch);
-    store.sendReads?.(redisKey);
+    const reads = store.readsOf(redisKey);
+    if (this.asked === 0) atEndOfTick(this.fetchAll);
+    let batches = this.batches.get(table);
+    if (!batches) this.batches.set(table, (batches = new Map()));
+    let batch = batches.get(reads);
+    if (batch && batch.looks.size >= most) {
+      this.fetch(batch);
+      reads.flush();
+      batch = undefined;
+    }
+    if (!batch) batches.set(reads, (batch = new Batch(reads)));
+    return batch;
   }
 
   private readonly fetchAll = (): void => {
@@ -192,36 +188,32 @@ export class Looks {
     this.batches = new Map();
     this.mostAsked = Math.max(this.asked, this.mostAsked * 0.9);
     this.asked = 0;
-    if (this.unsent.size > 0) this.unsent = new Map();
-    const asked = [...batches.values()].filter(({ looks }) => looks.length > 0);
-    for (const batch of asked) this.fetch(batch);
+    for (const each of batches.values()) for (const batch of each.values()) this.fetch(batch);
     // The tick is over: nobody joins them any more.
-    for (const { looks } of asked) this.parts.store.sendReads?.(looks[0]!.wanted.key.redisKey);
+    for (const each of batches.values()) for (const reads of each.keys()) reads.flush();
   };
 
   private fetch(batch: Batch): void {
-    const { store, tags, mirror } = this.parts;
-    const { redisKey } = batch.looks[0]!.wanted.key;
+    const { tags, mirror } = this.parts;
+    const keys = [...batch.looks.keys()];
     this.unanswered++;
-    tags.glance(redisKey, likelyTags(batch)).then(
+    tags.glance(keys[0]!, likelyTags(batch)).then(
       (versions) => {
         this.unanswered--;
-        mirror.note(pathOf(redisKey), versions);
-        batch.glance = { versions };
-        for (const look of batch.looks) look.settle();
+        mirror.note(pathOf(keys[0]!), versions);
+        batch.judgedBy(versions);
       },
       (error: unknown) => {
         this.unanswered--;
-        for (const look of batch.looks) look.refuse(error);
+        batch.fail(error);
       },
     );
-    for (const look of batch.looks) store.readTo(look.wanted.key.redisKey, look);
+    batch.reads.readAll(keys).then(batch.read, batch.fail);
   }
 }
 
 function likelyTags({ looks }: Batch): readonly string[] {
-  if (looks.length === 1) return looks[0]!.tags ?? [];
   const likely = new Set<string>();
-  for (const { tags } of looks) for (const tag of tags ?? []) likely.add(tag);
+  for (const { tags } of looks.values()) for (const tag of tags ?? []) likely.add(tag);
   return [...likely];
 }

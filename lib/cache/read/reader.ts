@@ -31,6 +31,7 @@ import { patiently } from './patience.js';
 import type { Refresher } from './refresher.js';
 import { tally, tallier } from './tally.js';
 import { Together } from './together.js';
+import { isSurelyValid } from '../still-valid.js';
 
 interface ReaderState {
   readonly flights: Flights;
@@ -168,9 +169,8 @@ export class Reader {
 
   private async join(flight: Flight, caller: Caller): Promise<Served | undefined> {
     const outcome = await this.patiently(flight.outcome, caller, 'process');
-    return outcome
-      ? this.serve(outcome, aboard(caller, flight, 'follower'))
-      : this.outOfPatience(caller);
+    if (!outcome) return this.outOfPatience(caller);
+    return this.serve(outcome, aboard(caller, flight, 'follower'));
   }
 
   /** What an outcome is for this caller; undefined: nothing that it may accept, so it reads again. */
@@ -194,7 +194,7 @@ export class Reader {
     switch (outcome.kind) {
       case 'stored':
         // Who forces wants a load that began after he asked.
-        return !force && (await this.state.finder.isSurelyValid(request.key, outcome.stamp))
+        return !force && (await isSurelyValid(this.parts, request.key, outcome.stamp))
           ? { source, value: outcome.value }
           : undefined;
       case 'unstored':

@@ -66,8 +66,8 @@ function isKept(verdict: Verdict): boolean {
 /** Replies that take up to 10 ms longer, so that messages overtake them all the time. */
 const SLOW_REPLIES: Mutation = {
   file: 'redis/read-batcher',
-  from: 'async function readAll(client, keys) {',
-  to: `async function readAll(client, keys) {
+  from: 'async function send(client, keys) {',
+  to: `async function send(client, keys) {
     const values = await readNow(client, keys);
     await new Promise((resolve) => setTimeout(resolve, 10 * Math.random()));
     return values;
