@@ -1,5 +1,6 @@
 import type { Cluster, Redis } from 'ioredis';
 import { CallGuard, type CallGuardOptions } from '../resilience/call-guard.js';
+import { unconnected, withoutCommand } from '../resilience/redis-failure.js';
 import { nameOfNode, ownersIn } from './cluster-nodes.js';
 import type { RedisClient, Topology } from './topology.js';
 
@@ -10,25 +11,33 @@ export function guardNodes(
 ): { guard: CallGuard; unwatch: () => void } {
   const guard = new CallGuard({ ...options, ping: pingTo(redis) });
   const [{ client } = { client: undefined }] = redis.shards();
-  const ends = redis.connections().map((shard) => hearReady(shard, guard));
+  const ends = redis.connections().map((shard) => hear(shard, guard));
   if (client?.isCluster) ends.push(followCluster(client as Cluster, redis, guard));
   return { guard, unwatch: () => ends.forEach((end) => end()) };
 }
 
-function hearReady(
+function hear(
   { name, client }: { name: string; client: RedisClient },
   guard: CallGuard,
 ): () => void {
   const connected = (): void => guard.connected(name);
+  const lost = (error: unknown): void => guard.disconnected(name, withoutCommand(reasonOf(error)));
   client.on('ready', connected);
-  return () => client.off('ready', connected);
+  // The client logs errors that nobody hears: of one that is not ours, that is for whoever has made it to say.
+  const isHeard = client.listenerCount('error') > 0;
+  if (isHeard) client.on('error', lost);
+  return () => void client.off('ready', connected).off('error', lost);
 }
+
+/** Of a cluster that is not found, what the last of its nodes has said. */
+const reasonOf = (error: unknown): unknown =>
+  (error as { lastNodeError?: Error }).lastNodeError ?? error;
 
 /** The connections to masters come and go with them. */
 function followCluster(cluster: Cluster, redis: Topology, guard: CallGuard): () => void {
   const heard = new Map<Redis, () => void>();
   const add = (node: Redis): void =>
-    void heard.set(node, hearReady({ name: nameOfNode(node), client: node }, guard));
+    void heard.set(node, hear({ name: nameOfNode(node), client: node }, guard));
   const remove = (node: Redis): void => {
     heard.get(node)?.();
     heard.delete(node);
@@ -64,7 +73,7 @@ function pingTo(redis: Topology): (node: string) => Promise<unknown> {
     const [first] = clients;
     if (!first) throw new Error('it is no master of the cluster any more');
     const open = clients.filter(takesCommands);
-    if (open.length === 0) throw new Error(`the connection is ${first.status}`);
+    if (open.length === 0) throw unconnected(first.status);
     await Promise.all(open.map(ping));
   };
 }

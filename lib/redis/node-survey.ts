@@ -3,6 +3,7 @@ import type { Clock } from '../common/clock.js';
 import type { CallGuard } from '../resilience/call-guard.js';
 import type { CircuitState } from '../resilience/circuit-breaker.js';
 import { ownersIn } from './cluster-nodes.js';
+import { unconnected } from '../resilience/redis-failure.js';
 import { takesCommands } from './node-guard.js';
 import type { RedisClient, Topology } from './topology.js';
 
@@ -80,7 +81,7 @@ type Answer = { pingMs: number; version?: string };
 
 async function ping(client: RedisClient | undefined, clock: Clock): Promise<Answer> {
   if (!client) throw new Error('the client has no connection to it');
-  if (!takesCommands(client)) throw new Error(`the connection is ${client.status}`);
+  if (!takesCommands(client)) throw unconnected(client.status);
   const beganAt = clock.monotonic();
   const pong = client.ping();
   const telling = versionOf(client);

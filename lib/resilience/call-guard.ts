@@ -93,7 +93,15 @@ export class CallGuard {
 
   /** There is a new connection to a node: it may answer again. */
   connected(node: string): void {
-    this.nodes.get(node)?.breaker?.ask();
+    const known = this.nodes.get(node);
+    if (!known) return;
+    known.lost = undefined;
+    known.breaker?.ask();
+  }
+
+  /** A connection to a node was lost, or cannot be made. */
+  disconnected(node: string, why: Error): void {
+    (this.nodes.get(node) ?? this.meet(node)).lost = why;
   }
 
   /** Servers that have gone are not asked any more whether they answer; one that comes back begins anew. */
@@ -120,7 +128,7 @@ export class CallGuard {
     const { ping, clock, maxInFlight = 1_000 } = this.options;
     // One is left for the PING.
     const slots = new CallSlots({ node: name, most: maxInFlight - 1, clock });
-    const node: Node = { name, slots, breaker: undefined, overdue: this.overdue };
+    const node: Node = { name, slots, breaker: undefined, lost: undefined, overdue: this.overdue };
     if (ping) node.breaker = this.createBreaker(node, ping);
     this.nodes.set(name, node);
     return node;

@@ -10,6 +10,8 @@ export interface Node {
   readonly slots: CallSlots;
   /** Undefined: it is called whether it answers or not. */
   breaker: CircuitBreaker | undefined;
+  /** Why there is no connection; undefined: there is one, or nobody knows. */
+  lost: Error | undefined;
   /** For calls that nobody waits for any more, and whose commands have not settled. */
   readonly overdue: Deadlines;
 }
@@ -79,8 +81,8 @@ export class GuardedCall<T> implements Waiting {
   }
 
   private fail(error: unknown): void {
-    const { name, breaker } = this.node;
-    const failure = toCacheError(error, this.operation, name);
+    const { name, breaker, lost } = this.node;
+    const failure = toCacheError(error, this.operation, name, lost);
     if (this.stage === 'sent') {
       if (isReply(error)) breaker?.answered(this.sentAt);
       else if (failure !== error && isCacheError(failure)) breaker?.failed(this.sentAt, failure);

@@ -26,20 +26,34 @@ export function withoutCommand(error: unknown): Error {
   return failure;
 }
 
-/** What a failed call to Redis is to the rest of the cache; a programming error stays what it is. */
-export function toCacheError(error: unknown, operation: string, node: string): unknown {
+/**
+ * What a failed call to Redis is to the rest of the cache; a programming error stays what it is. `lost`: why the connection was
+ * lost, or could not be made, where that is known.
+ */
+export function toCacheError(
+  error: unknown,
+  operation: string,
+  node: string,
+  lost?: Error,
+): unknown {
   if (isCacheError(error)) return error;
-  const cause = withoutCommand(error);
-  if (PROGRAMMING_ERRORS.has(cause.name)) return cause;
-  if (/timed out|ETIMEDOUT/.test(cause.message))
+  const failure = withoutCommand(error);
+  if (PROGRAMMING_ERRORS.has(failure.name)) return failure;
+  const isUnconnected = NO_CONNECTION.test(failure.message);
+  const cause = isUnconnected && lost ? lost : failure;
+  if (!isUnconnected && /timed out|ETIMEDOUT/.test(cause.message))
     return new CacheTimeoutError(`${operation} failed at ${node}: ${cause.message}`, { cause });
-  const what = NO_CONNECTION.test(cause.message) ? NOT_CONNECTED : cause.message;
+  const what = isUnconnected
+    ? `there is no connection${lost ? `: ${lost.message}` : ''}`
+    : cause.message;
   return new CacheConnectionError(`${operation} failed at ${node}: ${what}`, { cause });
 }
 
-/** What the client says of a command while it has no connection, in words of options that nobody has set. */
-const NO_CONNECTION = /isn't writeable and enableOfflineQueue/;
-const NOT_CONNECTED = "there is no connection; the log and onError say why, as 'connection failed'";
+/** Of a client that takes no commands at this moment. */
+export const unconnected = (status: string): Error => new Error(`the connection is ${status}`);
+
+/** That, and what the client says of a command meanwhile, in words of options that nobody has set. */
+const NO_CONNECTION = /^the connection is |isn't (writeable|ready) and enableOfflineQueue/;
 
 /** Whether the server has sent it, and so is there, whatever it refuses: OOM, READONLY, MISCONF, NOPERM, MOVED, LOADING. */
 export function isReply(error: unknown): boolean {

@@ -55,8 +55,27 @@ describe('B12 servers that are not well', () => {
     );
     expect(down).toMatchObject({ name: 'shard-0', error: { code: 'ERR_CACHE_CONNECTION' } });
     expect(String(down!.error)).not.toContain('a-secret');
+    await waitFor(async () => String((await service.nodes())[0]!.error).includes('ECONNREFUSED'));
     await servers[0]!.restart();
     await waitFor(() => service.ping().catch(() => undefined));
+  });
+
+  it.each([
+    ['single', (url: string) => ({ type: 'single', url }) as const],
+    ['cluster', (url: string) => ({ type: 'cluster' as const, nodes: [url] })],
+  ])('B12 O7 %s — the password is wrong → errors, nodes and the log say so', async (_, at) => {
+    const url = servers[0]!.url.replace('a-secret', 'a-wrong-one');
+    const lines: string[] = [];
+    const log = { warn: (line: string) => void lines.push(line) };
+    const { service } = await openCache(at(url), { failure: 'strict' }, { log });
+    await expect(service.get('k')).rejects.toThrow(/there is no connection: WRONGPASS /);
+    for (let i = 0; i < 5; i++) await service.get('k').catch(() => undefined);
+    await expect(service.get('k')).rejects.toThrow(/was not sent: .*WRONGPASS /);
+    const [node] = await service.nodes();
+    expect(node).toMatchObject({ connected: false, error: { code: 'ERR_CACHE_CONNECTION' } });
+    expect(String(node!.error)).toContain('WRONGPASS');
+    expect(lines.find((line) => line.includes('does not answer, and'))).toContain('WRONGPASS');
+    expect(`${lines.join()} ${String(node!.error)}`).not.toContain('a-wrong-one');
   });
 
   it('a PING — several connections to one server → over each of them', async () => {

@@ -4,6 +4,7 @@ import { deferred } from '../../../lib/common/async.js';
 import { CacheKeyError } from '../../../lib/common/errors.js';
 import { CallGuard } from '../../../lib/resilience/call-guard.js';
 import { ManualClock } from '../../contract/support/manual-clock.js';
+import { unconnected } from '../../../lib/resilience/redis-failure.js';
 
 const pending = (): Promise<never> => new Promise(() => undefined);
 
@@ -287,14 +288,28 @@ describe('CallGuard', () => {
     it('ping — refused by the server, or none could be sent → lives; does not', async () => {
       await down();
       await probe(() => {
-        throw new Error('the connection is reconnecting');
+        throw unconnected('reconnecting');
       });
       expect(guard.state(NODE)).toBe('open');
       await expect(guard.run('read', 'read', pending, NODE)).rejects.toThrow(
-        'the last error: ping failed at cache-1:6379: the connection is reconnecting',
+        'the last error: ping failed at cache-1:6379: there is no connection',
       );
       await probe(() => Promise.reject(replyError('MISCONF Redis is configured to save')));
       expect(guard.state(NODE)).toBe('closed');
+    });
+
+    it('no connection → why it was lost, until there is one again', async () => {
+      const refused = new Error('connect ECONNREFUSED 127.0.0.1:6379');
+      const read = (): Promise<unknown> =>
+        guard.run('read', 'read', () => Promise.reject(unconnected('reconnecting')), NODE);
+      guard.disconnected(NODE, refused);
+      await expect(read()).rejects.toMatchObject({
+        code: 'ERR_CACHE_CONNECTION',
+        message: `read failed at ${NODE}: there is no connection: ${refused.message}`,
+        cause: refused,
+      });
+      guard.connected(NODE);
+      await expect(read()).rejects.toThrow(/there is no connection$/);
     });
 
     it('ping — answered later than a call may take → open as before', async () => {
