@@ -1,181 +1,135 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bench } from '../bench.js';
-import type { Cache, OpenCache, Tiers } from '../contenders/cache.js';
-import { oursCache } from '../contenders/ours.js';
-import { bentocache, cacheable, cacheManager, layeredLoader } from '../contenders/peer-caches.js';
-import { ioredis, nodeRedis } from '../contenders/raw-clients.js';
+import { ALL } from '../contenders/all.js';
+import type { Tiers } from '../contenders/cache.js';
+import { EVERY_KEY, KEYS_TOGETHER, type Load, type Work } from '../contenders/works.js';
+import type { ContenderAnswer, ContenderSetup, ContenderTask } from '../crew/contender.js';
+import { Crew } from '../crew/crew.js';
 import { HOW_TO_INSTALL } from '../peers.js';
-import { interleave, ratios, spreadOf, timeOf, type Contender } from '../sampling.js';
+import { interleave, ratios, spreadOf, type Contender } from '../sampling.js';
 import type { Table } from '../table.js';
 
 export const asks = 'how fast are hits, misses and writes, beside raw clients and other caches?';
 
-const OPEN: readonly OpenCache[] = [
-  oursCache,
-  ioredis('ioredis'),
-  ioredis('ioredis, auto-pipelining', { enableAutoPipelining: true }),
-  ioredis('ioredis, one MGET a tick', { together: true }),
-  nodeRedis,
-  bentocache,
-  cacheable,
-  cacheManager,
-  layeredLoader,
-];
-
-const ROUNDS = { rounds: 15, warmUps: 2 };
-const KEYS = 2_000;
-const STORED_AT_ONCE = 100;
-const SIZES = [200, 10_000];
-/** Callers at the same time, and what all of them read together for one sample. */
-const READS = [
+const ROUNDS = { rounds: 21, warmUps: 4 };
+const SMALL = 200;
+const SIZES = [SMALL, 10_000];
+const READS: readonly Load[] = [
   { callers: 1, calls: 500 },
   { callers: 64, calls: 4_000 },
   { callers: 1_000, calls: 8_000 },
 ];
-const WRITES = { callers: 64, calls: 2_000 };
-const HOT = { callers: 1, calls: 20_000 };
-const MANY = { callers: 1, calls: 60, keys: 100 };
+const WRITES: Load = { callers: 64, calls: 2_000 };
+const HOT: Load = { callers: 1, calls: 20_000 };
+const MANY: Load = { callers: 1, calls: 60 };
 
 export async function answer(bench: Bench): Promise<readonly Table[]> {
-  const [redis, both] = [await opened(bench, 'redis'), await opened(bench, 'both')];
+  return [...(await withTiers(bench, 'both')), ...(await withTiers(bench, 'redis'))];
+}
+
+async function withTiers(bench: Bench, tiers: Tiers): Promise<readonly Table[]> {
+  const field = await Field.open(bench, tiers);
+  try {
+    return await (tiers === 'both' ? withCopies(field) : fromRedis(field));
+  } finally {
+    await field.close();
+  }
+}
+
+async function withCopies(field: Field): Promise<Table[]> {
+  await field.do('setHot', { callers: 1, calls: 1 }, SMALL);
+  return [
+    await field.measure('get, a hot key in the process, one after the other', 'getHot', HOT),
+    await field.measure(
+      'getOrSet, a hot key in the process, one after the other',
+      'getOrSetHot',
+      HOT,
+    ),
+    ...(await writes(field, 'with copies and messages')),
+  ];
+}
+
+async function fromRedis(field: Field): Promise<Table[]> {
   const tables: Table[] = [];
-  const add = async (title: string, asked: Asked): Promise<void> => {
-    bench.tell(title);
-    tables.push(await measure(title, asked));
-  };
-
-  const hot = valueOf(200);
-  for (const { set } of both) await set('hot', hot);
-  const hit = (cache: Cache) => () => cache.get('hot').then(isThere);
-  await add('get, a hot key in the process, one after the other', {
-    caches: both,
-    load: HOT,
-    call: hit,
-  });
-  await add('getOrSet, a hot key in the process, one after the other', {
-    caches: both,
-    load: HOT,
-    call: ({ getOrSet }) => getOrSet && (() => getOrSet('hot', never)),
-  });
-
-  for (const size of SIZES) {
-    await fill(redis, size);
-    for (const load of READS)
-      await add(`get from Redis, ${size} B, callers: ${load.callers}`, {
-        caches: redis,
-        load,
-        call: (cache) => (n) => cache.get(keyOf(size, n)).then(isThere),
-      });
+  for (const bytes of SIZES) {
+    await field.do('set', EVERY_KEY, bytes);
+    for (const load of READS) {
+      const title = `get from Redis, ${bytes} B, callers: ${load.callers}`;
+      tables.push(await field.measure(title, 'get', load, bytes));
+    }
   }
-  await add(`getMany of ${MANY.keys} from Redis, 200 B, one after the other`, {
-    caches: redis,
-    load: MANY,
-    call: ({ getMany }) => getMany && ((n) => getMany(manyKeys(n)).then(isAll)),
-  });
-
-  const value = valueOf(200);
-  for (const [what, caches] of [
-    ['no copies in the process', redis],
-    ['with copies and messages', both],
-  ] as const) {
-    await add(`set, 200 B, callers: ${WRITES.callers}, ${what}`, {
-      caches,
-      load: WRITES,
-      call: (cache) => (n) => cache.set(keyOf(200, n), value),
-    });
-    let fresh = 0;
-    await add(`getOrSet of a key that is not there, 200 B, callers: ${WRITES.callers}, ${what}`, {
-      caches,
-      load: WRITES,
-      call: ({ getOrSet }) => getOrSet && (() => getOrSet(`fresh:${fresh++}`, async () => value)),
-    });
-  }
-  return tables;
+  const many = `getMany of ${KEYS_TOGETHER} from Redis, ${SMALL} B, one after the other`;
+  return [
+    ...tables,
+    await field.measure(many, 'getMany', MANY),
+    ...(await writes(field, 'no copies in the process')),
+  ];
 }
 
-interface Asked {
-  readonly caches: readonly Cache[];
-  readonly load: { readonly callers: number; readonly calls: number };
-  /** Undefined: this one has nothing of the kind. The function is given the number of its call. */
-  call(cache: Cache): ((n: number) => Promise<unknown>) | undefined;
+async function writes(field: Field, what: string): Promise<Table[]> {
+  const how = `${SMALL} B, callers: ${WRITES.callers}, ${what}`;
+  return [
+    await field.measure(`set, ${how}`, 'set', WRITES),
+    await field.measure(`getOrSet of a key that is not there, ${how}`, 'getOrSetMissing', WRITES),
+  ];
 }
 
-async function measure(title: string, { caches, load, call }: Asked): Promise<Table> {
-  const contenders = caches.flatMap((cache): Contender[] => {
-    const one = call(cache);
-    if (!one) return [];
-    const measure = async (): Promise<number> => {
-      const ms = await timeOf(() => callAll(one, load));
-      // Copies in the process let nothing else run; timers and sockets have their turn here.
-      await sleep(1);
-      return (load.calls / ms) * 1_000;
+interface Entrant {
+  readonly name: string;
+  readonly works: readonly Work[];
+  readonly crew: ContenderCrew;
+}
+
+type ContenderCrew = Crew<ContenderTask, ContenderAnswer>;
+
+/** All who are installed and have these tiers, each in a process of its own; this cache is the first. */
+class Field {
+  private constructor(
+    private readonly bench: Bench,
+    private readonly entrants: readonly Entrant[],
+  ) {}
+
+  static async open(bench: Bench, tiers: Tiers): Promise<Field> {
+    const entrants: Entrant[] = [];
+    for (const index of ALL.keys()) {
+      const setup: ContenderSetup = { redisUrl: bench.redisUrl, index, tiers };
+      const crew: ContenderCrew = await Crew.start('contender.js', [setup]);
+      const [answer] = await crew.ask('who');
+      if (answer && 'works' in answer) entrants.push({ ...answer, crew });
+      else await crew.end();
+    }
+    return new Field(bench, entrants);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.entrants.map(({ crew }) => crew.end()));
+  }
+
+  /** One after the other, unmeasured. */
+  async do(work: Work, load: Load, bytes: number): Promise<void> {
+    for (const { crew } of this.entrants) await crew.ask({ work, bytes, ...load });
+  }
+
+  async measure(title: string, work: Work, load: Load, bytes = SMALL): Promise<Table> {
+    this.bench.tell(title);
+    const able = this.entrants.filter(({ works }) => works.includes(work));
+    const contenders = able.map(({ name, crew }): Contender => {
+      const measure = async (): Promise<number> => {
+        const [answer] = await crew.ask({ work, bytes, ...load });
+        return (answer as { perSecond: number }).perSecond;
+      };
+      return { name, measure };
+    });
+    const samples = await interleave(contenders, ROUNDS);
+    return {
+      title,
+      columns: ['calls per second', 'ours to it'],
+      rows: contenders.map(({ name }, i) => ({
+        name,
+        cells: [spreadOf(samples[i]!), ratios(samples[0]!, samples[i]!)],
+      })),
+      remarks: this.entrants.some(({ name }) => name === 'bentocache')
+        ? []
+        : [`Without other caches: ${HOW_TO_INSTALL}`],
     };
-    return [{ name: cache.name, measure }];
-  });
-  const samples = await interleave(contenders, ROUNDS);
-  return {
-    title,
-    columns: ['calls per second', 'ours to it'],
-    rows: contenders.map(({ name }, i) => ({
-      name,
-      cells: [spreadOf(samples[i]!), ratios(samples[0]!, samples[i]!)],
-    })),
-    remarks: caches.some(({ name }) => name === 'bentocache')
-      ? []
-      : [`Without other caches: ${HOW_TO_INSTALL}`],
-  };
-}
-
-async function callAll(
-  call: (n: number) => Promise<unknown>,
-  { callers, calls }: Asked['load'],
-): Promise<void> {
-  let next = 0;
-  const caller = async (): Promise<void> => {
-    while (next < calls) await call(next++);
-  };
-  await Promise.all(Array.from({ length: callers }, caller));
-}
-
-async function opened(bench: Bench, tiers: Tiers): Promise<Cache[]> {
-  const caches: Cache[] = [];
-  for (const open of OPEN) {
-    const cache = await open(bench, tiers);
-    if (cache) caches.push(cache);
   }
-  return caches;
-}
-
-async function fill(caches: readonly Cache[], size: number): Promise<void> {
-  const value = valueOf(size);
-  for (const { set } of caches)
-    for (let i = 0; i < KEYS; i += STORED_AT_ONCE)
-      await Promise.all(
-        Array.from({ length: STORED_AT_ONCE }, (_, n) => set(keyOf(size, i + n), value)),
-      );
-}
-
-/** Neighbours are keys that lie far apart, so that no two callers ask for the same one at the same time. */
-const keyOf = (size: number, n: number): string => `cat:${size}:${(n * 7_919) % KEYS}`;
-
-const manyKeys = (n: number): string[] =>
-  Array.from({ length: MANY.keys }, (_, i) => keyOf(200, n * MANY.keys + i));
-
-function isThere(value: unknown): void {
-  if (value == null) throw new Error('A miss, where a hit is measured');
-}
-
-function isAll(found: number): void {
-  if (found !== MANY.keys) throw new Error(`${found} of ${MANY.keys} have been found`);
-}
-
-function never(): never {
-  throw new Error('A miss, where a hit is measured');
-}
-
-/** A few fields, and as much text as is missing from so many bytes of JSON. */
-function valueOf(bytes: number): object {
-  const value = { id: 1, name: 'a cat', tags: ['a', 'b'], owner: { id: 7 }, text: '' };
-  value.text = 'x'.repeat(bytes - JSON.stringify(value).length);
-  return value;
 }

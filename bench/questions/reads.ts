@@ -1,15 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import type { Bench } from '../bench.js';
+import { cat } from '../contenders/cats.js';
 import { ioredisGet } from '../contenders/ioredis.js';
-import { ours } from '../contenders/ours.js';
-import type { Reader } from '../contenders/reader.js';
+import { READERS } from '../contenders/readers.js';
+import { Crew } from '../crew/crew.js';
+import type { ReaderAnswer, ReaderSetup, ReaderTask } from '../crew/reader.js';
 import { interleave, ratios, spreadOf, timeOf, type Contender } from '../sampling.js';
 import type { Table } from '../table.js';
 
 export const asks = 'how fast is a hit, in Redis and in the process?';
 
-const VALUE_BYTES = 200;
 const ROUNDS = { rounds: 41, warmUps: 3 };
 
 interface Load {
@@ -45,65 +46,53 @@ export async function answer(bench: Bench): Promise<readonly Table[]> {
   return [...again, ...(await fromRedis(bench, ONCE)), await hotKey(bench)];
 }
 
-async function fromRedis(
-  bench: Bench,
-  { keys: count, what, loads }: typeof AGAIN,
-): Promise<Table[]> {
-  const values = new Map(Array.from({ length: count }, (_, i) => [`cat:${i}`, valueOf(i)]));
-  const keys = [...values.keys()];
-  const readers: Reader[] = [];
-  for (const open of [
-    ioredisGet('ioredis GET', { parse: 'text' }),
-    ioredisGet('ioredis GET + JSON.parse', { parse: 'json' }),
-    ioredisGet('ioredis GET, auto-pipelining', { parse: 'text', enableAutoPipelining: true }),
-    ioredisGet('ioredis, one MGET a tick + JSON.parse', { parse: 'json', together: true }),
-    ours('nestjs-redis-cache get, l1: false', { l1: false }),
-  ])
-    readers.push(await open(bench, values));
-
-  const tables: Table[] = [];
-  for (const load of loads) {
-    const title = `From Redis, callers at the same time: ${load.callers.toLocaleString('en')}; values of ${VALUE_BYTES} B, ${count.toLocaleString('en')} ${what}`;
-    bench.tell(title);
-    const contenders = readers.map(({ name, read }): Contender => {
-      const readNext = inTurn(read, keys);
-      const measure = async (): Promise<number> =>
-        (load.reads / (await timeOf(() => readAll(readNext, load)))) * 1_000;
-      return { name, measure };
-    });
-    const samples = await interleave(contenders, ROUNDS);
-    const rows = contenders.map(({ name }, i) => ({
-      name,
-      cells: [
-        spreadOf(samples[i]!),
-        ratios(samples[i]!, samples[0]!),
-        ratios(samples[i]!, samples[2]!),
-        ratios(samples[i]!, samples[3]!),
-      ],
-    }));
-    const columns = ['reads per second', 'of GET', 'of auto-pipelining', 'of one MGET a tick'];
-    tables.push({ title, columns, rows });
+async function fromRedis(bench: Bench, { keys, what, loads }: typeof AGAIN): Promise<Table[]> {
+  const readers: Crew<ReaderTask, ReaderAnswer>[] = [];
+  try {
+    for (const index of READERS.keys()) {
+      const setup: ReaderSetup = { redisUrl: bench.redisUrl, index, keys };
+      readers.push(await Crew.start('reader.js', [setup]));
+    }
+    const tables: Table[] = [];
+    for (const load of loads) {
+      const title = `From Redis, callers at the same time: ${load.callers.toLocaleString('en')}; values of 200 B, ${keys.toLocaleString('en')} ${what}`;
+      bench.tell(title);
+      tables.push(await compared(title, readers, load));
+    }
+    return tables;
+  } finally {
+    await Promise.all(readers.map((reader) => reader.end()));
   }
-  return tables;
 }
 
-/** All keys, and then again; neighbours lie far apart, so that no two callers ask for the same one at the same time. */
-function inTurn(read: Reader['read'], keys: readonly string[]): () => Promise<unknown> {
-  let next = 0;
-  return () => read(keys[(next++ * 7_919) % keys.length]!);
-}
-
-async function readAll(read: () => Promise<unknown>, { callers, reads }: Load): Promise<void> {
-  let begun = 0;
-  const call = async (): Promise<void> => {
-    while (begun++ < reads) await read();
-  };
-  await Promise.all(Array.from({ length: callers }, call));
+async function compared(
+  title: string,
+  readers: readonly Crew<ReaderTask, ReaderAnswer>[],
+  load: Load,
+): Promise<Table> {
+  const contenders: Contender[] = [];
+  for (const reader of readers) {
+    const [name] = (await reader.ask('who')) as [string];
+    const measure = async (): Promise<number> => ((await reader.ask(load)) as [number])[0];
+    contenders.push({ name, measure });
+  }
+  const samples = await interleave(contenders, ROUNDS);
+  const rows = contenders.map(({ name }, i) => ({
+    name,
+    cells: [
+      spreadOf(samples[i]!),
+      ratios(samples[i]!, samples[0]!),
+      ratios(samples[i]!, samples[2]!),
+      ratios(samples[i]!, samples[3]!),
+    ],
+  }));
+  const columns = ['reads per second', 'of GET', 'of auto-pipelining', 'of one MGET a tick'];
+  return { title, columns, rows };
 }
 
 async function hotKey(bench: Bench): Promise<Table> {
   bench.tell('a hot key');
-  const value = valueOf(1);
+  const value = cat(1);
   const values = new Map([['hot', value]]);
   const raw = await ioredisGet('ioredis GET', { parse: 'text' })(bench, values);
   const lru = new LRUCache<string, object>({ max: LRU_KEYS });
@@ -121,7 +110,7 @@ async function hotKey(bench: Bench): Promise<Table> {
   ];
   const samples = await interleave(contenders, ROUNDS);
   return {
-    title: `A hot key in the process, one read after the other, a value of ${VALUE_BYTES} B`,
+    title: `A hot key in the process, one read after the other, a value of 200 B`,
     columns: ['ns a read', 'of lru-cache'],
     rows: contenders.map(({ name }, i) => ({
       name,
@@ -155,11 +144,4 @@ function hot(name: string, read: () => Promise<unknown>, reads: number): Contend
     return (ms * 1e6) / reads;
   };
   return { name, measure };
-}
-
-/** What an application keeps: a few fields, and as much text as is missing from {@link VALUE_BYTES} of JSON. */
-function valueOf(id: number): object {
-  const value = { id, name: `cat ${id}`, tags: ['a', 'b'], owner: { id: id * 7 }, text: '' };
-  value.text = 'x'.repeat(VALUE_BYTES - JSON.stringify(value).length);
-  return value;
 }
