@@ -17,6 +17,8 @@ export interface Given {
 export interface KeySource {
   /** What its templates name; nothing for a function. */
   readonly paths: readonly (readonly string[])[];
+  /** As it stands in the code; undefined: a function. */
+  readonly written?: Key;
   /** A function, which gives whatever it likes: it is not checked here. */
   readonly computed?: (...args: any[]) => unknown;
   /** Undefined: a value is missing, and there is no key. */
@@ -32,13 +34,14 @@ export function compileKey(option: KeyOption, roots: readonly string[]): KeySour
     return { paths: [], computed: option, of: ({ call }) => call(option) };
   if (!Array.isArray(option)) {
     const template = compileTemplate(option as string, roots);
-    return { paths: template.paths, of: ({ lookup }) => template.render(lookup) };
+    return { written: option, paths: template.paths, of: ({ lookup }) => template.render(lookup) };
   }
   checkLiteral(option);
   const parts = option.map((part: KeyPart) =>
     typeof part === 'string' && part !== '' ? compileTemplate(part, roots) : part,
   );
   return {
+    written: option,
     paths: parts.flatMap((part) => (isTemplate(part) ? part.paths : [])),
     of: ({ lookup }) => {
       const key = parts.map((part) => (isTemplate(part) ? part.render(lookup) : part));

@@ -32,6 +32,9 @@ const BESIDE_THE_URL: Readonly<Record<number, string>> = {
 const unkeyed = (what: string): string =>
   `${what}, of which the default key knows nothing: what one client gets, others would get; say by http.varyBy or key what counts, or http: { shared: true } where nothing does`;
 
+const sharing = (key: string, first: string): string =>
+  `its key ${key} is that of ${first} as well: each of the two is answered with what the other has stored; give it a key of its own`;
+
 type Wrapper = ReturnType<DiscoveryService['getProviders']>[number];
 
 /**
@@ -41,6 +44,8 @@ type Wrapper = ReturnType<DiscoveryService['getProviders']>[number];
  */
 class DecoratedMethodsCheck implements OnModuleInit {
   private readonly logger = new Logger('RedisCacheModule');
+  /** The handler that was the first to have a key. */
+  private readonly keyed = new Map<string, string>();
 
   constructor(
     private readonly cache: string,
@@ -56,6 +61,7 @@ class DecoratedMethodsCheck implements OnModuleInit {
         if (Reflect.hasMetadata(PATH_METADATA, handler)) {
           assertOfResponses(route);
           this.warnOfClients(controller, handler, route);
+          this.warnOfSharing(controller, handler, route);
         } else this.warnOfRequests(controller, route);
     }
     for (const provider of this.discovery.getProviders()) {
@@ -87,6 +93,17 @@ class DecoratedMethodsCheck implements OnModuleInit {
       this.logger.warn(
         `${route.where}: ${unkeyed('its controller is made anew for each request')}`,
       );
+  }
+
+  /** As written: of what a function gives nobody knows here. */
+  private warnOfSharing({ name }: Wrapper, handler: object, route: CacheableRoute): void {
+    const key = JSON.stringify(route.key?.written);
+    if (key === undefined || route.kind !== 'load' || route.http.varyBy) return;
+    const own = `${String(name)}.${(handler as { name: string }).name}`;
+    const id = `${route.namespace ?? ''}:${key}`;
+    const first = this.keyed.get(id) ?? own;
+    this.keyed.set(id, first);
+    if (first !== own) this.logger.warn(`${route.where}: ${sharing(key, first)}`);
   }
 }
 

@@ -12,6 +12,7 @@ import {
   type NestInterceptor,
 } from '@nestjs/common';
 import { APP_INTERCEPTOR } from '@nestjs/core';
+import { CachePut } from '../../lib/decorators/cache-put.decorator.js';
 import { Cacheable } from '../../lib/decorators/cacheable.decorator.js';
 import { CacheableInterceptor } from '../../lib/http/cacheable.interceptor.js';
 import { PLATFORMS, startApp } from './http-app.js';
@@ -58,6 +59,39 @@ class ClientsController {
   @Cacheable({ http: { shared: true } })
   shared(@Headers('accept-language') language: string) {
     return { isAsked: language !== undefined };
+  }
+}
+
+@Controller('same')
+class SameKeyController {
+  @Get('one')
+  @Cacheable({ key: 'list' })
+  one() {
+    return {};
+  }
+
+  @Get('other')
+  @Cacheable({ key: 'list' })
+  other() {
+    return {};
+  }
+
+  @Get('put')
+  @CachePut({ key: 'list' })
+  put() {
+    return {};
+  }
+
+  @Get('of-its-own')
+  @Cacheable({ key: 'list', namespace: 'others' })
+  own() {
+    return {};
+  }
+
+  @Get('template')
+  @Cacheable({ key: ['list', '{query.page}'] })
+  pages() {
+    return {};
   }
 }
 
@@ -234,6 +268,15 @@ describe.each(PLATFORMS)('whose response it is, on %s', (platform) => {
       expect.stringMatching(/ClientsController.language: it takes @Headers\(\)/),
       expect.stringMatching(/ClientsController.address: it takes @Ip\(\)/),
       expect.stringMatching(/MadeAnewController.find: its controller is made anew/),
+    ]);
+  });
+
+  it('P2 two handlers with one key → one warning at the start, for the second', async () => {
+    const { log } = await startApp(platform, { controllers: [SameKeyController] });
+    expect(log.filter((line) => line.includes('has stored'))).toEqual([
+      expect.stringMatching(
+        /SameKeyController\.other: its key "list" is that of SameKeyController\.one as well/,
+      ),
     ]);
   });
 
