@@ -14,8 +14,10 @@ export interface PublisherOptions {
 
 /** The loss of a message is noticed after at most twice this, also if no other comes after it. */
 const TAIL_AFTER_MS = 1_000;
-/** Failed commands remembered; of more, every message of ours is taken for news. */
+/** Failed commands remembered; while there are more, every message of ours is taken for news. */
 const MOST_DISOWNED = 10_000;
+/** Many were published before their commands failed, and have been heard by then; the others arrive far sooner, or never. */
+const DISOWNED_FOR_MS = 60_000;
 
 interface Link {
   readonly number: number;
@@ -26,7 +28,8 @@ interface Link {
 /** Numbers the messages of this process, per connection, and says once a second up to where they went, until that is all. */
 export class Publisher implements Announcer {
   private readonly links = new WeakMap<object, Link>();
-  private readonly disowned = new Set<string>();
+  /** With the monotonic ms of when it was said; the oldest first. */
+  private readonly disowned = new Map<string, number>();
   private numbers = 0;
   private closed = false;
 
@@ -45,12 +48,24 @@ export class Publisher implements Announcer {
   }
 
   disown(announcement: Announcement): void {
-    if (this.disowned.size < MOST_DISOWNED) this.disowned.add(announcement.message);
+    this.forgetOld();
+    if (this.disowned.size < MOST_DISOWNED)
+      this.disowned.set(announcement.message, this.options.clock.monotonic());
   }
 
   /** Whether this process has not taken notice yet of a message that it has sent itself. */
   isNews(message: string): boolean {
+    if (this.disowned.size === 0) return false;
+    this.forgetOld();
     return this.disowned.delete(message) || this.disowned.size >= MOST_DISOWNED;
+  }
+
+  private forgetOld(): void {
+    const since = this.options.clock.monotonic() - DISOWNED_FOR_MS;
+    for (const [message, at] of this.disowned) {
+      if (at > since) break;
+      this.disowned.delete(message);
+    }
   }
 
   close(): void {

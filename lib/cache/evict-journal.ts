@@ -14,8 +14,8 @@ export interface PendingEvict {
   run(): Promise<unknown>;
 }
 
-/** Beyond so many, an evict of a key becomes a clear of its namespace, which takes more than was asked for and never less. */
-const MOST_KEYS = 10_000;
+/** Beyond so many, an evict becomes a clear of its namespace, which takes more than was asked for and never less. */
+const MOST_PENDING = 10_000;
 const RETRY_MS = { first: 50, longest: 1_000 };
 /** Tried at a time, so that a long journal does not swamp a Redis that has just come back. */
 const BATCH = 64;
@@ -50,24 +50,26 @@ export class EvictJournal {
   }
 
   addKey({ redisKey }: EntryKey): void {
-    if (this.keys.size < MOST_KEYS)
-      return this.add({
-        name: `key ${redisKey}`,
-        blocks: { redisKey },
-        run: () => this.parts.store.evict(redisKey),
-      });
-    const path = pathOf(redisKey);
-    this.parts.reporter.warn(
-      'evict-journal',
-      `more than ${MOST_KEYS} evicts have not reached Redis: further ones will clear the whole namespace`,
-    );
-    this.add({ name: `clear ${path}`, blocks: { path }, run: () => this.clear(path) });
+    const run = (): Promise<unknown> => this.parts.store.evict(redisKey);
+    this.add({ name: `key ${redisKey}`, blocks: { redisKey }, run });
   }
 
-  add(evict: PendingEvict): void {
+  add(given: PendingEvict): void {
+    const evict = this.pending.size < MOST_PENDING ? given : this.wider(given);
     if (!this.pending.has(evict.name)) this.count(evict, 1);
     this.pending.set(evict.name, evict);
     this.schedule();
+  }
+
+  private wider(evict: PendingEvict): PendingEvict {
+    if (this.pending.has(evict.name)) return evict;
+    const { blocks } = evict;
+    const path = 'path' in blocks ? blocks.path : pathOf(blocks.redisKey);
+    this.parts.reporter.warn(
+      'evict-journal',
+      `more than ${MOST_PENDING} evicts have not reached Redis: further ones will clear the whole namespace`,
+    );
+    return { name: `clear ${path}`, blocks: { path }, run: () => this.clear(path) };
   }
 
   get size(): number {

@@ -42,7 +42,7 @@ function checkCluster(
   { nodes, cluster, client }: ClusterTopologyOptions,
   problems: OptionProblem[],
 ): void {
-  if (client === undefined && (nodes === undefined || nodes.length === 0))
+  if (client === undefined && !nodes?.length)
     problems.push({
       path: 'topology.nodes',
       given: 'none',

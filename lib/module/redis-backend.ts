@@ -31,6 +31,7 @@ export function createRedisBackend(
   const redis = createTopology(topology, {
     clock,
     connectTimeoutMs: timeouts.connectMs,
+    answerMs: Math.max(timeouts.readMs, timeouts.writeMs),
     onError: (error) => reporter.report('connection', undefined, error),
   });
   if (topology.type === 'single' && topology.client && redis.connections().some(repeatsCommands))

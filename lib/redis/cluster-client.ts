@@ -8,6 +8,7 @@ import {
 import type { OptionProblem } from '../common/errors.js';
 import { withoutCommand } from '../resilience/redis-failure.js';
 import { reportOnce, safeOptions, type ConnectionContext } from './connection.js';
+import { isClient, noClient } from './given-client.js';
 import { giveUpWhenSilent } from './silence.js';
 import type { ClusterTopologyOptions } from './topology.options.js';
 
@@ -57,10 +58,12 @@ export function createCluster(
     ...credentialsOf(seeds),
     ...cluster.redisOptions,
   };
-  const client = new Cluster(seeds, {
+  const { tls } = redisOptions;
+  // What a seed says goes before what all nodes are told.
+  const client = new Cluster(tls ? seeds.map((seed) => ({ ...seed, tls })) : seeds, {
     ...safeClusterOptions(context),
     // A certificate names the host, so that it must not be replaced by its address.
-    ...(redisOptions.tls && { dnsLookup: (host, done) => done(null, host) }),
+    ...(tls && { dnsLookup: (host, done) => done(null, host) }),
     ...cluster,
     redisOptions,
     lazyConnect: true,
@@ -69,7 +72,7 @@ export function createCluster(
     slotsRefreshInterval: undefined,
   });
   waitForNodesOnly(client);
-  client.on('+node', (node: Redis) => giveUpWhenSilent(node, context.clock));
+  client.on('+node', (node: Redis) => giveUpWhenSilent(node, context));
   const report = reportOnce(context);
   client.on('error', report);
   client.on('node error', (error: Error, node: string) =>
@@ -115,6 +118,7 @@ function credentialsOf(seeds: readonly Seed[]): Partial<Seed> {
 
 /** Why a client cannot be used. */
 export function problemsOfCluster(client: Cluster): OptionProblem[] {
+  if (!isClient(client)) return [noClient(client)];
   if (client.isCluster) return problemsOfClusterOptions(client.options, 'topology.client.options');
   return [
     {

@@ -13,6 +13,8 @@ export interface ConnectionContext {
   clock: Clock;
   /** `timeouts.connect`. */
   connectTimeoutMs: number;
+  /** The longest that a call may take: the longer one of `timeouts.read` and `timeouts.write`. Default: a second. */
+  answerMs?: number;
   /** Hears why a connection is lost or cannot be made: the same message at most once in ten seconds. */
   onError: (error: Error) => void;
 }
@@ -39,7 +41,7 @@ export function createConnection(
   const client: Redis = url === undefined ? new Redis(options) : fromUrl(url, options);
   client.on('error', reportOnce(context));
   client.on('close', () => forgetSentinels(client));
-  giveUpWhenSilent(client, context.clock);
+  giveUpWhenSilent(client, context);
   return client;
 }
 

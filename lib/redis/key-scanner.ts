@@ -1,8 +1,9 @@
-import type { Redis } from 'ioredis';
+import type { Cluster, Redis } from 'ioredis';
 import { untilAborted } from '../common/async.js';
 import { CacheConnectionError } from '../common/errors.js';
 import { escapeGlob } from '../keys/glob.js';
 import type { CallGuard } from '../resilience/call-guard.js';
+import { scanMasters, slotsAt, type ScannedServer } from './cluster-scan.js';
 import type { Shard, Topology } from './topology.js';
 
 export interface KeyScanOptions {
@@ -20,8 +21,8 @@ const GENERATION_KEYS = 10_000;
 
 /**
  * The keys that begin with `prefix`, taken literally, of every master of a topology, one server after the other and in
- * no order. Those that are there from beginning to end come; those that come or go meanwhile may. So any key may be gone
- * by the time it is looked at, and one that moves to another server of a cluster meanwhile may be left out.
+ * no order. Those that are there from beginning to end come, also if they move to another server of a cluster meanwhile, and
+ * perhaps twice then; those that come or go meanwhile may. So any key may be gone by the time it is looked at.
  *
  * A batch is what one step has found, so at most about 500 keys, and the event loop turns between two of them; nothing is
  * read ahead of who iterates. A key that SCAN repeats while its table is resized is left out if it is among the last
@@ -37,28 +38,24 @@ export async function* scanKeys(
 ): AsyncGenerator<readonly string[], void, void> {
   const pattern = `${escapeGlob(prefix)}*`;
   for (const shard of [...topology.shards(), ...topology.formerShards()])
-    for (const master of mastersOf(shard)) yield* scanServer(master, pattern, options);
-}
-
-interface Server {
-  readonly name: string;
-  readonly client: Redis;
+    yield* scanShard(shard, pattern, options);
 }
 
 /** SCAN has no key to be routed by: on a cluster's client it would reach any one node. */
-function mastersOf({ name, client }: Shard): Server[] {
-  if (!client.isCluster) return [{ name, client: client as Redis }];
-  const masters = (client as Exclude<typeof client, Redis>).nodes('master');
-  if (masters.length === 0)
-    throw new CacheConnectionError(`scan failed at ${name}: no master of the cluster is known yet`);
-  return masters.map((master) => ({
-    name: `${master.options.host}:${master.options.port}`,
-    client: master,
-  }));
+function scanShard(
+  { name, client }: Shard,
+  pattern: string,
+  options: KeyScanOptions,
+): AsyncIterable<readonly string[]> {
+  if (!client.isCluster) return scanServer({ name, client: client as Redis }, pattern, options);
+  return scanMasters(client as Cluster, name, {
+    scan: (master) => scanServer(master, pattern, options),
+    slotsOf: (master) => options.guard.run('read', 'scan', () => slotsAt(master), master.name),
+  });
 }
 
 async function* scanServer(
-  { name, client }: Server,
+  { name, client }: ScannedServer,
   pattern: string,
   { signal, guard }: KeyScanOptions,
 ): AsyncGenerator<readonly string[], void, void> {

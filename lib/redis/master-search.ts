@@ -45,7 +45,7 @@ export class MasterSearch {
     const { clock, createClient } = this.options;
     const other = createClient();
     other.on('error', () => undefined);
-    giveUpWhenSilent(other, clock);
+    giveUpWhenSilent(other, { clock });
     const drop = (): void => void dropConnection(other, clock);
     client.once('end', drop);
     try {

@@ -26,7 +26,17 @@ function hear(
   // The client logs errors that nobody hears: of one that is not ours, that is for whoever has made it to say.
   const isHeard = client.listenerCount('error') > 0;
   if (isHeard) client.on('error', lost);
-  return () => void client.off('ready', connected).off('error', lost);
+  makeRoom(client, 1);
+  return () => {
+    client.off('ready', connected).off('error', lost);
+    makeRoom(client, -1);
+  };
+}
+
+/** Any number of caches may have one client, of which Node would say that it is a leak. */
+function makeRoom(client: RedisClient, by: 1 | -1): void {
+  const most = client.getMaxListeners();
+  if (most > 0) client.setMaxListeners(most + by);
 }
 
 /** Of a cluster that is not found, what the last of its nodes has said. */

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { CacheOptionsError, type OptionProblem } from '../common/errors.js';
+import { isClient, noClient } from './given-client.js';
 import { closeConnection } from './closing.js';
 import {
   connectOnce,
@@ -79,6 +80,7 @@ function clientsOf(options: SingleTopologyOptions, context: ConnectionContext): 
 }
 
 function problemsOf(client: Redis): OptionProblem[] {
+  if (!isClient(client)) return [noClient(client)];
   if (client.isCluster)
     return [
       {

@@ -39,21 +39,25 @@ export function toCacheError(
   if (isCacheError(error)) return error;
   const failure = withoutCommand(error);
   if (PROGRAMMING_ERRORS.has(failure.name)) return failure;
-  const isUnconnected = NO_CONNECTION.test(failure.message);
-  const cause = isUnconnected && lost ? lost : failure;
-  if (!isUnconnected && /timed out|ETIMEDOUT/.test(cause.message))
+  const said = wordsFor(failure.message);
+  const cause = said !== undefined && lost ? lost : failure;
+  if (!said && /timed out|ETIMEDOUT/.test(cause.message))
     return new CacheTimeoutError(`${operation} failed at ${node}: ${cause.message}`, { cause });
-  const what = isUnconnected
-    ? `there is no connection${lost ? `: ${lost.message}` : ''}`
-    : cause.message;
+  const what = said ? `${said}${lost ? `: ${lost.message}` : ''}` : cause.message;
   return new CacheConnectionError(`${operation} failed at ${node}: ${what}`, { cause });
 }
 
 /** Of a client that takes no commands at this moment. */
 export const unconnected = (status: string): Error => new Error(`the connection is ${status}`);
 
-/** That, and what the client says of a command meanwhile, in words of options that nobody has set. */
-const NO_CONNECTION = /^the connection is |isn't (writeable|ready) and enableOfflineQueue/;
+/** For that, and for what the client says of a command without a connection: of options that nobody has set. */
+function wordsFor(message: string): string | undefined {
+  if (/^the connection is |isn't (writeable|ready) and enableOfflineQueue/.test(message))
+    return 'there is no connection';
+  return message.startsWith('Reached the max retries per request')
+    ? 'the connection was lost'
+    : undefined;
+}
 
 /** Whether the server has sent it, and so is there, whatever it refuses: OOM, READONLY, MISCONF, NOPERM, MOVED, LOADING. */
 export function isReply(error: unknown): boolean {

@@ -10,6 +10,11 @@ interface TagChange {
   readonly reason: 'evict' | 'clear';
 }
 
+type TagInvalidation = Exclude<Invalidation, { keys: readonly string[] }>;
+
+/** Tags in one message, which has a limit. */
+const TOLD_TOGETHER = 50;
+
 /** Evicts by tag, and whole namespaces: one version issued in the tag table, however many entries there are. */
 export class TagEvictor {
   constructor(
@@ -40,12 +45,12 @@ export class TagEvictor {
   private async issue({ path, tags, reason }: TagChange): Promise<void> {
     const { tags: table, mirror, announce, feed } = this.parts;
     const version = tags ? await table.bump(path, tags) : await table.clear(path);
-    const invalidation: Exclude<Invalidation, { keys: readonly string[] }> = tags
-      ? { reason, path, tags, version }
-      : { reason, path, version };
+    const whole = { reason, path, version };
+    const invalidation: TagInvalidation = tags ? { ...whole, tags } : whole;
     mirror.apply(invalidation);
     feed.own(invalidation);
-    await announce(invalidation);
+    const portions = tags ? inPortions(tags).map((some) => ({ ...whole, tags: some })) : [whole];
+    await Promise.all(portions.map((each) => announce(each)));
   }
 
   private async orLater(
@@ -65,4 +70,11 @@ export class TagEvictor {
       if (failure === 'throw') throw error;
     }
   }
+}
+
+function inPortions(tags: readonly string[]): (readonly string[])[] {
+  const portions: (readonly string[])[] = [];
+  for (let i = 0; i < tags.length; i += TOLD_TOGETHER)
+    portions.push(tags.slice(i, i + TOLD_TOGETHER));
+  return portions;
 }

@@ -55,6 +55,27 @@ const CHANGES: [string, (cache: TestCache['service']) => Promise<unknown>, objec
   ['clear', (cache) => cache.clear(), [{ all: true, reason: 'clear' }]],
 ];
 
+it('I2 G3 more tags in one call than one message holds → each is told, and nothing else is dropped', async () => {
+  const namespace = freshName();
+  const [own, other] = [
+    await openLive('single', { namespace }),
+    await openLive('single', { namespace }),
+  ];
+  const tags = Array.from({ length: 1_000 }, (_, i) => `${i}`.padEnd(256, 'x'));
+  await other.service.set('unrelated', 1, { tags: ['kept'] });
+  await other.service.set('told', 1, { tags: [tags[999]!] });
+  for (const key of ['unrelated', 'told']) {
+    await other.service.get(key);
+    expect(other.service.peek(key)).toBe(1);
+  }
+  const events = record(other);
+  await own.service.evictTags(tags);
+  await waitFor(() => events.length === tags.length / 50);
+  expect(events.flatMap((event) => event.tags ?? [])).toEqual(tags);
+  expect([other.service.peek('unrelated'), other.service.peek('told')]).toEqual([1, undefined]);
+  expect(other.service.stats().invalidations).toMatchObject({ gaps: 0, malformed: 0 });
+});
+
 describe.each(VARIANTS)('own changes, %s', (_, topology, options) => {
   it.each([
     ...CHANGES,

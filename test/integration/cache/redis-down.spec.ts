@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Redis } from 'ioredis';
 import type { CacheService } from '../../../lib/cache/cache.service.js';
@@ -129,6 +130,22 @@ describe('Redis fails', () => {
     await server.resume();
     await waitFor(() => cache.engine.pending().journal === 0, { timeoutMs: 10_000 });
   });
+
+  it('R6 more evicts by tag than are remembered → further ones are a clear of the namespace', async () => {
+    const name = randomBytes(6).toString('hex');
+    const quiet = await openCache(
+      { type: 'single', url: server.url },
+      { evictFailure: 'queue', namespace: name },
+    );
+    await quiet.service.set('k', 'old');
+    await server.pause();
+    const tags = Array.from({ length: 10_100 }, (_, i) => `order:${i}`);
+    await Promise.all(tags.map((tag) => quiet.service.evictTags([tag])));
+    expect(quiet.engine.pending().journal).toBe(10_001);
+    await server.resume();
+    await waitFor(() => quiet.engine.pending().journal === 0, { timeoutMs: 30_000 });
+    expect(await quiet.service.get('k')).toBeUndefined();
+  }, 60_000);
 
   it('evictFailure queue → resolves, and is retried all the same', async () => {
     const quiet = await openCache({ type: 'single', url: server.url }, { evictFailure: 'queue' });

@@ -107,6 +107,15 @@ describe('ClusterTopology', () => {
       expect(await looked.promise).toBe('node.example');
     });
 
+    it('TLS in a URL, and more of it in redisOptions → for the seeds, too', () => {
+      const tls = { servername: 'cache.internal' };
+      const { client } = open({
+        nodes: ['rediss://127.0.0.1:1'],
+        cluster: { redisOptions: { tls } },
+      });
+      expect(client).toMatchObject({ startupNodes: [{ tls }], options: { redisOptions: { tls } } });
+    });
+
     it('redisOptions.tls → the connection begins with a handshake', async () => {
       const first = deferred<number>();
       const server = createServer((socket) =>

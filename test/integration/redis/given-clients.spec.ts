@@ -30,6 +30,37 @@ async function open(make: () => Client, namespace: string): Promise<TestCache> {
 }
 
 describe('a client of the application', () => {
+  it.each<[string, unknown, string]>([
+    ['null', null, 'a function that gives null'],
+    ['a promise', Promise.resolve(), 'a function that gives a promise'],
+    ['a number', 7, 'a function that gives a value of type number'],
+  ])('T6 a function that gives %s → CacheOptionsError', async (_, made, what) => {
+    for (const type of ['single', 'cluster'] as const) {
+      const topology = { type, client: () => made } as unknown as RedisCacheOptions['topology'];
+      await expect(openCache(topology)).rejects.toMatchObject({
+        code: 'ERR_CACHE_OPTIONS',
+        problems: [{ path: 'topology.client', given: what }],
+      });
+    }
+  });
+
+  it('T6 one client of twelve caches → no warning of a leak, and no listener is left', async () => {
+    const warnings: Error[] = [];
+    const hear = (warning: Error): void => void warnings.push(warning);
+    process.on('warning', hear);
+    const client = redis6();
+    const before = client.eventNames().map((name) => client.listenerCount(name));
+    const caches: TestCache[] = [];
+    for (let i = 0; i < 12; i++) caches.push(await open(() => client, `many-${i}`));
+    for (const cache of caches) await cache.close();
+    // Node warns in the next tick.
+    await new Promise(setImmediate);
+    process.off('warning', hear);
+    expect(warnings.filter(({ name }) => name === 'MaxListenersExceededWarning')).toEqual([]);
+    expect(client.eventNames().map((name) => client.listenerCount(name))).toEqual(before);
+    expect(client.getMaxListeners()).toBe(10);
+  });
+
   it.each<[string, () => Promise<() => Client>]>([
     ['of ioredis 6', async () => redis6],
     ['of ioredis 5', async () => redis5],

@@ -207,18 +207,6 @@ describe('scanKeys', () => {
       await cluster.set('q:1', '1');
       expect(await listed(topologyOf('cluster', cluster), 'p:')).toEqual(keys);
     });
-
-    it('T13 several masters → the keys of each, and no replica is asked', async () => {
-      await fill(one, keysOf('p:a', 700));
-      await fill(two, keysOf('p:b', 700));
-      // Real masters behind the one method that a scan asks of a cluster's client.
-      const masters = {
-        isCluster: true,
-        nodes: (role: string) => (role === 'master' ? [one, two] : []),
-      };
-      const topology = topologyOf('cluster', masters as unknown as Cluster);
-      expect(await listed(topology, 'p:')).toEqual([...keysOf('p:a', 700), ...keysOf('p:b', 700)]);
-    });
   });
 
   it('a prefix of any bytes → nothing but what begins with it', async () => {

@@ -11,6 +11,7 @@ describe('a connection on which nothing is answered', () => {
   let server: TestServer;
   let client: Redis;
   let errors: string[];
+  let open: (more?: { answerMs?: number }) => Redis;
 
   beforeAll(async () => {
     server = await startServer();
@@ -20,7 +21,8 @@ describe('a connection on which nothing is answered', () => {
     errors = [];
     const onError = (error: Error): void => void errors.push(error.message);
     const context = { clock: systemClock, connectTimeoutMs: 2_000, onError };
-    client = createConnection({ url: server.url }, context);
+    open = (more = {}) => createConnection({ url: server.url }, { ...context, ...more });
+    client = open();
   });
   afterEach(async () => {
     await server.resume();
@@ -33,10 +35,21 @@ describe('a connection on which nothing is answered', () => {
     const begin = performance.now();
     await expect(client.get('k')).rejects.toThrow(/max retries|closed/i);
     expect(performance.now() - begin).toBeGreaterThan(990);
-    expect(errors[0]).toMatch('nothing was answered for a second');
+    expect(errors[0]).toMatch('nothing was answered for 1000 ms');
     await server.resume();
     await waitFor(() => client.status === 'ready');
     expect(await client.ping()).toBe('PONG');
+  });
+
+  it('calls may take longer than that → given up after as long', async () => {
+    const patient = open({ answerMs: 1_600 });
+    await patient.connect();
+    await server.pause();
+    const begin = performance.now();
+    await expect(patient.get('k')).rejects.toThrow(/max retries|closed/i);
+    expect(performance.now() - begin).toBeGreaterThan(1_590);
+    await server.resume();
+    await closeConnection(patient, systemClock);
   });
 
   it('the server accepts and does not answer → given up before it is ready, again and again', async () => {

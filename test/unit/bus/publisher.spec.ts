@@ -80,6 +80,19 @@ describe('Publisher', () => {
     ]);
   });
 
+  it('failed commands whose messages were heard before → forgotten after a minute, and own messages are no news', () => {
+    const { clock, publisher } = create();
+    const own = (): string => publisher.announce({}, CHANGE).message;
+    for (let i = 0; i < 10_000; i++)
+      publisher.disown({ channel: 'shop:i', message: `heard before ${i}` });
+    expect(publisher.isNews(own())).toBe(true);
+    clock.advance(60_000);
+    expect(publisher.isNews(own())).toBe(false);
+    const failed = own();
+    publisher.disown({ channel: 'shop:i', message: failed });
+    expect([publisher.isNews(failed), publisher.isNews(failed)]).toEqual([true, false]);
+  });
+
   it('close → nothing is said any more', () => {
     const { clock, publisher, published } = create();
     publisher.announce({}, CHANGE);

@@ -51,6 +51,12 @@ describe('T12 resolveOptions — cluster', () => {
     });
   });
 
+  it('null as nodes → refused', () => {
+    expect(problems({ nodes: null })).toContainEqual(
+      expect.objectContaining({ path: 'topology.nodes' }),
+    );
+  });
+
   it.each([{}, { nodes: [] }, { nodes: undefined }])('%p → refused: no node', (options) => {
     expect(problems(options)).toEqual([
       { path: 'topology.nodes', given: 'none', accepted: 'at least one node, or a client' },

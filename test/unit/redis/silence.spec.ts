@@ -22,7 +22,7 @@ describe('giveUpWhenSilent', () => {
       stream: new Stream(),
       commandQueue: { length: 0 },
     });
-    giveUpWhenSilent(client as unknown as Redis, clock);
+    giveUpWhenSilent(client as unknown as Redis, { clock });
     client.emit('connect');
   });
 
