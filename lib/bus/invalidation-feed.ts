@@ -1,3 +1,4 @@
+import { isPromiseLike } from '../common/async.js';
 import { AsyncResource } from 'node:async_hooks';
 import type { Clock } from '../common/clock.js';
 import type { Invalidation, InvalidationReason } from '../common/invalidation.js';
@@ -194,8 +195,4 @@ function textOf(key: Key): string {
   if (typeof key === 'string') return key;
   const parts = key.map((part) => (typeof part === 'bigint' ? `${part}n` : JSON.stringify(part)));
   return `[${parts.join()}]`;
-}
-
-function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as PromiseLike<unknown> | undefined)?.then === 'function';
 }

@@ -1,6 +1,7 @@
 import type { KeySpace } from '../keys/key-space.js';
 import type { Key } from '../keys/encode-key.js';
 import { countsOf, type CacheCounts, type CacheStats } from '../observe/stats.js';
+import { assertFunction } from '../common/option-checks.js';
 import { afterCommit } from './after-commit.js';
 import type { CacheEngine } from './cache-engine.js';
 import type { CallMode } from './call-mode.js';
@@ -36,6 +37,7 @@ export abstract class CacheControls {
    * hit, nothing is stored; `normal`: as if there were no other mode around it. Evicts act in all of them.
    */
   run<T>(mode: CallMode, fn: () => T): T {
+    assertFunction('run', 'fn', fn);
     return this.#engine.modes.run(mode, fn);
   }
 
@@ -44,7 +46,8 @@ export abstract class CacheControls {
    * What this call sets, evicts or otherwise changes itself is read again; what others change meanwhile is not seen. Up to 1 000
    * keys are remembered, until the promise of `fn` is settled. Within another `withMemo` it is that one.
    */
-  withMemo<T>(fn: () => T | Promise<T>): Promise<T> {
+  async withMemo<T>(fn: () => T | Promise<T>): Promise<T> {
+    assertFunction('withMemo', 'fn', fn);
     return this.#engine.memos.run(fn);
   }
 
@@ -53,7 +56,8 @@ export abstract class CacheControls {
    * is rolled back; then this resolves at once. Outside of a transaction it does it now, and waits for it. It takes the module's option
    * `transaction`.
    */
-  afterCommit(act: () => unknown): Promise<void> {
+  async afterCommit(act: () => unknown): Promise<void> {
+    assertFunction('afterCommit', 'act', act);
     return afterCommit(this.#engine.parts, act, { asked: true });
   }
 
@@ -64,6 +68,7 @@ export abstract class CacheControls {
 
   /** What `fn` returns, and what was counted in all that it did until then. */
   async withStats<T>(fn: () => T | Promise<T>): Promise<{ result: T; stats: CacheCounts }> {
+    assertFunction('withStats', 'fn', fn);
     const { result, counters } = await this.#engine.meter.scoped(fn);
     return { result, stats: countsOf(counters) };
   }

@@ -44,7 +44,8 @@ export class Inspection {
 
   async has(key: EntryKey, reads?: ReadSettings): Promise<boolean> {
     if (this.state.modes.readsNothing) return false;
-    const found = await this.state.finder.find({ key, kind: 'value', operation: 'has', reads });
+    const wanted = { key, kind: 'value', operation: 'has', reads, looksOnly: true } as const;
+    const found = await this.state.finder.find(wanted);
     if (found.state === 'unreachable') this.parts.meter.count('degraded');
     return found.state === 'hit';
   }

@@ -1,3 +1,4 @@
+import { isPromiseLike } from '../common/async.js';
 import { types } from 'node:util';
 import { CacheSerializationError, isCacheError } from '../common/errors.js';
 import { compress, decompress, type CompressionSettings } from './compression.js';
@@ -212,7 +213,7 @@ function serialize(value: unknown, choice: SerializerChoice): Buffer {
   // A copy: the serializer may use its memory again while this is being compressed.
   if (Buffer.isBuffer(payload)) return Buffer.from(payload);
   throw new CacheSerializationError(
-    `The serializer must return a Buffer, and returned a value of type ${typeof payload}`,
+    `The serializer must return a Buffer, and returned ${isPromiseLike(payload) ? 'a promise' : `a value of type ${typeof payload}`}`,
   );
 }
 
@@ -223,6 +224,10 @@ function deserialize(payload: Buffer, serializer: Serializer): unknown {
   } catch (error) {
     // Not as a cause: parsers quote their input, and that is the payload.
     throw unreadable(`the serializer threw ${nameOf(error)}`);
+  }
+  if (isPromiseLike(value)) {
+    value.then(undefined, () => undefined);
+    throw unreadable('the serializer gave a promise, and deserialize has to give the value');
   }
   if (value !== undefined) return value;
   throw unreadable('the serializer read undefined, which is never stored');

@@ -76,6 +76,8 @@ export abstract class Packer implements Writing {
     }
     if ('toJSON' in value && typeof value.toJSON === 'function') {
       const json: unknown = value.toJSON('');
+      const isWhole = this.around.length === 1;
+      if (isWhole && json === undefined) throw refusal('a value whose toJSON gives undefined');
       return this.part(json === value ? { ...value } : json);
     }
     return this.properties(this.packedProperties(value as Record<string, unknown>));

@@ -17,6 +17,11 @@ export function deferred<T>(): Deferred<T> {
   return { promise, resolve, reject };
 }
 
+/** Whether there is something to wait for: what a handler gives may be a promise, whatever its type says. */
+export function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as PromiseLike<unknown> | undefined)?.then === 'function';
+}
+
 /** The same promise, which may reject although nobody waits for it in the end. */
 export function handled<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => undefined);

@@ -58,7 +58,7 @@ export class Route {
     const read = (key: string, ...targets: object[]): unknown =>
       targets.map((target) => Reflect.getMetadata(key, target) as unknown).find((v) => v != null);
     this.name = `${controller.name}.${handler.name}`;
-    const own = cacheableRoute.get(handler);
+    const own = cacheableRoute.get(handler) ?? cacheableRoute.get(controller);
     this.isDecorated = own !== undefined;
     this.cacheable = own ?? compileCacheable(this.name, {});
     this.excluded = (noCache.get(handler) ?? noCache.get(controller)) === true;

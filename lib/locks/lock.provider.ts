@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { closedError } from '../common/errors.js';
+import { assertFunction } from '../common/option-checks.js';
 import { lockKeyOf, type KeySpace } from '../keys/key-space.js';
 import { Acquisition } from './acquisition.js';
 import { HeldLock, type Lock, type LockParts } from './held-lock.js';
@@ -63,6 +64,7 @@ export class LockProvider {
     fn: (lock: Lock) => T | Promise<T>,
     options?: LockOptions,
   ): Promise<T> {
+    assertFunction('withLock', 'fn', fn);
     const settings = lockSettings('LockProvider.withLock', options);
     const lock = (await this.#take(lockNames(names), settings, 'queue'))!;
     try {

@@ -72,7 +72,10 @@ export class Cache {
     given?: WrapOptions<T>['ttl'] | WrapOptions<T>,
     threshold?: number,
   ): Promise<T> {
-    const options = typeof given === 'object' ? given : { ttl: given, refreshThreshold: threshold };
+    const options =
+      typeof given === 'object' && given !== null
+        ? given
+        : { ttl: given, refreshThreshold: threshold };
     return this.service.getOrSet<unknown>(key, load, this.loadOptions(options)) as Promise<T>;
   }
 
@@ -88,15 +91,22 @@ export class Cache {
 
   private loadOptions<T>(options: WrapOptions<T>): Omit<LoadOptions, 'schema'> {
     const { ttl, refreshThreshold, ...unknown } = options;
-    for (const name of Object.keys(unknown)) throw refused('wrap', name, 'ttl, refreshThreshold');
+    for (const name of Object.keys(unknown))
+      throw refused('wrap', 'options', { given: name, accepted: 'ttl, refreshThreshold' });
     if (typeof ttl === 'function' && refreshThreshold !== undefined)
-      throw refused('wrap', 'refreshThreshold beside a function', 'a number of ms as the ttl');
+      throw refused('wrap', 'ttl', {
+        given: 'a function beside refreshThreshold',
+        accepted: 'a number of ms',
+      });
     if (typeof ttl === 'function') return { ttl: (value: T) => lifeOf('wrap', ttl(value))! };
     const life = lifeOf('wrap', ttl);
     const ttlMs = life ?? engineOf(this.service)!.options.ttlMs;
     if (refreshThreshold === undefined || ttlMs === Infinity) return { ttl: life };
     if (!(refreshThreshold > 0))
-      throw refused('wrap', String(refreshThreshold), 'a number of ms above 0');
+      throw refused('wrap', 'refreshThreshold', {
+        given: String(refreshThreshold),
+        accepted: 'a number of ms above 0',
+      });
     // As a share of the ttl; a threshold that is longer than the ttl refreshes with each read.
     return { ttl: life, refreshAhead: { after: Math.max(1 - refreshThreshold / ttlMs, 1e-6) } };
   }
@@ -106,12 +116,19 @@ export class Cache {
 export function lifeOf(where: string, ttl: unknown): number | undefined {
   if (ttl === undefined || ttl === null) return undefined;
   if (typeof ttl !== 'number' || !(ttl >= 0))
-    throw refused(where, typeof ttl === 'number' ? String(ttl) : typeof ttl, TTL);
+    throw refused(where, 'ttl', {
+      given: typeof ttl === 'number' ? String(ttl) : typeof ttl,
+      accepted: TTL,
+    });
   return ttl === 0 ? Infinity : ttl;
 }
 
 const TTL = 'a number of ms; 0: it does not expire';
 
-function refused(where: string, given: string, accepted: string): CacheOptionsError {
-  return new CacheOptionsError(`cache.${where}`, [{ path: 'ttl', given, accepted }]);
+function refused(
+  where: string,
+  path: string,
+  { given, accepted }: { given: string; accepted: string },
+): CacheOptionsError {
+  return new CacheOptionsError(`cache.${where}`, [{ path, given, accepted }]);
 }

@@ -2,7 +2,7 @@ import type { ExecutionContext } from '@nestjs/common';
 import { CacheOptionsError } from '../common/errors.js';
 import { Metadata } from '../common/metadata.js';
 import { compileCacheable, type RouteOptions } from '../http/compile-route.js';
-import { cacheableRoute } from '../http/http.options.js';
+import { cacheableRoute, type CacheableRoute } from '../http/http.options.js';
 import { lifeOf } from './cache.js';
 
 /** What the two decorators have said of one handler. */
@@ -29,8 +29,10 @@ export function CacheTTL(ttl: number): MethodDecorator & ClassDecorator {
         ttl: life,
       });
     const { prototype, name: owner } = target as { prototype: object; name: string };
+    cacheableRoute.set(target, routeOf(`@CacheTTL on ${owner}`, { ttl: life }));
+    // What has a key has a route of its own.
     for (const [method, { value }] of Object.entries(Object.getOwnPropertyDescriptors(prototype)))
-      if (typeof value === 'function' && method !== 'constructor' && !said.get(value)?.ttl)
+      if (said.get(value as object)?.key && !said.get(value as object)?.ttl)
         note(value as object, `@CacheTTL on ${owner}.${method}`, { ttl: life });
   };
 }
@@ -38,14 +40,17 @@ export function CacheTTL(ttl: number): MethodDecorator & ClassDecorator {
 function note(handler: object, where: string, more: Said): void {
   const all = { ...said.get(handler), ...more };
   said.set(handler, all);
-  const { key, ttl } = all;
+  cacheableRoute.set(handler, routeOf(where, all));
+}
+
+function routeOf(where: string, { key, ttl }: Said): CacheableRoute {
   const options: RouteOptions = {
     // A literal there, and a template here.
     key: typeof key === 'string' ? () => key : key,
     ttl,
     condition: isRead,
   };
-  cacheableRoute.set(handler, compileCacheable(where, options));
+  return compileCacheable(where, options);
 }
 
 /** A key would have other requests answered from the cache as well, and what they were to change would not be. */

@@ -34,14 +34,15 @@ export interface RedisCacheOptionsFactory {
 /** Exactly one of `useFactory`, `useClass` and `useExisting` says where the options come from. */
 export interface RedisCacheAsyncOptions extends CacheRegistration, Pick<ModuleMetadata, 'imports'> {
   /** Its parameters are of any type, because TypeScript cannot relate them to `inject`. */
-  useFactory?: (...dependencies: any[]) => RedisCacheOptions | Promise<RedisCacheOptions>;
-  inject?: (InjectionToken | OptionalFactoryDependency)[];
+  useFactory?:
+    ((...dependencies: any[]) => RedisCacheOptions | Promise<RedisCacheOptions>) | undefined;
+  inject?: (InjectionToken | OptionalFactoryDependency)[] | undefined;
   /** Instantiated by the module itself. */
-  useClass?: Type<RedisCacheOptionsFactory>;
+  useClass?: Type<RedisCacheOptionsFactory> | undefined;
   /** The class of a provider of `imports`, or of a global module. */
-  useExisting?: Type<RedisCacheOptionsFactory>;
+  useExisting?: Type<RedisCacheOptionsFactory> | undefined;
   /** Providers that only the factory, or the class, needs. */
-  extraProviders?: Provider[];
+  extraProviders?: Provider[] | undefined;
 }
 
 const FORMS = ['useFactory', 'useClass', 'useExisting'] as const;

@@ -1,3 +1,4 @@
+import { isPromiseLike } from '../common/async.js';
 import type { Clock } from '../common/clock.js';
 import { isCacheError } from '../common/errors.js';
 import type { Meter } from './meter.js';
@@ -43,10 +44,13 @@ export class Reporter {
       `${operation}:${(error as { code?: string }).code ?? error.name}`,
       `${operation} failed: ${error.message}`,
     );
-    try {
-      this.options.onError?.({ operation, returning, error });
-    } catch (thrown) {
+    const failed = (thrown: unknown): void =>
       this.warn('onError', `the onError handler threw: ${String(thrown)}`);
+    try {
+      const heard: unknown = this.options.onError?.({ operation, returning, error });
+      if (isPromiseLike(heard)) heard.then(undefined, failed);
+    } catch (thrown) {
+      failed(thrown);
     }
   }
 

@@ -26,6 +26,10 @@ export class TestClock implements Clock {
   private readonly timers = new Set<Timer>();
   private aheadMs = 0;
   private frozenAt: number | undefined;
+  /** It is to stand still, whoever else is at it. */
+  private isFrozen = false;
+  /** Calls of `advance` that have not ended. */
+  private advancing = 0;
 
   now(): number {
     return Math.floor(EPOCH + this.monotonic());
@@ -47,32 +51,51 @@ export class TestClock implements Clock {
   }
 
   /**
-   * Lets this much time pass. What falls due within it happens at its own moment, one after the other, and is done when this
+   * Lets this much time pass; of two calls that overlap, both do at the same time. What falls due within it happens at its own moment, one after the other, and is done when this
    * resolves, unless it waits for something else than the cache.
    */
   async advance(duration: Duration): Promise<void> {
-    const wasFrozen = this.frozenAt !== undefined;
-    this.freeze();
-    const until = this.frozenAt! + parseDuration(duration, {}, 'advance');
+    const ms = parseDuration(duration, {}, 'advance');
+    this.stop();
+    this.advancing++;
+    const until = this.frozenAt! + ms;
+    try {
+      await this.passUntil(until);
+    } finally {
+      this.advancing--;
+      this.goOn();
+    }
+  }
+
+  private async passUntil(until: number): Promise<void> {
     await settled();
     for (let next = this.next(until); next; next = this.next(until)) {
       this.frozenAt = Math.max(this.frozenAt!, next.dueAt);
       this.fire(next);
       await settled();
     }
-    this.frozenAt = until;
-    if (!wasFrozen) this.unfreeze();
+    this.frozenAt = Math.max(this.frozenAt!, until);
   }
 
   /** The time stands still, and only `advance` lets it pass. */
   freeze(): void {
-    this.frozenAt ??= this.monotonic();
-    for (const { real } of this.timers) clearTimeout(real);
+    this.isFrozen = true;
+    this.stop();
   }
 
   /** The time goes on from where it stands. */
   unfreeze(): void {
-    if (this.frozenAt === undefined) return;
+    this.isFrozen = false;
+    this.goOn();
+  }
+
+  private stop(): void {
+    this.frozenAt ??= this.monotonic();
+    for (const { real } of this.timers) clearTimeout(real);
+  }
+
+  private goOn(): void {
+    if (this.frozenAt === undefined || this.isFrozen || this.advancing > 0) return;
     this.aheadMs = this.frozenAt - realMonotonic();
     this.frozenAt = undefined;
     for (const timer of this.timers) this.arm(timer);

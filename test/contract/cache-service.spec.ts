@@ -369,6 +369,10 @@ describe.each(VARIANTS)('T15 CacheService on %s', (_, topology, variant) => {
     ['writeThrough', 'writer', (s) => s.writeThrough('k', 5 as never)],
     ['writeThroughMany', 'writer', (s) => s.writeThroughMany(['k'], [] as never)],
     ['withWrite', 'transaction', (s) => s.withWrite('k', Promise.resolve() as never)],
+    ['run', 'fn', async (s) => s.run('bypass', undefined as never)],
+    ['withMemo', 'fn', (s) => s.withMemo(1 as never)],
+    ['withStats', 'fn', (s) => s.withStats(Promise.resolve() as never)],
+    ['afterCommit', 'act', (s) => s.afterCommit(null as never)],
   ])(
     '%s — its %s is no function → CacheOptionsError, and the value stays',
     async (name, what, call) => {

@@ -123,6 +123,21 @@ describe.each(VARIANTS)('loads on %s', (_, topology, variant) => {
     expect(performance.now() - begin).toBeGreaterThan(140);
   });
 
+  it('A5 errorBackoff longer than waitTimeout → an error that says so, and nobody loads', async () => {
+    const patient = await open({ errorBackoff: '1m', lease: { waitTimeout: 60 } });
+    const loader = jest.fn(() => Promise.reject(new Error('down')));
+    await expect(patient.service.getOrSet('k', loader)).rejects.toThrow('down');
+    for (let i = 0; i < 2; i++)
+      await expect(patient.service.getOrSet('k', loader)).rejects.toMatchObject({
+        code: 'ERR_CACHE_TIMEOUT',
+        key: 'k',
+        message: expect.stringContaining('errorBackoff'),
+      });
+    expect(loader).toHaveBeenCalledTimes(1);
+    await patient.service.evict('k');
+    expect(await patient.service.getOrSet('k', () => 'well')).toBe('well');
+  });
+
   it('L13 a loader that asks for its own key → an error, and no deadlock', async () => {
     await expect(service.getOrSet('k', () => service.getOrSet('k', () => 1))).rejects.toMatchObject(
       { code: 'ERR_CACHE_NESTED_LOAD', key: 'k' },

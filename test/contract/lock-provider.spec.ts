@@ -186,6 +186,13 @@ describe.each(TOPOLOGIES)('L9 LockProvider on %s', (topology) => {
   });
 
   describe('withLock', () => {
+    it('L9 without a function → CacheOptionsError, and nothing is locked', async () => {
+      await expect(locks.withLock('x', undefined as never)).rejects.toMatchObject({
+        code: 'ERR_CACHE_OPTIONS',
+      });
+      expect(await locks.isLocked('x')).toBe(false);
+    });
+
     it('fn resolves → its result, and the lock is given back', async () => {
       const result = await locks.withLock('x', async (lock) => {
         expect(await locks.isLocked('x')).toBe(true);

@@ -215,6 +215,27 @@ describe.each(VARIANTS)('writes behind on %s', (_, topology, variant) => {
     expect(await service.has('bad')).toBe(false);
   });
 
+  it('W6 onDropped takes its time, or fails → it is waited for, and the failure told', async () => {
+    const saved: string[] = [];
+    source.before = () => {
+      throw new Error('down');
+    };
+    const queue = queueOf({
+      retries: 0,
+      onDropped: async ([write]) => {
+        await new Promise((resolve) => setTimeout(resolve, 30));
+        if (write!.key === 'bad') throw new Error('no place for it');
+        saved.push(write!.key as string);
+      },
+    });
+    await queue.put('a', 1);
+    await queue.flush();
+    expect(saved).toEqual(['a']);
+    await queue.put('bad', 1);
+    await queue.flush();
+    expect(cache.errors.map(({ operation }) => operation)).toContain('WriteBehind.onDropped');
+  });
+
   it('W6 a full queue → rejects; keys that wait already have their place', async () => {
     const queue = queueOf({ maxQueue: 2 });
     await queue.put('a', 1);

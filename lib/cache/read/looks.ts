@@ -20,6 +20,8 @@ export interface Wanted {
   readonly operation: string;
   /** What the reader can make use of. */
   readonly reads?: ReadSettings | undefined;
+  /** Nobody is given the value, so its life is not prolonged. */
+  readonly looksOnly?: true;
 }
 
 /** What came from Redis for one key, and what was true of it before that was asked for. */

@@ -1,4 +1,5 @@
 import type { Clock } from '../../common/clock.js';
+import { CacheTimeoutError } from '../../common/errors.js';
 import { refreshKeyOf, type EntryKey } from '../../keys/key-space.js';
 import { fitted, type Opened } from '../entry.js';
 import type { LoadSettings } from '../entry.options.js';
@@ -128,4 +129,19 @@ export function ownOnly(
   if (outcome.kind === 'failed' && (role === 'leader' || request.kind === 'value'))
     throw outcome.error;
   return { source: role === 'leader' ? 'loaded' : 'private', value: NOTHING };
+}
+
+/** Of a caller that has no value in grace, and loads nothing itself. */
+export function waitedInVain(
+  { request: { key, settings } }: Caller,
+  what: 'a load' | 'the errorBackoff',
+): CacheTimeoutError {
+  const why = {
+    'a load': 'a load of this key that somebody else runs',
+    'the errorBackoff':
+      'a load of this key has failed, and nobody loads it again before errorBackoff is over',
+  }[what];
+  return new CacheTimeoutError(`Waited ${settings.waitTimeoutMs} ms (waitTimeout): ${why}`, {
+    key: key.given,
+  });
 }

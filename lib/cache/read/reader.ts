@@ -1,4 +1,3 @@
-import { CacheTimeoutError } from '../../common/errors.js';
 import type { EntryKey } from '../../keys/key-space.js';
 import type { CallModes } from '../call-mode.js';
 import { nextMoment, type Flights, type Flight, type FlightOutcome } from '../flights.js';
@@ -22,6 +21,7 @@ import {
   limitsOf,
   ownOnly,
   sourceFor,
+  waitedInVain,
   type Caller,
   type Passenger,
   wantedBy,
@@ -234,12 +234,9 @@ export class Reader {
 
   private async outOfPatience(caller: Caller): Promise<Served | undefined> {
     if (caller.contentFrom !== undefined) return this.standIn(caller);
-    const { key, settings } = caller.request;
-    if (this.parts.settings.lease.onWaitTimeout === 'throw')
-      throw new CacheTimeoutError(
-        `Waited ${settings.waitTimeoutMs} ms (waitTimeout) for a load of this key that somebody else runs`,
-        { key: key.given },
-      );
+    const isLeftAlone = this.state.waits.current(caller.request.key.redisKey)?.backoff;
+    if (isLeftAlone || this.parts.settings.lease.onWaitTimeout === 'throw')
+      throw waitedInVain(caller, isLeftAlone ? 'the errorBackoff' : 'a load');
     return this.loadAside(caller);
   }
 

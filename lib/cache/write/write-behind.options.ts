@@ -43,8 +43,8 @@ export interface WriteBehindOptions<K, V> {
    * Default 'evict'.
    */
   afterWrite?: 'evict' | 'keep';
-  /** Hears of writes that will not reach the source, or of which nobody knows, and why. */
-  onDropped?: (writes: readonly QueuedWrite<K, V>[], error: unknown) => void;
+  /** Hears of writes that will not reach the source, or of which nobody knows, and why. What it promises is waited for, by `flush` too. */
+  onDropped?: (writes: readonly QueuedWrite<K, V>[], error: unknown) => unknown;
 }
 
 export interface WriteBehindSettings<K, V> {

@@ -207,7 +207,7 @@ export class WriteBehind<K = Key, V = unknown> {
     await this.evict(slots);
     try {
       const writes = slots.map(({ given, value }) => ({ key: given, value: value.take() as V }));
-      this.settings.onDropped(writes, error);
+      await this.settings.onDropped(writes, error);
     } catch (thrown) {
       this.report('onDropped', thrown);
     }

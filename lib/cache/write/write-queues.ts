@@ -4,6 +4,9 @@ import { closedError } from '../../common/errors.js';
 import type { Invalidation } from '../../common/invalidation.js';
 import type { Reporter } from '../../observe/reporter.js';
 
+/** For `onDropped` of what is given up, however late it is. */
+const LAST_WORDS_MS = 1_000;
+
 /** What may be gone from the cache: entries by their Redis keys, those of a namespace and perhaps a tag of it, or any. */
 export type Gone =
   | { readonly keys: readonly string[] }
@@ -68,8 +71,9 @@ export class WriteQueues {
     this.closed = true;
     const queues = [...this.open];
     await this.inTime(queues.map((queue) => queue.close()));
-    const left = await Promise.all(queues.map((queue) => queue.abandon()));
-    const lost = left.reduce((sum, n) => sum + n, 0);
+    let lost = 0;
+    this.leftMs = Math.max(this.leftMs, LAST_WORDS_MS);
+    await this.inTime(queues.map(async (queue) => void (lost += await queue.abandon())));
     if (lost > 0)
       this.parts.reporter.warn(
         'shutdown',

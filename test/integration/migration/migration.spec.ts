@@ -25,10 +25,17 @@ class CatsService {
 let runs: string[];
 const ran = (name: string): { name: string; run: number } => ({ name, run: runs.push(name) });
 
+class AnimalsController {
+  @Get('inherited')
+  inherited() {
+    return ran('inherited');
+  }
+}
+
 @Controller('cats')
 @UseInterceptors(CacheInterceptor)
 @CacheTTL(60_000)
-class CatsController {
+class CatsController extends AnimalsController {
   @Get()
   all() {
     return ran('all');
@@ -138,6 +145,8 @@ describe('Cache', () => {
     expect(await refreshed()).toBe(4);
     const raw = { raw: true } as object;
     await expect(cache.wrap('d', load, raw)).rejects.toThrow(CacheOptionsError);
+    await expect(cache.wrap('d', load, 1000, -5)).rejects.toThrow(/refreshThreshold: given -5/);
+    expect(await cache.wrap('e', load, null as never)).toEqual(expect.any(Number));
   });
 
   it('register — a cache of that name → that one', async () => {
@@ -158,6 +167,13 @@ describe('CacheInterceptor, CacheKey, CacheTTL', () => {
     expect([await get('/cats'), await get('/cats/keyed')]).toEqual([1, 4]);
     await clock.advance('1m');
     expect([await get('/cats'), await get('/cats/for-ever')]).toEqual([5, 3]);
+  });
+
+  it('a handler that the controller has inherited → the ttl of the class', async () => {
+    const { get, clock } = await start();
+    expect([await get('/cats/inherited'), await get('/cats/inherited')]).toEqual([1, 1]);
+    await clock.advance('1m');
+    expect(await get('/cats/inherited')).toBe(2);
   });
 
   it('CacheKey — del of it → the handler runs again', async () => {

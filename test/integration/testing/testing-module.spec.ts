@@ -27,6 +27,7 @@ import {
   type TestCache,
 } from '../../../lib/testing/index.js';
 import { collect } from '../methods/app.js';
+import { waitFor } from '../../support/wait-for.js';
 
 const open: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -185,6 +186,17 @@ describe('TestClock', () => {
     expect(await locks.isLocked('job')).toBe(true); // renewed
     expect(await lock.release()).toBe(true);
     clock.unfreeze();
+  });
+
+  it('K7 advance — two at the same time, or one within another → that much passes, and then the time goes on', async () => {
+    const { cache, clock } = testCache();
+    const begin = clock.monotonic();
+    await Promise.all([clock.advance('1m'), clock.advance('1m')]);
+    clock.setTimer(1_000, () => void clock.advance('1m'));
+    await clock.advance('5s');
+    await waitFor(() => clock.monotonic() - begin >= 121_000);
+    await cache.set('key', 1, { ttl: 20 });
+    await waitFor(async () => (await cache.get('key')) === undefined);
   });
 
   it('K7 freeze — the time stands still, and goes on where it stood', async () => {

@@ -159,16 +159,37 @@ describe('Codec.encode — what cannot be stored', () => {
   it.each<[string, unknown]>([
     ['undefined', undefined],
     ['string', 'text'],
-    ['object', Promise.resolve(Buffer.alloc(1))],
+    ['a promise', Promise.resolve(Buffer.alloc(1))],
     ['object', new Uint8Array(1)],
   ])('serializer that returns %s → CacheSerializationError', (type, result) => {
     const codec = custom({ serialize: () => result as Buffer });
     expect(() => codec.encode(1, FACTS)).toThrow(
       new CacheSerializationError(
-        `The serializer must return a Buffer, and returned a value of type ${type}`,
+        `The serializer must return a Buffer, and returned ${type === 'a promise' ? type : `a value of type ${type}`}`,
       ),
     );
   });
+
+  it('a value whose toJSON gives undefined → CacheSerializationError; within another one it is nothing', () => {
+    const nothing = { toJSON: () => undefined };
+    for (const serializer of ['json', 'msgpack'] as const) {
+      expect(() => codecOf({ serializer }).encode(nothing, FACTS)).toThrow(CacheSerializationError);
+      expect(() => codecOf({ serializer }).encode([nothing], FACTS)).not.toThrow();
+    }
+  });
+
+  it.each([
+    ['that fulfils', (): Promise<unknown> => Promise.resolve(1)],
+    ['that rejects', (): Promise<unknown> => Promise.reject(new Error('asynchronous'))],
+  ])(
+    'serializer that reads a promise %s → CacheSerializationError, and no unhandled rejection',
+    async (_, deserialize) => {
+      const codec = custom({ deserialize });
+      const record = await sealed(custom({}), 'x');
+      await expect(read(codec, record)).rejects.toThrow('gave a promise');
+      await new Promise(setImmediate);
+    },
+  );
 
   it('serializer that throws anything → CacheSerializationError', () => {
     const codec = custom({
