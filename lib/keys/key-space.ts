@@ -24,7 +24,9 @@ const NAME = /^[A-Za-z0-9._-]{1,64}$/;
 
 const MAX_REDIS_KEY_BYTES = 300;
 /** Keys remembered in a namespace; beyond, all are forgotten. */
-const MOST_KNOWN = 2_000;
+const MOST_KNOWN = 10_000;
+/** So many are not remembered where the last ones were hardly asked for again: to remember one takes longer than to put it together. */
+const UNKNOWN_AFTER_THAT = 100_000;
 /** The `:` behind the path, the kind letter of the entry, and one more for records kept beside an entry. */
 const GLUE_BYTES = 3;
 const MAX_PATH = MAX_REDIS_KEY_BYTES - GLUE_BYTES - (MAX_DIGEST_BYTES - 1);
@@ -41,6 +43,9 @@ export class KeySpace {
   private readonly maxSpelledBytes: number;
   /** To put a key together, and to find a text that is new, takes longer than the rest of a hit in this process. */
   private known = new Map<string, EntryKey>();
+  /** Times that one of them was asked for again. */
+  private again = 0;
+  private unremembered = 0;
 
   constructor(readonly path: string) {
     const names = path.split('/');
@@ -61,11 +66,24 @@ export class KeySpace {
   entry(key: Key): EntryKey {
     if (typeof key !== 'string' || key.length > this.maxSpelledBytes) return this.encoded(key);
     const known = this.known.get(key);
-    if (known) return known;
+    if (known) {
+      this.again++;
+      return known;
+    }
+    if (this.unremembered > 0) {
+      this.unremembered--;
+      return this.encoded(key);
+    }
     const entry = this.encoded(key, { copy: undefined });
-    if (this.known.size >= MOST_KNOWN) this.known = new Map();
+    if (this.known.size >= MOST_KNOWN) this.forget();
     this.known.set(key, entry);
     return entry;
+  }
+
+  private forget(): void {
+    if (this.again < MOST_KNOWN) this.unremembered = UNKNOWN_AFTER_THAT;
+    this.known = new Map();
+    this.again = 0;
   }
 
   private encoded(key: Key, shortcut?: Shortcut): EntryKey {

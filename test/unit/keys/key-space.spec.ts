@@ -22,13 +22,35 @@ describe('KeySpace', () => {
     const first = space.entry('a');
     expect(space.entry('a')).toBe(first);
     expect(space.child('b').entry('a').redisKey).toBe('cache/b:ka');
-    for (let i = 0; i < 5_000; i++) expect(space.entry(`${i}`).redisKey).toBe(`cache:k${i}`);
+    for (let i = 0; i < 15_000; i++) expect(space.entry(`${i}`).redisKey).toBe(`cache:k${i}`);
     expect(space.entry('a')).not.toBe(first);
-    expect(space.entry('a')).toEqual(first);
+    expect(space.entry('a')).toMatchObject({ given: 'a', redisKey: first.redisKey });
     const parts = ['a', 1];
     space.entry(parts);
     parts[1] = 2;
     expect(space.entry(parts).redisKey).toBe('cache:k%sa%n2');
+  });
+
+  it('entry — keys that are hardly asked for again → none is remembered for a while, and then they are', () => {
+    let space = new KeySpace('cache');
+    const isRemembered = (key: string): boolean => space.entry(key) === space.entry(key);
+    let next = 0;
+    const ask = (keys: number): void => {
+      for (let i = 0; i < keys; i++) space.entry(`once ${next++}`);
+    };
+    ask(10_000);
+    expect(isRemembered('once 0')).toBe(true);
+    ask(1);
+    expect(isRemembered('again')).toBe(false);
+    expect(space.entry('again')).toMatchObject({ given: 'again', redisKey: 'cache:kagain' });
+    ask(100_000);
+    expect(isRemembered('again')).toBe(true);
+
+    space = new KeySpace('cache');
+    for (let round = 0; round < 2; round++)
+      for (let i = 0; i < 10_000; i++) space.entry(`often ${i}`);
+    ask(1);
+    expect(isRemembered('often 0')).toBe(true);
   });
 
   it('child — nested → the path joined by slashes, the root kept', () => {
