@@ -343,6 +343,19 @@ describe.each(VARIANTS)('writes behind on %s', (_, topology, variant) => {
 });
 
 describe('writes behind', () => {
+  it('W6 shutdown of several queues whose sources hang → all that is lost is counted', async () => {
+    const cache = await openCache('memory', { shutdownTimeout: 50 });
+    const gate = new Gate();
+    const write = (): Promise<void> => gate.pass();
+    for (const keys of [['k', 'l'], ['m']]) {
+      const queue = new WriteBehind<string, number>(cache.service, { write });
+      for (const key of keys) await queue.put(key, 1);
+    }
+    await cache.close();
+    expect(cache.log.join()).toContain('closed with 3 queued writes that were not written');
+    gate.open();
+  });
+
   it('W6 shutdown with a source that hangs → ends in time, says what is lost, and evicts it', async () => {
     const cache = await openCache('single', { shutdownTimeout: 100 });
     const reader = await openCache('single', { namespace: cache.namespace });

@@ -73,7 +73,11 @@ export class WriteQueues {
     await this.inTime(queues.map((queue) => queue.close()));
     let lost = 0;
     this.leftMs = Math.max(this.leftMs, LAST_WORDS_MS);
-    await this.inTime(queues.map(async (queue) => void (lost += await queue.abandon())));
+    const abandon = async (queue: WriteQueue): Promise<void> => {
+      const left = await queue.abandon();
+      lost += left;
+    };
+    await this.inTime(queues.map(abandon));
     if (lost > 0)
       this.parts.reporter.warn(
         'shutdown',
