@@ -84,6 +84,7 @@ export interface CacheableRoute extends Cached {
   readonly http: CacheableHttpOptions;
 }
 
+/** Of a handler; of a controller, for its handlers that have none of their own. */
 export const cacheableRoute = new Metadata<CacheableRoute>('cacheable.http');
 /** All of a handler's, in the order in which they are written. */
 export const cacheEvictRoutes = new Metadata<readonly Evicting[]>('cache-evict.http');

@@ -4,6 +4,7 @@ import type { Cluster } from 'ioredis';
 import { aRefreshAhead } from '../cache/staleness.js';
 import { isSerializerChoice, SERIALIZER_ACCEPTED } from '../codec/serializer.js';
 import { DURATION_ACCEPTED, durationProblem, type DurationRule } from '../common/duration.js';
+import { isClient } from '../redis/given-client.js';
 
 /**
  * The validators of the option classes. The message of each is not a complaint but what is accepted, because an
@@ -171,10 +172,6 @@ function isRedisUrl(text: string): boolean {
     return false;
   }
 }
-
-/** By its shape: a client may come from another installed copy of ioredis. */
-const isClient = (value: unknown): boolean =>
-  ['evalsha', 'duplicate', 'sendCommand'].every((name) => hasMethod(value, name));
 
 function isRedisClient(value: unknown): boolean {
   if (!isClient(value)) return false;

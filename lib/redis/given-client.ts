@@ -1,9 +1,11 @@
 import { types } from 'node:util';
 import type { OptionProblem } from '../common/errors.js';
 
-/** Whether what the application has given, or made by a function, is a client: by what it can do, for there may be two copies of ioredis. */
+/** What the application has given, or made by a function, by its shape: a client may come from another installed copy of ioredis. */
 export const isClient = (given: unknown): boolean =>
-  typeof (given as { sendCommand?: unknown } | null | undefined)?.sendCommand === 'function';
+  ['evalsha', 'duplicate', 'sendCommand'].every(
+    (name) => typeof (given as Record<string, unknown> | null | undefined)?.[name] === 'function',
+  );
 
 export const noClient = (given: unknown): OptionProblem => ({
   path: 'topology.client',

@@ -51,8 +51,8 @@ export class TestClock implements Clock {
   }
 
   /**
-   * Lets this much time pass; of two calls that overlap, both do at the same time. What falls due within it happens at its own moment, one after the other, and is done when this
-   * resolves, unless it waits for something else than the cache.
+   * Lets this much time pass; of two calls that overlap, both do at the same time. What falls due within it happens at its own
+   * moment, one after the other, and is done when this resolves, unless it waits for something else than the cache.
    */
   async advance(duration: Duration): Promise<void> {
     const ms = parseDuration(duration, {}, 'advance');

@@ -24,7 +24,7 @@ export class Finder {
 
   /** What has been found here is given to a reader. */
   used(key: EntryKey, value: Opened): void {
-    this.judge.used({ key }, value);
+    this.judge.used(key, value);
   }
 
   /** The copy in this process, if there is one that may be used. */
@@ -109,7 +109,7 @@ export class Finder {
   private copy(wanted: Wanted): Hit | undefined | Promise<Hit | undefined> {
     const copy = this.peek(wanted.key, wanted.kind, wanted.reads);
     if (!copy) return undefined;
-    this.judge.used(wanted, copy.value);
+    this.judge.found(wanted, copy.value);
     const found = this.judge.fitting({ state: 'hit', source: 'copy', ...copy }, wanted);
     const hit = (each: Found): Hit | undefined => (each.state === 'hit' ? each : undefined);
     return types.isPromise(found) ? found.then(hit) : hit(found);

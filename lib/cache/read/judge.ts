@@ -35,9 +35,14 @@ export class Judge {
     private readonly state: JudgeState,
   ) {}
 
+  /** A value has been found; who only looks does not use it. */
+  found({ key, looksOnly }: Wanted, value: Opened): void {
+    if (!looksOnly) this.used(key, value);
+  }
+
   /** A value is given to a reader. */
-  used({ key, looksOnly }: Pick<Wanted, 'key' | 'looksOnly'>, value: Opened): void {
-    if (value.sliding && !looksOnly) this.state.onSliding(key, value);
+  used(key: EntryKey, value: Opened): void {
+    if (value.sliding) this.state.onSliding(key, value);
   }
 
   /** Once for all whose look it was and who take a value as it is; later only where the table has to be asked for further tags. */
@@ -47,7 +52,7 @@ export class Judge {
       return this.judge(wanted, fetched);
     if (!found) return (fetched.found = this.judge(wanted, fetched));
     const given = (each: Found): Found => {
-      if (each.state === 'hit') this.used(wanted, each.value);
+      if (each.state === 'hit') this.found(wanted, each.value);
       return each;
     };
     return types.isPromise(found) ? found.then(given) : given(found);
@@ -120,7 +125,7 @@ export class Judge {
       const stamp = { c0: header.c0, tags: header.tags };
       keep(this.parts, key, { note, kind, id, value, stamp, bytes: bytes!.length });
     }
-    this.used(wanted, value);
+    this.found(wanted, value);
     return this.fitting({ state: 'hit', source: 'hit', id, value }, wanted);
   }
 

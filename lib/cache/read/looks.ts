@@ -161,9 +161,9 @@ export class Looks {
     else {
       look = new Look(redisKey, wanted.tags, tier?.note(redisKey), batch);
       batch.looks.set(redisKey, look);
-      this.asked++;
+      if (store.isRemote) this.asked++;
+      else this.fetch(batch);
     }
-    if (!store.isRemote) this.fetch(batch);
     return look;
   }
 
