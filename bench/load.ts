@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { spreadOf, type Spread } from './sampling.js';
+import { spreadOf, timeOf, type Spread } from './sampling.js';
 import { cpuOf } from './server-stats.js';
 
 /** What calls took for some time; CPU time is that of all threads. */
@@ -30,6 +30,18 @@ export async function underLoad({ call, callers, forMs, servers }: Load): Promis
   const { user, system } = process.cpuUsage(before);
   const serverUs = (await cpuOf(servers)) - serverBefore;
   return sampleOf({ latencies, tookMs, clientUs: user + system, serverUs });
+}
+
+/** Ms that so many calls take all callers together. */
+export async function timeOfCalls(
+  call: Load['call'],
+  { callers, calls }: { readonly callers: number; readonly calls: number },
+): Promise<number> {
+  let next = 0;
+  const caller = async (): Promise<void> => {
+    while (next < calls) await call(next++);
+  };
+  return timeOf(() => Promise.all(Array.from({ length: callers }, caller)));
 }
 
 export async function callFor(forMs: number, call: Load['call'], callers: number) {

@@ -1,4 +1,6 @@
+import { isThere, spread } from '../growth/along.js';
 import type { Cache } from './cache.js';
+import { cat } from './cats.js';
 
 export interface Load {
   /** At the same time. */
@@ -19,7 +21,7 @@ export const WORKS = {
   setHot:
     ({ set }: Cache, bytes: number) =>
     () =>
-      set('hot', valueOf(bytes)),
+      set('hot', cat(1, bytes)),
   getHot:
     ({ get }: Cache) =>
     () =>
@@ -32,28 +34,23 @@ export const WORKS = {
   getMany: ({ getMany }: Cache, bytes: number) =>
     getMany && ((n: number) => getMany(manyKeys(bytes, n)).then(isAll)),
   set: ({ set }: Cache, bytes: number) => {
-    const value = valueOf(bytes);
+    const value = cat(1, bytes);
     return (n: number) => set(keyOf(bytes, n), value);
   },
   getOrSetMissing: ({ getOrSet }: Cache, bytes: number) => {
-    const value = valueOf(bytes);
+    const value = cat(1, bytes);
     return getOrSet && (() => getOrSet(`fresh:${fresh++}`, async () => value));
   },
 };
 
 export type Work = keyof typeof WORKS;
 
-/** Neighbours are keys that lie far apart, so that no two callers ask for the same one at the same time. */
 function keyOf(bytes: number, n: number): string {
-  return `cat:${bytes}:${(n * 7_919) % KEYS}`;
+  return `cat:${bytes}:${spread(n, KEYS)}`;
 }
 
 function manyKeys(bytes: number, n: number): string[] {
   return Array.from({ length: KEYS_TOGETHER }, (_, i) => keyOf(bytes, n * KEYS_TOGETHER + i));
-}
-
-function isThere(value: unknown): void {
-  if (value == null) throw new Error('A miss, where a hit is measured');
 }
 
 function isAll(found: number): void {
@@ -62,11 +59,4 @@ function isAll(found: number): void {
 
 function never(): never {
   throw new Error('A miss, where a hit is measured');
-}
-
-/** A few fields, and as much text as is missing from so many bytes of JSON. */
-function valueOf(bytes: number): object {
-  const value = { id: 1, name: 'a cat', tags: ['a', 'b'], owner: { id: 7 }, text: '' };
-  value.text = 'x'.repeat(Math.max(0, bytes - JSON.stringify(value).length));
-  return value;
 }

@@ -3,7 +3,7 @@ import { Bench } from '../bench.js';
 import { ALL } from '../contenders/all.js';
 import type { Cache, Tiers } from '../contenders/cache.js';
 import { WORKS, type Load, type Work } from '../contenders/works.js';
-import { timeOf } from '../sampling.js';
+import { timeOfCalls } from '../load.js';
 import { serve } from './member.js';
 
 export interface ContenderSetup {
@@ -41,10 +41,5 @@ async function speedOf(
   { work, bytes, callers, calls }: Exclude<ContenderTask, 'who'>,
 ): Promise<number> {
   const call: (n: number) => Promise<unknown> = WORKS[work](cache, bytes)!;
-  let next = 0;
-  const caller = async (): Promise<void> => {
-    while (next < calls) await call(next++);
-  };
-  const ms = await timeOf(() => Promise.all(Array.from({ length: callers }, caller)));
-  return (calls / ms) * 1_000;
+  return (calls / (await timeOfCalls(call, { callers, calls }))) * 1_000;
 }

@@ -4,6 +4,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { Bench } from '../bench.js';
 import type { Cache } from '../contenders/cache.js';
 import { LOADING } from '../contenders/loading.js';
+import { timeOfCalls } from '../load.js';
 import { serve } from './member.js';
 
 export interface MemorySetup {
@@ -39,13 +40,9 @@ await serve<MemorySetup, MemoryTask, Memory>(async ({ redisUrl, index }) => {
   const answer = async ({ call, from, operations, callers }: MemoryTask): Promise<Memory> => {
     delay.reset();
     delay.enable();
-    const begin = performance.now();
-    let next = from;
-    const caller = async (): Promise<void> => {
-      while (next < from + operations) await callOnce(cache, call, `cat:${next++}`);
-    };
-    await Promise.all(Array.from({ length: callers }, caller));
-    const perSecond = (operations / (performance.now() - begin)) * 1_000;
+    const callNext = (n: number): Promise<void> => callOnce(cache, call, `cat:${from + n}`);
+    const ms = await timeOfCalls(callNext, { callers, calls: operations });
+    const perSecond = (operations / ms) * 1_000;
     delay.disable();
     const [delayP99Ms, delayMaxMs] = [delay.percentile(99) / 1e6, delay.max / 1e6];
     return { perSecond, heapMB: await usedMB(), delayP99Ms, delayMaxMs };

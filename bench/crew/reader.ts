@@ -2,7 +2,8 @@
 import { Bench } from '../bench.js';
 import { cat } from '../contenders/cats.js';
 import { READERS } from '../contenders/readers.js';
-import { timeOf } from '../sampling.js';
+import { spread } from '../growth/along.js';
+import { timeOfCalls } from '../load.js';
 import { serve } from './member.js';
 
 export interface ReaderSetup {
@@ -28,17 +29,12 @@ await serve<ReaderSetup, ReaderTask, ReaderAnswer>(async ({ redisUrl, index, key
   const keys = [...values.keys()];
   let next = 0;
   /** All keys, and then again; neighbours lie far apart, so that no two callers ask for the same one at the same time. */
-  const readNext = (): Promise<unknown> => read(keys[(next++ * 7_919) % keys.length]!);
+  const readNext = (): Promise<unknown> => read(keys[spread(next++, keys.length)]!);
   return {
     answer: async (task) => {
       if (task === 'who') return name;
       const { callers, reads } = task;
-      let begun = 0;
-      const call = async (): Promise<void> => {
-        while (begun++ < reads) await readNext();
-      };
-      const ms = await timeOf(() => Promise.all(Array.from({ length: callers }, call)));
-      return (reads / ms) * 1_000;
+      return (reads / (await timeOfCalls(readNext, { callers, calls: reads }))) * 1_000;
     },
     close: () => bench.close(),
   };
