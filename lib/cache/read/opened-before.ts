@@ -16,6 +16,8 @@ const LARGEST = 64 * 1_024;
 const MOST_KEYS = 10_000;
 /** Where there is no room, one in so many is kept, in the place of the oldest: where far more is read, little is copied in vain. */
 const ONE_IN = 32;
+/** So many that there was no room for, and none that was found meanwhile: what is kept is not read any more. */
+const MOST_IN_VAIN = 5_000;
 
 /**
  * Values by the very bytes that they were made from. Who reads past the copies of this process asks Redis each time, and mostly
@@ -27,12 +29,16 @@ export class OpenedBefore {
   private last: Before | undefined;
   private readonly kept = new Map<string, Before>();
   private keptBytes = 0;
+  /** Turned away since one of the kept was found. */
+  private inVain = 0;
   private readonly readOnce = new Set<string>();
 
   find(redisKey: string, bytes: Buffer): Before | undefined {
     if (bytes === this.last?.bytes) return this.last;
     const before = this.kept.get(redisKey);
-    return before?.bytes.equals(bytes) ? before : undefined;
+    if (!before?.bytes.equals(bytes)) return undefined;
+    this.inVain = 0;
+    return before;
   }
 
   /** It is kept if its key was read before, because most are not read again. */
@@ -53,7 +59,9 @@ export class OpenedBefore {
     const bytes = bytesOf(opened);
     if (bytes > LARGEST) return false;
     if (this.keptBytes + bytes <= MOST_BYTES) return true;
-    return Math.random() * ONE_IN < 1;
+    if (++this.inVain < MOST_IN_VAIN) return Math.random() * ONE_IN < 1;
+    this.forget();
+    return true;
   }
 
   private keep(redisKey: string, { bytes, record, value }: Before): void {
@@ -70,6 +78,12 @@ export class OpenedBefore {
       if (this.keptBytes <= MOST_BYTES) break;
       this.drop(oldest);
     }
+  }
+
+  private forget(): void {
+    this.kept.clear();
+    this.keptBytes = 0;
+    this.inVain = 0;
   }
 
   /** False: it is not there. */

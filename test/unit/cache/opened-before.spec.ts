@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { readRecord, writeBody, type EntryHeader } from '../../../lib/codec/envelope.js';
 import type { ValueRecord } from '../../../lib/cache/entry.js';
 import { OpenedEntry } from '../../../lib/cache/read/opened-entry.js';
@@ -109,5 +109,31 @@ describe('OpenedBefore', () => {
     expect(kept.filter(Boolean)).toHaveLength(most);
     expect(kept.slice(most).filter(Boolean).length).toBeGreaterThan(0);
     expect(kept.slice(0, most).filter(Boolean).length).toBeGreaterThan(0);
+  });
+
+  it('full of records that are read no more → those that are read now take their place', async () => {
+    const before = new OpenedBefore();
+    const [former, present] = [opened(10_000), opened('a')];
+    for (let key = 0; key < 400; key++)
+      for (let i = 0; i < 2; i++) before.note(`former${key}`, former);
+    const keys = Array.from({ length: 1_000 }, (_, i) => `k${i}`);
+    for (let i = 0; i < 8; i++) for (const key of keys) before.note(key, present);
+    await afterTick();
+    expect(keys.filter((key) => !before.find(key, again(present)))).toEqual([]);
+  });
+
+  it('full, and one of the kept is found now and then → it stays', async () => {
+    const before = new OpenedBefore();
+    const [kept, other] = [opened(10_000), opened(60_000)];
+    for (let key = 0; key < 209; key++) for (let i = 0; i < 2; i++) before.note(`k${key}`, kept);
+    const random = jest.spyOn(Math, 'random').mockReturnValue(0.99);
+    await afterTick();
+    for (let i = 0; i < 10_000; i++) {
+      if (i % 1_000 === 0) before.find('k0', again(kept));
+      before.note(`other${i % 1_000}`, other);
+    }
+    random.mockRestore();
+    await afterTick();
+    expect(before.find('k0', again(kept))).toBeDefined();
   });
 });
