@@ -3,6 +3,7 @@ import { atEndOfTick } from '../common/async.js';
 import { CacheConnectionError } from '../common/errors.js';
 import type { CallGuard } from '../resilience/call-guard.js';
 import { toCacheError } from '../resilience/redis-failure.js';
+import type { BatchedReads } from './batched-reads.js';
 import { masterNamed } from './cluster-nodes.js';
 import type { Shard } from './topology.js';
 
@@ -21,6 +22,8 @@ interface Batch<Kind, Call> {
 
 export interface BatchedCallsOptions<Kind, Call> {
   guard: CallGuard;
+  /** What they have been asked for goes ahead, in the same write: whoever calls often waits for a read as well. */
+  reads: BatchedReads;
   /** Names of kinds that go before the others in line. */
   first: ReadonlySet<string>;
   /** Sends calls of one kind together, each once; settles for each, in their order, or rejects where the server has failed. */
@@ -107,6 +110,7 @@ export class BatchedCalls<Kind extends { readonly name: string }, Call> {
   private sendNext(shard: Shard, line: Line<Batch<Kind, Call>>): void {
     const stream = streamOf(shard);
     stream?.cork();
+    this.options.reads.of(shard).flush();
     for (let batch = line.next(); batch; batch = line.next()) {
       const { length } = batch.waiting;
       void this.send(batch).then(() => {

@@ -32,7 +32,7 @@ import { write } from './lua/write.lua.js';
 import { backoffOf, HOLD_ID, valueRecord } from './record.js';
 import { isEvicted, ScriptCalls, type ScriptCallOptions } from './script-calls.js';
 
-export interface RedisEntryStoreOptions extends ScriptCallOptions {
+export interface RedisEntryStoreOptions extends Omit<ScriptCallOptions, 'reads'> {
   /** Shared with others who read beside entries, so that all travels together; default: reads of its own. */
   reads?: BatchedReads;
 }
@@ -51,8 +51,8 @@ export class RedisEntryStore implements EntryStore {
     private readonly topology: Topology,
     private readonly options: RedisEntryStoreOptions,
   ) {
-    this.calls = new ScriptCalls(topology, options);
     this.reads = options.reads ?? new BatchedReads(options.guard);
+    this.calls = new ScriptCalls(topology, { ...options, reads: this.reads });
   }
 
   read(key: string): Promise<Buffer | null> {

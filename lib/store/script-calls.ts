@@ -5,12 +5,14 @@ import {
   type InvalidationReason,
 } from '../common/invalidation.js';
 import { BatchedCalls } from '../redis/batched-calls.js';
+import type { BatchedReads } from '../redis/batched-reads.js';
 import { runSteps, type ScriptStep } from '../redis/script-runner.js';
-import type { Script, ScriptValue } from '../redis/script.js';
+import type { Script } from '../redis/script.js';
 import type { Shard, Topology } from '../redis/topology.js';
 import type { CallGuard, CallKind } from '../resilience/call-guard.js';
 import { toCacheError } from '../resilience/redis-failure.js';
 import { evict } from './lua/evict.lua.js';
+import { portions } from './portions.js';
 
 export interface ScriptCallOptions {
   /** Channel of an instance's wakes, up to its id. The message is the Redis key. */
@@ -18,6 +20,7 @@ export interface ScriptCallOptions {
   /** Id of this process, as it registers for wakes: of one length everywhere, and without a comma. */
   instance: string;
   guard: CallGuard;
+  reads: BatchedReads;
   /** Without one nobody is told of changes. */
   announcer?: Announcer;
 }
@@ -67,9 +70,6 @@ const oneByOne = new WeakSet<object>();
 const isAcrossSlots = (sent: PromiseSettledResult<unknown>): boolean =>
   sent.status === 'rejected' && (sent.reason as Error).message.startsWith('CROSSSLOT');
 
-/** Values in one command, or one value that is larger: while a server takes them in it does nothing else. */
-const MOST_BYTES = 65_536;
-
 /**
  * Sends the scripts of entries to their servers: what is asked for in one tick, of one script and one server, as one command and
  * one message to other processes. In a cluster each key is by itself. Of a slot that moves, one command may be redirected while a
@@ -83,10 +83,16 @@ export class ScriptCalls {
     private readonly topology: Topology,
     private readonly options: ScriptCallOptions,
   ) {
-    const { guard } = options;
+    const { guard, reads } = options;
     const send = this.sendAll.bind(this);
     const failed = this.disown.bind(this);
-    this.batched = new BatchedCalls<AnyScript, AnyStep>({ guard, first: ENDING, send, failed });
+    this.batched = new BatchedCalls<AnyScript, AnyStep>({
+      guard,
+      reads,
+      first: ENDING,
+      send,
+      failed,
+    });
   }
 
   run<Arg extends string, Reply extends string, T>(
@@ -223,28 +229,3 @@ const evictOf = (key: string): Step<never, 'absent' | 'evicted', boolean> => ({
   as: isEvicted,
   outdated: { reason: 'evict', keys: [key] },
 });
-
-/** In order, each small enough for one command. */
-function* portions<S extends { readonly values: Record<string, ScriptValue> }>(
-  steps: readonly S[],
-): Generator<S[]> {
-  let portion: S[] = [];
-  let bytes = 0;
-  for (const step of steps) {
-    const more = bytesOf(step);
-    if (portion.length > 0 && bytes + more > MOST_BYTES) {
-      yield portion;
-      portion = [];
-      bytes = 0;
-    }
-    portion.push(step);
-    bytes += more;
-  }
-  yield portion;
-}
-
-/** Nothing else that a script is given is large. */
-function bytesOf({ values }: { readonly values: Record<string, ScriptValue> }): number {
-  const { record } = values;
-  return Buffer.isBuffer(record) ? record.length : 0;
-}

@@ -90,10 +90,9 @@ export class Loads {
     let reply;
     let { c0 } = lease;
     try {
-      const acquired = store.acquire(lease.key, { token, leaseMs: settings.lease.ttlMs, reject });
       // Before the load, so that an evict of a tag while it runs is not lost.
       const clock = c0 ?? handled(tags.clock(request.key.redisKey));
-      reply = await acquired;
+      reply = await store.acquire(lease.key, { token, leaseMs: settings.lease.ttlMs, reject });
       c0 = await clock;
     } catch (error) {
       expectation.cancel();

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { deferred } from '../../../lib/common/async.js';
+import { BatchedReads } from '../../../lib/redis/batched-reads.js';
 import { BatchedCalls } from '../../../lib/redis/batched-calls.js';
 import type { Shard } from '../../../lib/redis/topology.js';
 import { CallGuard } from '../../../lib/resilience/call-guard.js';
@@ -34,7 +35,8 @@ describe('BatchedCalls', () => {
         }),
       );
     const failed = (calls: readonly number[]): unknown => lost.push(...calls);
-    batched = new BatchedCalls({ guard, first: new Set(['fill']), send, failed });
+    const reads = new BatchedReads(guard);
+    batched = new BatchedCalls({ guard, reads, first: new Set(['fill']), send, failed });
     lost = [];
     sent = [];
   });
