@@ -77,8 +77,9 @@ export class CacheEngine {
   constructor(readonly parts: CacheParts) {
     const formats = (this.formats = new EntryFormats(parts));
     const { flights, modes } = this;
+    const clear = (path: string): Promise<void> => this.tags.clearNow(path);
     const waits = (this.waits = new LeaseWaits(parts.clock));
-    const journal = (this.journal = new EvictJournal(parts, (path) => this.tags.clearNow(path)));
+    const journal = (this.journal = new EvictJournal(parts, { flights, clear }));
     const onSliding = (key: EntryKey, value: Opened): void => this.inPlace.slider.read(key, value);
     const finder = (this.finder = new Finder(parts, { journal, formats, onSliding }));
     const loads = (this.loads = new Loads(parts, { flights, waits, formats }));

@@ -2,6 +2,7 @@ import { closedError } from '../common/errors.js';
 import type { TimerHandle } from '../common/clock.js';
 import type { EntryKey } from '../keys/key-space.js';
 import { pathOf } from '../tags/table-key.js';
+import type { Flights } from './flights.js';
 import type { CacheParts } from './parts.js';
 
 /** An evict that has to be done again. */
@@ -12,6 +13,12 @@ export interface PendingEvict {
   readonly blocks: { readonly redisKey: string } | { readonly path: string };
   /** Rejects while Redis cannot be reached. */
   run(): Promise<unknown>;
+}
+
+interface JournalState {
+  readonly flights: Flights;
+  /** Makes a whole namespace outdated. */
+  readonly clear: (path: string) => Promise<unknown>;
 }
 
 /** Beyond so many, an evict becomes a clear of its namespace, which takes more than was asked for and never less. */
@@ -39,8 +46,7 @@ export class EvictJournal {
 
   constructor(
     private readonly parts: CacheParts,
-    /** Makes a whole namespace outdated. */
-    private readonly clear: (path: string) => Promise<unknown>,
+    private readonly state: JournalState,
   ) {}
 
   /** Reads of this key must not trust Redis. */
@@ -58,6 +64,8 @@ export class EvictJournal {
     const evict = this.pending.size < MOST_PENDING ? given : this.wider(given);
     if (!this.pending.has(evict.name)) this.count(evict, 1);
     this.pending.set(evict.name, evict);
+    // What they load may be older than the evict. Those of a key its evictor has seen to.
+    if ('path' in evict.blocks) this.state.flights.doomWithin(evict.blocks.path);
     this.schedule();
   }
 
@@ -69,7 +77,7 @@ export class EvictJournal {
       'evict-journal',
       `more than ${MOST_PENDING} evicts have not reached Redis: further ones will clear the whole namespace`,
     );
-    return { name: `clear ${path}`, blocks: { path }, run: () => this.clear(path) };
+    return { name: `clear ${path}`, blocks: { path }, run: () => this.state.clear(path) };
   }
 
   get size(): number {

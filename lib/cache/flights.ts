@@ -1,4 +1,5 @@
 import { PassingMap } from '../common/passing-map.js';
+import { pathOf } from '../tags/table-key.js';
 import type { Opened } from './entry.js';
 import type { Stamp } from './tier.js';
 
@@ -84,6 +85,11 @@ export class Flights {
     if (!flight) return;
     flight.doomed = true;
     this.seal(flight);
+  }
+
+  /** As `doom`, for all loads of a namespace. */
+  doomWithin(path: string): void {
+    for (const flight of this.open.values()) if (pathOf(flight.key) === path) this.doom(flight);
   }
 
   get size(): number {

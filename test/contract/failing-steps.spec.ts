@@ -1,6 +1,7 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { CacheConnectionError } from '../../lib/common/errors.js';
 import { NOTHING_PENDING, openCache, TOPOLOGIES, type TestCache } from '../support/caches.js';
+import { Gate } from '../support/gate.js';
 import { waitFor } from '../support/wait-for.js';
 
 type Step = 'read' | 'acquire' | 'fill' | 'renew' | 'release';
@@ -76,6 +77,38 @@ describe.each(TOPOLOGIES)('a step of the protocol fails on %s', (topology) => {
     });
     expect(await cache.service.getOrSet('k', () => 'mine')).toBe('theirs');
   });
+
+  it.each([
+    ['evictTags', (service: TestCache['service']) => service.evictTags('t')],
+    ['clear', (service: TestCache['service']) => service.clear()],
+    ['evictPattern', (service: TestCache['service']) => service.evictPattern('*')],
+  ])(
+    'R4 %s cannot reach Redis, and is queued → who asks afterwards does not join a load from before',
+    async (_, evict) => {
+      const cache = await openCache(topology, { evictFailure: 'queue' });
+      const { store, tags } = cache.engine['parts'];
+      const gate = new Gate();
+      const before = cache.service.getOrSet('k', () => gate.pass().then(() => 'old'), {
+        tags: ['t'],
+      });
+      await gate.arrived();
+      const gone = (): Promise<never> => Promise.reject(new CacheConnectionError('gone'));
+      const works = { bump: tags.bump.bind(tags), clear: tags.clear.bind(tags) };
+      const scan = store.scan.bind(store);
+      Object.assign(tags, { bump: gone, clear: gone });
+      Object.assign(store, { scan: () => ({ [Symbol.asyncIterator]: () => ({ next: gone }) }) });
+      await evict(cache.service);
+      expect(cache.engine.pending().journal).toBe(1);
+      const after = cache.service.getOrSet('k', () => 'new', { tags: ['t'] });
+      gate.open();
+      expect(await before).toBe('old');
+      expect(await after).toBe('new');
+      Object.assign(tags, works);
+      Object.assign(store, { scan });
+      await waitFor(() => cache.engine.pending().journal === 0);
+      expect(await cache.service.getOrSet('k', () => 'new', { tags: ['t'] })).toBe('new');
+    },
+  );
 
   it.each<[string, (context: { skip(): void }) => unknown]>([
     ['throws', () => Promise.reject(new Error('source is down'))],
