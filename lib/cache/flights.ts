@@ -1,6 +1,7 @@
 import { PassingMap } from '../common/passing-map.js';
 import { pathOf } from '../tags/table-key.js';
 import type { Opened } from './entry.js';
+import { isWithinLoad } from './nested-loads.js';
 import type { Stamp } from './tier.js';
 
 /** How a load ended, and for whom its value is good. */
@@ -42,6 +43,10 @@ export class Flight {
   loads: 'one' | 'several' = 'one';
   /** Of the entry that it loads. */
   version: string | number | undefined;
+  /** A load that runs waits for it. */
+  isUrgent = false;
+  /** Begins its loader, which is in line. */
+  begin: (() => unknown) | undefined;
   outcome!: Promise<FlightOutcome>;
 
   constructor(readonly key: string) {}
@@ -59,6 +64,16 @@ export class Flights {
   /** The flight that a caller may join now. */
   joinable(key: string): Flight | undefined {
     return this.open.get(key);
+  }
+
+  /** The same for who joins it: for a load that runs it does not wait in line. */
+  join(key: string): Flight | undefined {
+    const flight = this.joinable(key);
+    if (flight && isWithinLoad()) {
+      flight.isUrgent = true;
+      flight.begin?.();
+    }
+    return flight;
   }
 
   lead(key: string, run: (flight: Flight) => Promise<FlightOutcome>): Flight {

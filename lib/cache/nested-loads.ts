@@ -1,12 +1,15 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { CacheError } from '../common/errors.js';
 import type { EntryKey } from '../keys/key-space.js';
+import type { EntryStore } from '../store/entry-store.js';
 import type { EntryKind } from './entry.js';
 
 /** What is loaded, of which kind. */
 interface Loads {
   readonly keys: ReadonlySet<string>;
   readonly kind: EntryKind;
+  /** Of another one the same key is another entry. */
+  readonly store: EntryStore;
 }
 
 interface RunningLoad extends Loads {
@@ -64,20 +67,19 @@ export function outsideLoads<T>(fn: () => T): T {
   return current.getStore() ? current.run(undefined, fn) : fn();
 }
 
+interface Wanted {
+  readonly key: Pick<EntryKey, 'redisKey' | 'given'>;
+  readonly kind: EntryKind;
+}
+
 /**
  * A loader that waits for its own result would wait for ever; it is told so at once. True where the key is loaded around it as
  * another kind of entry: a handler that has the key of a method which it calls.
  */
-export function isWithinOther({
-  key,
-  kind,
-}: {
-  key: Pick<EntryKey, 'redisKey' | 'given'>;
-  kind: EntryKind;
-}): boolean {
+export function isWithinOther({ key, kind }: Wanted, store: EntryStore): boolean {
   let isWithin = false;
   for (let load = innermost(); load; load = load.outer) {
-    if (!load.running || !load.keys.has(key.redisKey)) continue;
+    if (!load.running || load.store !== store || !load.keys.has(key.redisKey)) continue;
     if (load.kind === kind)
       throw new CacheError(
         'ERR_CACHE_NESTED_LOAD',

@@ -1,6 +1,6 @@
 /** Calls that cross each other: what has returned is not undone by what began before it. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { CacheService } from '../../lib/cache/cache.service.js';
 import { openCache, VARIANTS, type TestCache } from '../support/caches.js';
 import { Gate } from '../support/gate.js';
@@ -67,6 +67,29 @@ describe.each(VARIANTS)('calls that cross on %s', (_, topology, variant) => {
     );
     expect(await Promise.all(loads)).toEqual([0, 1, 2, 3]);
   });
+
+  it.each([
+    ['in line', true],
+    ['about to be', false],
+  ])(
+    'loaderConcurrency — a load needs what is %s behind it → that begins out of turn',
+    async (_, isInLine) => {
+      const one = await openCache(topology, { ...variant, loaderConcurrency: 1 });
+      const order = one.service.getOrSet('order', async () => {
+        await gate.pass();
+        return one.service.getOrSet('user', () => 'own');
+      });
+      await gate.arrived();
+      const load = jest.fn(() => 'loaded');
+      const user = one.service.getOrSet('user', load);
+      const inLine = (): boolean[] =>
+        one.engine['flights']['open'].values().map(({ begin }) => begin !== undefined);
+      if (isInLine) await waitFor(() => inLine().join() === 'true,true');
+      gate.open();
+      expect(await Promise.all([order, user])).toEqual(['loaded', 'loaded']);
+      expect(load).toHaveBeenCalledTimes(1);
+    },
+  );
 
   it('N2 a counter that was kept for ever counts on with a ttl → ttl tells it, whatever its grace', async () => {
     await service.set('n', 5, { ttl: 1_000 });

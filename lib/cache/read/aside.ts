@@ -26,7 +26,7 @@ export class AsideLoads {
   async load(caller: Caller): Promise<Ended> {
     const { request } = caller;
     const { key, settings } = request;
-    const joined = this.flights.joinable(key.redisKey);
+    const joined = this.flights.join(key.redisKey);
     if (joined) {
       const outcome = await this.parts.meter.wait('process', key, () =>
         whileWaiting(request, untilAborted(joined.outcome, settings.signal)),

@@ -1,4 +1,3 @@
-import pLimit from 'p-limit';
 import type { Duration } from '../../common/duration.js';
 import { CacheTimeoutError } from '../../common/errors.js';
 import { assertTags } from '../../tags/tag-names.js';
@@ -8,8 +7,9 @@ import type { EntryKind } from '../entry.js';
 import type { LoadSettings } from '../entry.options.js';
 import { keptMs, lifeMs, momentMs, slides, type Life } from '../life.options.js';
 import { nextMoment, type Flight } from '../flights.js';
-import { isWithinLoad, runAsLoadOf } from '../nested-loads.js';
+import { runAsLoadOf } from '../nested-loads.js';
 import type { CacheParts } from '../parts.js';
+import { LoadLine } from './load-line.js';
 
 /** What a loader is given. */
 export interface LoadContext {
@@ -77,11 +77,10 @@ interface Run<T, R> {
 
 /** Runs loaders: so many at a time, so long at most. */
 export class LoaderRun {
-  private readonly limit: ReturnType<typeof pLimit> | undefined;
+  private readonly line: LoadLine;
 
   constructor(private readonly parts: CacheParts) {
-    const { loaderConcurrency } = parts.settings;
-    if (loaderConcurrency !== Infinity) this.limit = pLimit(loaderConcurrency);
+    this.line = new LoadLine(parts.settings.loaderConcurrency);
   }
 
   load(flight: Flight, request: LoadRequest): Promise<Loaded> {
@@ -102,7 +101,7 @@ export class LoaderRun {
     const subject = { given: run.key, redisKey: flights[0]!.key };
     const now = (): Promise<R> =>
       this.parts.meter.load(run.operation, subject, (ended) => this.runNow(flights, run, ended));
-    return this.limit && !isWithinLoad() ? this.limit(now) : now();
+    return this.line.run(flights, now);
   }
 
   private runNow<T, R>(
@@ -110,12 +109,12 @@ export class LoaderRun {
     { key, operation, load, as }: Run<T, R>,
     ended: LoadEnded,
   ): Promise<R> {
-    const { clock, settings } = this.parts;
+    const { clock, settings, store } = this.parts;
     const patience = new Patience();
     const [began, moment] = [clock.monotonic(), nextMoment()];
     for (const flight of flights) flight.loadBegan = moment;
     const kind = operation === 'http' ? 'http' : 'value';
-    const loads = { kind, keys: new Set(flights.map((flight) => flight.key)) } as const;
+    const loads = { kind, keys: new Set(flights.map((flight) => flight.key)), store } as const;
     return new Promise((resolve, reject) => {
       let isOver = false;
       const end: LoadEnded = (failure) => {

@@ -2,7 +2,7 @@ import type { EntryKey } from '../../keys/key-space.js';
 import type { CallModes } from '../call-mode.js';
 import { nextMoment, type Flights, type Flight, type FlightOutcome } from '../flights.js';
 import type { LeaseWaits } from '../lease-waits.js';
-import { isWithinOther } from '../nested-loads.js';
+import { isWithinLoad, isWithinOther } from '../nested-loads.js';
 import type { CacheParts } from '../parts.js';
 import { AsideLoads } from './aside.js';
 import type { Finder } from './finder.js';
@@ -95,9 +95,9 @@ export class Reader {
       const spare = isSpare(found, settings) ? found : undefined;
       if (spare && this.isGoodForNow(spare, request)) return this.stale(spare);
       const caller = spare ? { ...newcomer, contentFrom } : newcomer;
-      const within = isWithinOther(request) ? this.within : undefined;
-      // Those who are back have come at different times, and so wait until different times.
-      const alone = isBack || within || modes.storesNothing;
+      const within = isWithinOther(request, this.parts.store) ? this.within : undefined;
+      // Those who are back have come at different times, and so wait until different times; a load does not wait for a turn.
+      const alone = isBack || isWithinLoad() || modes.storesNothing;
       const led = alone ? this.load(found, caller, within) : this.loadTogether(found, caller);
       const served = await led;
       if (served) return served;
@@ -118,7 +118,7 @@ export class Reader {
   private load(found: Found, caller: Caller, aside?: AsideLoads): Promise<Served | undefined> {
     if (aside || this.state.modes.storesNothing) return this.loadAside(caller, aside);
     const { key } = caller.request;
-    const joined = this.state.flights.joinable(key.redisKey);
+    const joined = this.state.flights.join(key.redisKey);
     if (joined) return (caller.count(found), this.join(joined, caller));
     const wait = leaseOf(found, key, this.state.waits);
     return wait ? this.waitFor(wait.ended, caller) : this.lead(found, caller);

@@ -2,10 +2,13 @@ import { describe, expect, it } from '@jest/globals';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isWithinOther, outsideLoads, runAsLoadOf } from '../../../lib/cache/nested-loads.js';
 import { deferred } from '../../../lib/common/async.js';
+import type { EntryStore } from '../../../lib/store/entry-store.js';
+
+const store = {} as EntryStore;
 
 const isRefused = (key: string): boolean => {
   try {
-    isWithinOther({ key: { redisKey: key, given: key }, kind: 'value' });
+    isWithinOther({ key: { redisKey: key, given: key }, kind: 'value' }, store);
     return false;
   } catch {
     return true;
@@ -14,7 +17,7 @@ const isRefused = (key: string): boolean => {
 
 const load = <T>(key: string, loader: () => T | Promise<T>): Promise<T> =>
   new Promise((resolve, reject) =>
-    runAsLoadOf({ keys: new Set([key]), kind: 'value' }, loader, { resolve, reject }),
+    runAsLoadOf({ keys: new Set([key]), kind: 'value', store }, loader, { resolve, reject }),
   );
 
 describe('loads within loads', () => {
@@ -62,8 +65,15 @@ describe('loads within loads', () => {
 
   it('the same key as another kind of entry → told, and not refused', async () => {
     const key = { redisKey: 'a', given: 'a' };
-    expect(await load('a', () => isWithinOther({ key, kind: 'http' }))).toBe(true);
-    expect(await load('b', () => isWithinOther({ key, kind: 'http' }))).toBe(false);
+    expect(await load('a', () => isWithinOther({ key, kind: 'http' }, store))).toBe(true);
+    expect(await load('b', () => isWithinOther({ key, kind: 'http' }, store))).toBe(false);
+  });
+
+  it('the same key of another store → neither refused nor told', async () => {
+    const key = { redisKey: 'a', given: 'a' };
+    const other = {} as EntryStore;
+    for (const kind of ['value', 'http'] as const)
+      expect(await load('a', () => isWithinOther({ key, kind }, other))).toBe(false);
   });
 
   it('a loader that throws → has ended', async () => {
