@@ -25,12 +25,13 @@ export function assertTags(where: string, tags: unknown): void {
 }
 
 /**
- * The member that stands for a tag. Half a surrogate pair has no UTF-8 and becomes U+FFFD, as it does in the header of an
- * entry; tags that differ in nothing else are evicted together.
+ * A tag as it comes back from Redis: half a surrogate pair has no UTF-8 and becomes U+FFFD. Tags that differ in nothing else are
+ * evicted together.
  */
-export function memberOf(tag: string): string {
-  return `t:${tag.replace(/\p{Surrogate}/gu, '\ufffd')}`;
-}
+export const asStored = (tag: string): string => tag.replace(/\p{Surrogate}/gu, '\ufffd');
+
+/** The member that stands for a tag. */
+export const memberOf = (tag: string): string => `t:${asStored(tag)}`;
 
 function shown(value: unknown): string {
   if (typeof value === 'string')

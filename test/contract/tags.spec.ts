@@ -39,6 +39,15 @@ describe.each(VARIANTS)('tags and clear on %s', (_, topology, variant) => {
     expect(await service.get('b')).toBe('again');
   });
 
+  it('G4 a tag with half a surrogate pair, as a cut text has → its entries go, and their copies', async () => {
+    const tag = 'smile 😀'.slice(0, 7);
+    await service.set('a', 1, { tags: [tag] });
+    await service.getOrSet('b', () => 2, { tags: ['other', tag] });
+    expect([await service.get('a'), await service.get('b')]).toEqual([1, 2]);
+    await service.evictTags(tag);
+    expect([await service.get('a'), await service.get('b')]).toEqual([undefined, undefined]);
+  });
+
   it('G4 an entry is set again without the tag → the tag no longer concerns it', async () => {
     await service.set('a', 1, { tags: ['t'] });
     await service.set('a', 2);

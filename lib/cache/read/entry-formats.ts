@@ -5,6 +5,7 @@ import { isCacheError, type CacheSerializationError } from '../../common/errors.
 import type { EntryKey } from '../../keys/key-space.js';
 import { isolate, Shared, type Isolated } from '../../l1/isolation.js';
 import type { StoredBody } from '../../store/entry-store.js';
+import { asStored } from '../../tags/tag-names.js';
 import type { EntryKind, ValueRecord } from '../entry.js';
 import type { CacheParts } from '../parts.js';
 import { OpenedEntry } from './opened-entry.js';
@@ -137,7 +138,7 @@ export class EntryFormats {
       graceMs,
       c0,
       topologyId: layout.id,
-      tags: tags?.length ? tags : undefined,
+      tags: tags?.length ? tags.map(asStored) : undefined,
       digestOf: key.digestOf,
       version: writable.version === undefined ? undefined : String(writable.version),
       lifeMs: ahead || slides ? kept : undefined,
