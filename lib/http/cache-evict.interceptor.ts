@@ -24,7 +24,7 @@ import { writesResponse } from './route.js';
  * and before the response is sent, so that whoever has seen the response never reads what it replaced.
  *
  * The handler's transaction has committed by then. So nothing that goes wrong here fails the request, unless the module says
- * `evictFailure: 'throw'`: it is reported, and an evict that did not reach Redis is retried.
+ * `evictFailure: 'throw'` or `failure: 'strict'`: it is reported, and an evict that did not reach Redis is retried.
  */
 @Injectable()
 export class CacheEvictInterceptor implements NestInterceptor {
