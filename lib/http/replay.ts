@@ -38,9 +38,12 @@ export function replay(
     if (!isKnown || OF_NOT_MODIFIED.includes(name))
       exchange.setHeader(name, name === 'vary' ? mergedVary(exchange, String(value)) : value);
   if (from === 'others') {
+    const nowMs = systemClock.now();
     // The clock of another process may be ahead of ours.
-    const ageMs = Math.max(0, systemClock.now() - stored.storedAtMs);
-    exchange.setHeader('age', String(Math.floor(ageMs / 1000)));
+    const madeAtMs = Math.min(stored.storedAtMs, nowMs);
+    exchange.setHeader('age', String(Math.floor((nowMs - madeAtMs) / 1000)));
+    // Of its origination, as `Age` is: counted from a new one, what `Expires` leaves would lose its age twice (RFC 9111 §4.2).
+    exchange.setHeader('date', new Date(madeAtMs).toUTCString());
   }
 }
 
