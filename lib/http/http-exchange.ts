@@ -34,6 +34,7 @@ interface FastifyReply {
   readonly raw: ServerResponse;
   getHeader(name: string): number | string | string[] | undefined;
   header(name: string, value: number | string | string[]): unknown;
+  removeHeader(name: string): unknown;
 }
 
 /** Requests that an interceptor of ours has taken on: bound globally and to the handler, only the outer one acts. */
@@ -103,6 +104,21 @@ export class HttpExchange {
   setHeader(name: string, value: string | string[]): void {
     if (this.response.raw) this.response.header(name, value);
     else this.response.setHeader(name, value);
+  }
+
+  removeHeader(name: string): void {
+    this.response.removeHeader(name);
+  }
+
+  /** Runs `action` when the head is about to be written, with the status that it will have; it may still change the headers. */
+  onHead(action: (status: number) => void): void {
+    const response: Pick<ServerResponse, 'writeHead'> = this.response.raw ?? this.response;
+    const { writeHead } = response;
+    response.writeHead = (...given: any[]) => {
+      response.writeHead = writeHead;
+      action(given[0] as number);
+      return writeHead.apply(response, given as Parameters<typeof writeHead>);
+    };
   }
 
   /** The headers are out, or somebody else writes the response: it cannot be recorded, and must not be touched. */

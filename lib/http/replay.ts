@@ -47,6 +47,21 @@ export function replay(
   }
 }
 
+/** Of the answer that is stored, and not of another one. */
+const OF_THE_ANSWER = ['age', 'cache-control', 'etag', 'expires', 'last-modified'];
+
+/** An interceptor further out may make an error of the answer: whoever gets that must not keep it for as long as the answer. */
+export function takeBackOnError(exchange: HttpExchange, { status: own }: StoredResponse): void {
+  const said = OF_THE_ANSWER.map((name) => [name, exchange.headerList(name)] as const);
+  exchange.onHead((status) => {
+    if (status < 400 || status === own) return;
+    for (const [name, value] of said)
+      if (value !== undefined && exchange.headerList(name) === value) exchange.removeHeader(name);
+    // Removed, Node would send none.
+    exchange.setHeader('date', new Date(systemClock.now()).toUTCString());
+  });
+}
+
 /** Says what the cache did; behind what a cache further in has said, as the RFC orders it. */
 export function report(exchange: HttpExchange, outcome: CacheOutcome): void {
   if (exchange.isSent) return;
