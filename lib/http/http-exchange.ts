@@ -17,6 +17,9 @@ export interface HttpRequest {
   readonly baseUrl?: string;
   /** Without a port; undefined: a client of HTTP/1.0 has not said it. */
   readonly hostname: string | undefined;
+  /** As a trusted proxy says it, or else that of the connection. */
+  readonly protocol?: string | undefined;
+  readonly socket?: object | null;
   readonly headers: IncomingMessage['headers'];
   readonly params?: unknown;
   readonly query?: unknown;
