@@ -38,6 +38,7 @@ interface FastifyReply {
   getHeader(name: string): number | string | string[] | undefined;
   header(name: string, value: number | string | string[]): unknown;
   removeHeader(name: string): unknown;
+  serialize(body: unknown): string | Buffer;
 }
 
 /** Requests that an interceptor of ours has taken on: bound globally and to the handler, only the outer one acts. */
@@ -135,6 +136,21 @@ export class HttpExchange {
     return this.response.raw
       ? isPlainFastify(this.response, this.request)
       : isPlainExpress(this.response);
+  }
+
+  /** Whether an application with its own way with JSON makes the same of two bodies. */
+  sendsAlike(one: object, other: object): boolean {
+    const { response } = this;
+    const bytesOf = (body: object): Buffer => {
+      if (response.raw) return Buffer.from(response.serialize(body) as string);
+      const replacer = response.app?.get('json replacer') as (() => unknown) | undefined;
+      return Buffer.from(JSON.stringify(body, replacer));
+    };
+    try {
+      return bytesOf(one).equals(bytesOf(other));
+    } catch {
+      return true; // it is not for these, but for what an interceptor further out makes of them
+    }
   }
 
   /** What has to be emitted, as if the handler had returned it, so that just these bytes are sent, with this content type. */
