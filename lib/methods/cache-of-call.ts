@@ -44,6 +44,8 @@ export class CacheFinder {
   constructor(
     private readonly place: Place,
     private readonly choice: { readonly cache: string; readonly namespace: string | undefined },
+    /** Whether this method keeps out what it overrides. */
+    private readonly keepsOut: (overriding: object) => boolean = () => false,
   ) {
     this.token = getCacheToken(choice.cache);
     injectInto(place.target, this.token);
@@ -84,6 +86,7 @@ export class CacheFinder {
       excluded = [this.place.descriptor.value as object, method, constructor].some(
         (target) => target !== undefined && noCache.get(target) === true,
       );
+      if (typeof method === 'function') excluded ||= this.keepsOut(method);
       this.excluded.set(constructor!, excluded);
     }
     return excluded;

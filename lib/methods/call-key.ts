@@ -60,7 +60,7 @@ function missing(where: string, what: string, paths: Source['paths']): CacheKeyE
   if (named === '') return new CacheKeyError(`${where}: the function for ${what} gives nothing`);
   if (paths!.some(([root]) => REQUEST_ROOTS.includes(root!)))
     return new CacheKeyError(
-      `${where}: ${named} is a part of an HTTP request, and this call does not come from one; name arguments instead, as in {0.id}`,
+      `${where}: ${named} is a part of an HTTP request, and this call does not come from one; name arguments instead, as in {0.id}, or decorate the handler that overrides it`,
     );
   return new CacheKeyError(
     `${where}: ${named} has no value in this call, so there is no key; a value is a text, a finite number, a bigint or a boolean`,
