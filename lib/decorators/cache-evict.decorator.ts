@@ -16,7 +16,7 @@ import { bind } from './bind.js';
  * the first to the last. On a controller's handler it acts before the response of an HTTP request is sent.
  *
  * Redis out of reach does not fail the call: the evict is reported, retried, and until then this process bypasses the
- * cache for those keys, or for their namespace (the module's `evictFailure` says otherwise).
+ * cache for those keys, or for their namespace (the module's `evictFailure`, or `failure: 'strict'`, says otherwise).
  *
  * Throws `CacheOptionsError` at decoration for wrong options, with everything that is wrong.
  *

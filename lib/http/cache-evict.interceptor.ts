@@ -8,7 +8,7 @@ import {
 import { SSE_METADATA } from '@nestjs/common/constants.js';
 import { ModuleRef } from '@nestjs/core';
 import { types } from 'node:util';
-import { concat, defer, ignoreElements, mergeMap, Observable, tap } from 'rxjs';
+import { concat, defer, from, ignoreElements, mergeMap, Observable, tap } from 'rxjs';
 import type { Evicting, EvictTarget } from '../cache/decorated/compile.js';
 import { CacheService } from '../cache/cache.service.js';
 import { leadingTo, type Way } from '../cache/decorated/decorated-method.js';
@@ -24,7 +24,7 @@ import { writesResponse } from './route.js';
  * and before the response is sent, so that whoever has seen the response never reads what it replaced.
  *
  * The handler's transaction has committed by then. So nothing that goes wrong here fails the request, unless the module says
- * `evictFailure: 'throw'`: it is reported, and an evict that did not reach Redis is retried.
+ * `evictFailure: 'throw'` or `failure: 'strict'`: it is reported, and an evict that did not reach Redis is retried.
  */
 @Injectable()
 export class CacheEvictInterceptor implements NestInterceptor {
@@ -56,11 +56,15 @@ export class CacheEvictInterceptor implements NestInterceptor {
     };
     const isSse = Reflect.getMetadata(SSE_METADATA, handler) === true;
     const finish = isSse ? lastly : beforeLast;
-    const evictAfter = (result: unknown): Promise<void> => evictAll('after', result);
-    return defer(() => evictAll('before')).pipe(
-      mergeMap(() => finish(handle(), evictAfter)),
-      tap({ error: () => evictWhenDone(way?.result, evictAfter) }),
-    );
+    return defer(() => {
+      let done: Promise<void> | undefined;
+      // Once for each run of the handler: its own failure is an error of the request, too.
+      const evictAfter = (result: unknown): Promise<void> => (done ??= evictAll('after', result));
+      return from(evictAll('before')).pipe(
+        mergeMap(() => finish(handle(), evictAfter)),
+        tap({ error: () => evictWhenDone(way?.result, evictAfter) }),
+      );
+    });
   }
 
   /** Of the first request of a handler. */

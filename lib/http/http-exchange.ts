@@ -17,6 +17,9 @@ export interface HttpRequest {
   readonly baseUrl?: string;
   /** Without a port; undefined: a client of HTTP/1.0 has not said it. */
   readonly hostname: string | undefined;
+  /** As a trusted proxy says it, or else that of the connection. */
+  readonly protocol?: string | undefined;
+  readonly socket?: object | null;
   readonly headers: IncomingMessage['headers'];
   readonly params?: unknown;
   readonly query?: unknown;
@@ -34,6 +37,8 @@ interface FastifyReply {
   readonly raw: ServerResponse;
   getHeader(name: string): number | string | string[] | undefined;
   header(name: string, value: number | string | string[]): unknown;
+  removeHeader(name: string): unknown;
+  serialize(body: unknown): string | Buffer;
 }
 
 /** Requests that an interceptor of ours has taken on: bound globally and to the handler, only the outer one acts. */
@@ -105,6 +110,21 @@ export class HttpExchange {
     else this.response.setHeader(name, value);
   }
 
+  removeHeader(name: string): void {
+    this.response.removeHeader(name);
+  }
+
+  /** Runs `action` when the head is about to be written, with the status that it will have; it may still change the headers. */
+  onHead(action: (status: number) => void): void {
+    const response: Pick<ServerResponse, 'writeHead'> = this.response.raw ?? this.response;
+    const { writeHead } = response;
+    response.writeHead = (...given: any[]) => {
+      response.writeHead = writeHead;
+      action(given[0] as number);
+      return writeHead.apply(response, given as Parameters<typeof writeHead>);
+    };
+  }
+
   /** The headers are out, or somebody else writes the response: it cannot be recorded, and must not be touched. */
   get isSent(): boolean {
     if (!this.response.raw) return this.response.headersSent;
@@ -116,6 +136,21 @@ export class HttpExchange {
     return this.response.raw
       ? isPlainFastify(this.response, this.request)
       : isPlainExpress(this.response);
+  }
+
+  /** Whether an application with its own way with JSON makes the same of two bodies. */
+  sendsAlike(one: object, other: object): boolean {
+    const { response } = this;
+    const bytesOf = (body: object): Buffer => {
+      if (response.raw) return Buffer.from(response.serialize(body) as string);
+      const replacer = response.app?.get('json replacer') as (() => unknown) | undefined;
+      return Buffer.from(JSON.stringify(body, replacer));
+    };
+    try {
+      return bytesOf(one).equals(bytesOf(other));
+    } catch {
+      return true; // it is not for these, but for what an interceptor further out makes of them
+    }
   }
 
   /** What has to be emitted, as if the handler had returned it, so that just these bytes are sent, with this content type. */

@@ -38,10 +38,28 @@ export function replay(
     if (!isKnown || OF_NOT_MODIFIED.includes(name))
       exchange.setHeader(name, name === 'vary' ? mergedVary(exchange, String(value)) : value);
   if (from === 'others') {
+    const nowMs = systemClock.now();
     // The clock of another process may be ahead of ours.
-    const ageMs = Math.max(0, systemClock.now() - stored.storedAtMs);
-    exchange.setHeader('age', String(Math.floor(ageMs / 1000)));
+    const madeAtMs = Math.min(stored.storedAtMs, nowMs);
+    exchange.setHeader('age', String(Math.floor((nowMs - madeAtMs) / 1000)));
+    // Of its origination, as `Age` is: counted from a new one, what `Expires` leaves would lose its age twice (RFC 9111 §4.2).
+    exchange.setHeader('date', new Date(madeAtMs).toUTCString());
   }
+}
+
+/** Of the answer that is stored, and not of another one. */
+const OF_THE_ANSWER = ['age', 'cache-control', 'etag', 'expires', 'last-modified'];
+
+/** An interceptor further out may make an error of the answer: whoever gets that must not keep it for as long as the answer. */
+export function takeBackOnError(exchange: HttpExchange, { status: own }: StoredResponse): void {
+  const said = OF_THE_ANSWER.map((name) => [name, exchange.headerList(name)] as const);
+  exchange.onHead((status) => {
+    if (status < 400 || status === own) return;
+    for (const [name, value] of said)
+      if (value !== undefined && exchange.headerList(name) === value) exchange.removeHeader(name);
+    // Removed, Node would send none.
+    exchange.setHeader('date', new Date(systemClock.now()).toUTCString());
+  });
 }
 
 /** Says what the cache did; behind what a cache further in has said, as the RFC orders it. */

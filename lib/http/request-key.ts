@@ -15,7 +15,8 @@ interface KeyedRoute {
 /**
  * The key of a route without one: method (HEAD shares with GET), handler, host, path and sorted query. Host and path are
  * those that the client sent (RFC 9111 §2: what is asked for is the whole URI), with global prefix, version and mount path;
- * whatever else chose the handler is added where it did: the version of a header, the URL that a middleware made of it.
+ * whatever else is a part of it is added where it makes a difference: the scheme, if a proxy says another than the connection
+ * has; the version of a header; the URL that a middleware made of it.
  */
 export function requestKey(exchange: HttpExchange, route: KeyedRoute): Key {
   const { request } = exchange;
@@ -23,6 +24,8 @@ export function requestKey(exchange: HttpExchange, route: KeyedRoute): Key {
   const routed = routedUrl(request);
   const key = ['GET', route.name, request.hostname ?? '', path, sortQuery(query)];
   const version = route.versionOf(request);
+  const scheme = proxiedScheme(request);
+  if (scheme !== undefined) key.push(`scheme=${scheme}`);
   if (version !== undefined) key.push(`version=${version}`);
   if (routed !== request.originalUrl) key.push(`url=${routed}`);
   return key;
@@ -40,7 +43,7 @@ export class KnownKeys {
   constructor(private readonly isOfUrl: (request: HttpRequest) => boolean) {}
 
   of({ request }: HttpExchange, make: () => EntryKey): EntryKey {
-    const url = `${request.hostname} ${request.originalUrl}`;
+    const url = `${proxiedScheme(request) ?? ''} ${request.hostname} ${request.originalUrl}`;
     const isKnowable = url.length <= LONGEST_KNOWN && this.isOfUrl(request);
     let key = isKnowable ? this.keys.get(url) : undefined;
     if (key) return key;
@@ -51,6 +54,12 @@ export class KnownKeys {
     }
     return key;
   }
+}
+
+/** Undefined where it is that of the connection, which is the same for all clients of a server. */
+function proxiedScheme({ protocol, socket }: HttpRequest): string | undefined {
+  const own = socket && 'encrypted' in socket && socket.encrypted ? 'https' : 'http';
+  return protocol === own ? undefined : protocol;
 }
 
 const routedUrl = ({ baseUrl, url }: HttpRequest): string => (baseUrl ? `${baseUrl}${url}` : url);

@@ -1,5 +1,5 @@
 import type { ExecutionContext } from '@nestjs/common';
-import { types } from 'node:util';
+import { isDeepStrictEqual, types } from 'node:util';
 import { systemClock } from '../common/clock.js';
 import { forbiddenBy, parseCacheControl, sharedMaxAge } from './cache-control.js';
 import { strongEtag } from './etag.js';
@@ -38,6 +38,9 @@ export interface Refusal {
 
 const UNSERIALIZED =
   'it returns an instance of a class, which ClassSerializerInterceptor must see as such: write @UseInterceptors(ClassSerializerInterceptor) above @Cacheable on the method, or return a plain object';
+
+const NOT_KEPT =
+  "a view, or the application's own replacer or serializer, makes something else of it than of its JSON, which is what would be stored: return plain JSON values";
 
 const unkeyed = (name: string): string =>
   `the response varies by ${name}, and the key does not: name it in the key as {headers.${name}}, or give http.varyBy`;
@@ -85,6 +88,7 @@ export async function storable(answer: Answer): Promise<Storable | Refusal> {
   if (body === 'no-json') return { refusal: 'no-json' };
   if (answer.route.serializes && holdsInstance(value))
     return { refusal: 'serializer', warning: UNSERIALIZED };
+  if (body && !isKept(answer, body)) return { refusal: 'no-json', warning: NOT_KEPT };
   if (await cacheable.unless?.(value, context)) return { refusal: 'unless' };
   const maxAge = sharedMaxAge(directives);
   return {
@@ -192,6 +196,14 @@ function toJson(value: unknown, status: number): Buffer | undefined | 'no-json' 
   const isObject = typeof value === 'object' && value !== null;
   if (json === undefined || isObject !== /^[[{]/.test(json)) return 'no-json';
   return Buffer.from(json);
+}
+
+/** Whether what is stored is sent as what was returned: JSON makes JSON of both, but there are views, replacers and serializers. */
+function isKept({ value, route, exchange }: Answer, body: Buffer): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  if (route.returnsBody && exchange.sendsPlainJson) return true;
+  const kept = JSON.parse(body.toString()) as object;
+  return route.returnsBody ? exchange.sendsAlike(value, kept) : isDeepStrictEqual(value, kept);
 }
 
 function holdsInstance(value: unknown): boolean {

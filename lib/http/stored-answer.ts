@@ -2,7 +2,7 @@ import { of, type Observable } from 'rxjs';
 import { jsonTypeOf } from './as-stored.js';
 import type { CacheOutcome } from './cache-status.js';
 import type { HttpExchange } from './http-exchange.js';
-import { replay, report } from './replay.js';
+import { replay, report, takeBackOnError } from './replay.js';
 import type { Route } from './route.js';
 import { decodeResponse, holdsObject, valueOf, type StoredResponse } from './stored-response.js';
 
@@ -40,6 +40,9 @@ export function answerWith(
 ): Observable<unknown> {
   replay(exchange, response, from);
   report(exchange, outcome);
-  if (!contentType) return of(value);
+  if (!contentType) {
+    takeBackOnError(exchange, response);
+    return of(value);
+  }
   return of(exchange.status === 304 ? undefined : exchange.asStored(response.body!, contentType));
 }

@@ -20,9 +20,9 @@ export class CacheOfCall {
     this.space = engine.keySpace(namespace);
   }
 
-  /** The first class that has used this name for its keys: in this cache and namespace, for as long as the cache lives. */
-  ownerOf(name: string, claimant: object): object {
-    const names = owners.get(this.engine) ?? new Map<string, object>();
+  /** The first class, or symbol, that has used this name for its keys: in this cache and namespace, for as long as the cache lives. */
+  ownerOf(name: string, claimant: object | symbol): object | symbol {
+    const names = owners.get(this.engine) ?? new Map<string, object | symbol>();
     owners.set(this.engine, names);
     const own = `${this.namespace ?? ''}:${name}`;
     const owner = names.get(own) ?? claimant;
@@ -32,7 +32,7 @@ export class CacheOfCall {
 }
 
 /** Bounded by the decorated methods of the application. */
-const owners = new WeakMap<CacheEngine, Map<string, object>>();
+const owners = new WeakMap<CacheEngine, Map<string, object | symbol>>();
 
 /** How one decorated method finds its cache. */
 export class CacheFinder {
@@ -44,6 +44,8 @@ export class CacheFinder {
   constructor(
     private readonly place: Place,
     private readonly choice: { readonly cache: string; readonly namespace: string | undefined },
+    /** Whether this method keeps out what it overrides. */
+    private readonly keepsOut: (overriding: object) => boolean = () => false,
   ) {
     this.token = getCacheToken(choice.cache);
     injectInto(place.target, this.token);
@@ -84,6 +86,7 @@ export class CacheFinder {
       excluded = [this.place.descriptor.value as object, method, constructor].some(
         (target) => target !== undefined && noCache.get(target) === true,
       );
+      if (typeof method === 'function') excluded ||= this.keepsOut(method);
       this.excluded.set(constructor!, excluded);
     }
     return excluded;

@@ -1,5 +1,7 @@
+import { PATH_METADATA } from '@nestjs/common/constants.js';
 import type { Cached } from '../cache/decorated/compile.js';
 import type { CacheEngine } from '../cache/cache-engine.js';
+import { identity } from '../cache/decorated/decorated-method.js';
 import { loadSettings, type LoadOptions, type LoadSettings } from '../cache/entry.options.js';
 import type { LoadContext, Loader } from '../cache/read/loader-run.js';
 import { isCacheError } from '../common/errors.js';
@@ -24,7 +26,7 @@ class CacheableMethod {
     private readonly place: Place,
     private readonly cached: Cached,
   ) {
-    this.finder = new CacheFinder(place, cached);
+    this.finder = new CacheFinder(place, cached, (own) => isOtherHandler(own, place));
     const { options } = cached;
     this.options = Object.values(options).some((v) => v !== undefined) ? options : undefined;
   }
@@ -78,6 +80,14 @@ class CacheableMethod {
     return result;
   }
 }
+
+/**
+ * Of the decorated handler of an HTTP request, an override that is one as well, and not decorated: what it calls by `super` may
+ * be for one user, of whom no interceptor has asked.
+ */
+const isOtherHandler = (own: object, { descriptor }: Place): boolean =>
+  !identity.get(own) &&
+  [own, descriptor.value as object].every((method) => Reflect.hasMetadata(PATH_METADATA, method));
 
 const isNestedLoad = (error: unknown): boolean =>
   isCacheError(error) && error.code === 'ERR_CACHE_NESTED_LOAD';

@@ -60,7 +60,7 @@ function missing(where: string, what: string, paths: Source['paths']): CacheKeyE
   if (named === '') return new CacheKeyError(`${where}: the function for ${what} gives nothing`);
   if (paths!.some(([root]) => REQUEST_ROOTS.includes(root!)))
     return new CacheKeyError(
-      `${where}: ${named} is a part of an HTTP request, and this call does not come from one; name arguments instead, as in {0.id}`,
+      `${where}: ${named} is a part of an HTTP request, and this call does not come from one; name arguments instead, as in {0.id}, or decorate the handler that overrides it`,
     );
   return new CacheKeyError(
     `${where}: ${named} has no value in this call, so there is no key; a value is a text, a finite number, a bigint or a boolean`,
@@ -71,7 +71,7 @@ function missing(where: string, what: string, paths: Source['paths']): CacheKeyE
  * The key of a call whose decorator has none: class, method and the arguments that count. The class is the instance's own, and
  * that of the decorated method as well where it is inherited, because a class may override the method and call it by `super`.
  *
- * Throws `CacheKeyError` for arguments of which no key can be made, and for two classes that would have the same keys.
+ * Throws `CacheKeyError` for arguments of which no key can be made, and for two classes, or two symbols, that would have the same keys.
  */
 export function defaultKey(call: Call, place: Place, cache: CacheOfCall, choice: Choice): Key {
   const own = (call.instance as object).constructor;
@@ -82,6 +82,11 @@ export function defaultKey(call: Call, place: Place, cache: CacheOfCall, choice:
   if (owner !== own)
     throw new CacheKeyError(
       `${place.where}: two classes of the name ${own.name} have such a method, and would have the same keys in one cache; give one of them a \`key\` or a \`namespace\``,
+    );
+  const { name } = place;
+  if (typeof name === 'symbol' && cache.ownerOf(`${names.join('.')}()`, name) !== name)
+    throw new CacheKeyError(
+      `${place.where}: two methods of ${own.name} are named ${method}, and would have the same keys in one cache; give one of them a \`key\` or a \`namespace\``,
     );
   return [...names, encodeArgs(countingArgs(call, choice))];
 }

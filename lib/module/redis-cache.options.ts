@@ -158,7 +158,7 @@ export class RedisCacheOptions {
   /**
    * What an evict does that cannot reach Redis: `throw` CacheEvictError, or `queue` it silently. Either way it is reported,
    * retried, and bypassed in this process until done.
-   * @default 'throw' for calls, 'queue' for decorators, whose method has already done its work
+   * @default 'throw' for calls, 'queue' for decorators, whose method has already done its work; 'throw' for all with `failure: 'strict'`
    */
   @IsOneOf('throw', 'queue')
   evictFailure?: 'throw' | 'queue';

@@ -113,7 +113,7 @@ function resolved(options: FilledOptions): ResolvedCacheOptions {
     failure: options.failure,
     evictFailure: Object.freeze({
       calls: evictFailure ?? 'throw',
-      decorators: evictFailure ?? 'queue',
+      decorators: evictFailure ?? (options.failure === 'strict' ? 'throw' : 'queue'),
     }),
     ...(options.transaction && { transaction: options.transaction }),
     ...(options.onError && { onError: options.onError }),

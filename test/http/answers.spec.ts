@@ -171,6 +171,17 @@ describe.each(PLATFORMS)('answers, on %s', (platform) => {
     expect(said).toEqual([de, fr, de]);
   });
 
+  it('P2 Vary of a handler with varyBy → sent on a miss, a hit and a 304', async () => {
+    const { send } = await start();
+    const headers = { 'accept-language': 'de' };
+    const { headers: miss } = await send('/answers/varied', { headers });
+    const { headers: hit } = await send('/answers/varied', { headers });
+    const conditional = { headers: { ...headers, 'if-none-match': miss.etag } };
+    const { status, headers: known } = await send('/answers/varied', conditional);
+    expect([miss['x-cache'], hit['x-cache'], status]).toEqual(['MISS', 'HIT', 304]);
+    for (const { vary } of [miss, hit, known]) expect(vary?.toLowerCase()).toBe('accept-language');
+  });
+
   it('P5 max-age of the handler → does not shorten the ttl', async () => {
     const { send, cache } = await start();
     await send('/answers/max-age');

@@ -2,22 +2,28 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import {
   All,
+  Catch,
   Controller,
   Get,
+  HttpException,
   Injectable,
+  NotFoundException,
   Param,
   Post,
   Put,
+  Res,
   Sse,
   UseInterceptors,
+  type ArgumentsHost,
   type CallHandler,
+  type ExceptionFilter,
   type ExecutionContext,
   type INestApplication,
   type NestInterceptor,
 } from '@nestjs/common';
 import { request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { concat, defer, from, NEVER, of, tap, timeout } from 'rxjs';
+import { concat, defer, from, map, mergeMap, NEVER, of, tap, timeout } from 'rxjs';
 import { CacheEvict } from '../../lib/decorators/cache-evict.decorator.js';
 import { CachePut } from '../../lib/decorators/cache-put.decorator.js';
 import { Cacheable } from '../../lib/decorators/cacheable.decorator.js';
@@ -46,6 +52,27 @@ class Private implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler) {
     const response = context.switchToHttp().getResponse();
     return next.handle().pipe(tap(() => response.header('cache-control', 'private')));
+  }
+}
+
+/** Makes an error of the answer where the request says so. */
+class Failing implements NestInterceptor {
+  intercept(context: ExecutionContext, next: CallHandler) {
+    const { params, headers } = context.switchToHttp().getRequest();
+    const fail = (value: unknown) => {
+      if (headers['x-fail']) throw new NotFoundException();
+      return value;
+    };
+    return next.handle().pipe(params.how === 'later' ? mergeMap(async (v) => fail(v)) : map(fail));
+  }
+}
+
+/** Has errors be kept for a second. */
+@Catch()
+class Brief implements ExceptionFilter {
+  catch(error: HttpException, host: ArgumentsHost) {
+    const response = host.switchToHttp().getResponse();
+    response.header('cache-control', 'max-age=1').status(error.getStatus()).send({});
   }
 }
 
@@ -195,6 +222,22 @@ class AroundController {
     return { run: ++runs };
   }
 
+  @Get('failing/:how')
+  @Cacheable({ http: { cacheControl: 'public, max-age=60', etag: true } })
+  @UseInterceptors(Failing)
+  failing(@Res({ passthrough: true }) response: any) {
+    response.header('expires', 'Thu, 01 Jan 2099 00:00:00 GMT');
+    return { run: ++runs };
+  }
+
+  @Get('gone')
+  @Cacheable({ http: { cacheControl: 'public, max-age=60' } })
+  @UseInterceptors(Failing)
+  gone(@Res({ passthrough: true }) response: any) {
+    response.status(410);
+    return { run: ++runs };
+  }
+
   @Get('revalidated')
   @Cacheable({ http: { cacheControl: 'no-cache' } })
   revalidated() {
@@ -311,6 +354,42 @@ describe.each(PLATFORMS)('around a handler on %s', (platform) => {
       gate.open();
       await waitFor(() => cache.stats().loads === 1 && cache.stats().evicts === 1);
       expect((await send('/around/late')).json()).toEqual({ run: 2 });
+    });
+
+    it.each(['at-once', 'later'])(
+      'P5 an interceptor outside makes an error of the answer, %s → that has nothing by which the answer may be kept',
+      async (how) => {
+        const { send } = await start();
+        const path = `/around/failing/${how}`;
+        const failing = { headers: { 'x-fail': '1' } };
+        const failed = [await send(path, failing), await send(path, failing)];
+        expect(failed.map(({ headers }) => headers['x-cache'])).toEqual(['MISS', 'HIT']);
+        const { headers, json } = await send(path);
+        for (const reply of failed) {
+          expect([reply.status, reply.json().message]).toEqual([404, 'Not Found']);
+          expect(reply.headers.etag).not.toBe(headers.etag);
+          for (const name of ['cache-control', 'expires', 'age'])
+            expect(reply.headers).not.toHaveProperty(name);
+          expect(Date.now() - Date.parse(reply.headers.date!)).toBeLessThan(60_000);
+        }
+        expect(headers).toMatchObject({ 'cache-control': 'public, max-age=60', age: '0' });
+        expect([headers['expires'], json()]).toEqual(['Thu, 01 Jan 2099 00:00:00 GMT', { run: 1 }]);
+      },
+    );
+
+    it('P5 a filter has its own Cache-Control for the error → kept', async () => {
+      const { send } = await start((app) => app.useGlobalFilters(new Brief()));
+      const reply = await send('/around/failing/later', { headers: { 'x-fail': '1' } });
+      expect([reply.status, reply.headers['cache-control']]).toEqual([404, 'max-age=1']);
+    });
+
+    it('P5 the answer itself is a 410 → has its Cache-Control, on a miss and on a hit', async () => {
+      const { send } = await start();
+      for (const verdict of ['MISS', 'HIT']) {
+        const { status, headers } = await send('/around/gone');
+        expect([status, headers['x-cache']]).toEqual([410, verdict]);
+        expect(headers['cache-control']).toBe('public, max-age=60');
+      }
     });
 
     it('P3 Cache-Control: no-cache of the decorator → not one of those', async () => {

@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import type { INestApplication } from '@nestjs/common';
+import { Controller, Get, Param, Render, type INestApplication } from '@nestjs/common';
+import { inspect } from 'node:util';
 import { map } from 'rxjs';
+import { Cacheable } from '../../lib/decorators/cacheable.decorator.js';
 import { BodiesController, runs } from './bodies.js';
 import { PLATFORMS, startApp } from './http-app.js';
 
@@ -75,6 +77,122 @@ describe.each(PLATFORMS)('bodies as they are stored, on %s', (platform) => {
       const { text, headers } = await send('/bodies/large');
       expect([text, headers['x-cache']]).toEqual(['{"wrapped":1}', verdict]);
     }
+  });
+});
+
+/** Of what JSON does not keep as it is. */
+@Controller('rich')
+class RichController {
+  @Get('cached/:what')
+  @Cacheable()
+  cached(@Param('what') what: string) {
+    return RICH[what]!();
+  }
+
+  @Get('cached-view/:what')
+  @Render('view')
+  @Cacheable()
+  cachedView(@Param('what') what: string) {
+    return RICH[what]!();
+  }
+
+  @Get('uncached-view/:what')
+  @Render('view')
+  uncachedView(@Param('what') what: string) {
+    return RICH[what]!();
+  }
+
+  @Get('uncached/:what')
+  uncached(@Param('what') what: string) {
+    return RICH[what]!();
+  }
+}
+
+const RICH: Record<string, () => unknown> = {
+  plain: () => ({ text: 'ü', list: [1, null, { deep: true }] }),
+  date: () => ({ at: new Date(0) }),
+  undefined: () => ({ none: undefined, list: [undefined] }),
+  map: () => ({ map: new Map([['a', 1]]), set: new Set([1]) }),
+  class: () => ({ url: new URL('http://a.test/'), error: new Error('hidden') }),
+  bigint: () => ({ id: 12n }),
+  numbers: () => ({ list: [NaN, Infinity, -0] }),
+  'date-alone': () => new Date(0),
+  'map-alone': () => new Map([['a', 1]]),
+};
+
+function replacer(this: any, key: string, value: unknown): unknown {
+  if (this[key] instanceof Date) return { $date: +this[key] };
+  if (value instanceof Map) return [...value];
+  if (typeof value === 'bigint') return String(value);
+  return value === undefined ? null : value;
+}
+
+describe.each(PLATFORMS)('what JSON does not keep, on %s', (platform) => {
+  const start = (configure?: (own: any) => unknown) =>
+    startApp(
+      platform,
+      { controllers: [RichController] },
+      { configure: (app) => configure?.(app.getHttpAdapter().getInstance()) },
+    );
+  const sent = async ({ send }: Awaited<ReturnType<typeof startApp>>, path: string) => {
+    const { status, headers, text } = await send(`/rich/${path}`);
+    return { status, type: headers['content-type'], text, said: headers['cache-status'] };
+  };
+  const replacing = (own: any) =>
+    platform === 'express'
+      ? own.set('json replacer', replacer)
+      : own.setReplySerializer((body: unknown) => JSON.stringify(body, replacer));
+
+  it.each(Object.keys(RICH))(
+    'P6 %s → sent as without a cache, on a miss and on a hit',
+    async (what) => {
+      for (const configure of [undefined, replacing]) {
+        const app = await start(configure);
+        const { said: _, ...plain } = await sent(app, `uncached/${what}`);
+        for (const request of ['miss', 'hit'])
+          expect({ request, ...(await sent(app, `cached/${what}`)) }).toMatchObject(plain);
+      }
+    },
+  );
+
+  /** A view that tells what it sees. */
+  const viewing = (own: any) => {
+    if (platform === 'fastify')
+      return own.decorateReply('view', function (this: any, _: string, model: object) {
+        return this.type('text/html').send(inspect(model));
+      });
+    class View {
+      path = 'view';
+      render({ settings: _settings, _locals, ...model }: any, done: (...given: any[]) => void) {
+        done(null, inspect(model));
+      }
+    }
+    return own.set('view', View);
+  };
+
+  it.each(['plain', 'date', 'undefined', 'map'])(
+    'P6 a view of %s → as without a cache',
+    async (what) => {
+      const app = await start(viewing);
+      const { text } = await sent(app, `uncached-view/${what}`);
+      const [miss, hit] = [
+        await sent(app, `cached-view/${what}`),
+        await sent(app, `cached-view/${what}`),
+      ];
+      expect([miss.text, hit.text]).toEqual([text, text]);
+      expect(hit.said).toMatch(what === 'plain' ? /; hit/ : /; fwd=miss; detail=no-json/);
+    },
+  );
+
+  it('P6 a replacer that would see more than JSON keeps → not stored, with one warning; else stored', async () => {
+    const app = await start(replacing);
+    for (const _ of [1, 2])
+      expect((await sent(app, 'cached/map')).said).toBe(
+        'nestjs-redis-cache; fwd=miss; detail=no-json',
+      );
+    expect(app.log).toEqual([expect.stringMatching(/not stored: .* replacer or serializer/)]);
+    await sent(app, 'cached/plain');
+    expect((await sent(app, 'cached/plain')).said).toMatch(/; hit/);
   });
 });
 

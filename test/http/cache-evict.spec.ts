@@ -13,7 +13,7 @@ import {
   type ExecutionContext,
   type INestApplication,
 } from '@nestjs/common';
-import { concat, defer, from, take, tap, timer } from 'rxjs';
+import { concat, defer, from, retry, take, tap, timer } from 'rxjs';
 import { engineOf } from '../../lib/cache/cache.service.js';
 import { CacheEvictError } from '../../lib/common/errors.js';
 import { CacheEvict } from '../../lib/decorators/cache-evict.decorator.js';
@@ -42,6 +42,12 @@ class CatsController {
     if (name === '') throw new ConflictException();
     names.set(id, name);
     return { id };
+  }
+
+  @Post('async')
+  @CacheEvict({ key: 'cat:1' })
+  async later() {
+    return {};
   }
 
   @Post()
@@ -277,5 +283,20 @@ describe.each(PLATFORMS)('@CacheEvict on %s', (platform) => {
     watch(throwing, fail);
     expect((await put(throwing, 'Max')).status).toBe(500);
     expect(names.get('1')).toBe('Max');
+  });
+
+  it("P9 the evict of an async handler fails, evictFailure: 'throw' → not evicted a second time; of one that is run again → again", async () => {
+    const app = await startApp(
+      platform,
+      { controllers },
+      {
+        options: { evictFailure: 'throw' },
+        configure: (nest) =>
+          nest.useGlobalInterceptors({ intercept: (_, next) => next.handle().pipe(retry(1)) }),
+      },
+    );
+    watch(app, () => new CacheEvictError(['cat:1']));
+    expect((await post(app, '/async')).status).toBe(500);
+    expect(steps).toEqual(['evict cat:1', 'evict cat:1']);
   });
 });

@@ -19,7 +19,7 @@ import { engineOf } from '../../lib/cache/cache.service.js';
 import { Cacheable } from '../../lib/decorators/cacheable.decorator.js';
 import { Gate } from '../support/gate.js';
 import { waitFor } from '../support/wait-for.js';
-import { announce, PLATFORMS, startApp } from './http-app.js';
+import { announce, PLATFORMS, startApp, type TestApp } from './http-app.js';
 
 let runs = 0;
 let door: Gate | undefined;
@@ -272,6 +272,18 @@ describe.each(PLATFORMS)('@Cacheable on %s', (platform) => {
     for (const host of ['a.test', 'b.test', 'a.test:81'])
       verdicts.push(await verdict('/cats/list', { host }));
     expect(verdicts).toEqual(['MISS', 'MISS', 'HIT']);
+  });
+
+  it('P1 another scheme, by a proxy → an entry of its own if that is trusted; that of the connection is none of its own', async () => {
+    const verdicts = async ({ verdict }: TestApp): Promise<unknown[]> => {
+      const seen = [await verdict('/cats/list')];
+      for (const scheme of ['http', 'https', 'https'])
+        seen.push(await verdict('/cats/list', { 'x-forwarded-proto': scheme }));
+      return seen;
+    };
+    const behind = await startApp(platform, { controllers }, { behindProxy: true });
+    expect(await verdicts(behind)).toEqual(['MISS', 'HIT', 'MISS', 'HIT']);
+    expect(await verdicts(await start())).toEqual(['MISS', 'HIT', 'HIT', 'HIT']);
   });
 
   it('P1 a HEAD handler of its own → an entry of its own', async () => {

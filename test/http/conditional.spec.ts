@@ -207,6 +207,21 @@ describe.each(PLATFORMS)('validators and freshness on %s', (platform) => {
     await waitFor(async () => (await send('/etag')).headers.age === '1');
   });
 
+  it('P5 Date → that of the answer: on hits of any age and their 304s the same, and Age before now', async () => {
+    const { send } = await start();
+    const { headers: miss } = await send('/etag');
+    const answeredAtMs = Date.now();
+    const first = (await send('/etag')).headers.date!;
+    expect(Date.parse(first)).toBeLessThanOrEqual(answeredAtMs);
+    await waitFor(async () => Number((await send('/etag')).headers.age) >= 1);
+    const known = { headers: { 'if-none-match': miss.etag } };
+    for (const { headers } of [await send('/etag'), await send('/etag', known)]) {
+      expect(headers.date).toBe(first);
+      const madeAtMs = Date.parse(first) + Number(headers.age) * 1_000;
+      expect(madeAtMs).toBeLessThanOrEqual(Date.now());
+    }
+  });
+
   it('P5 Cache-Status and X-Cache → what the cache did', async () => {
     const { send } = await start();
     const said = async (path: string) => {

@@ -42,7 +42,13 @@ export async function startApp(
   {
     options = {},
     configure,
-  }: { options?: Partial<RedisCacheOptions>; configure?(app: INestApplication): unknown } = {},
+    behindProxy = false,
+  }: {
+    options?: Partial<RedisCacheOptions>;
+    configure?(app: INestApplication): unknown;
+    /** What `X-Forwarded-…` says counts. */
+    behindProxy?: boolean;
+  } = {},
 ): Promise<TestApp> {
   class AppModule {}
   const log: string[] = [];
@@ -52,10 +58,12 @@ export async function startApp(
       ...metadata,
       imports: [RedisCacheModule.forRoot(options), ...(metadata.imports ?? [])],
     },
-    ...((platform === 'express' ? [] : [new FastifyAdapter()]) as []),
+    ...((platform === 'express' ? [] : [new FastifyAdapter({ trustProxy: behindProxy })]) as []),
     { logger: collect(log), abortOnError: false },
   );
   open.push(app);
+  if (behindProxy && platform === 'express')
+    app.getHttpAdapter().getInstance().set('trust proxy', true);
   await configure?.(app);
   await app.listen(0, '127.0.0.1');
   const { port } = app.getHttpServer().address() as AddressInfo;

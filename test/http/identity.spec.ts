@@ -4,6 +4,7 @@ import {
   Get,
   Headers,
   Ip,
+  Param,
   Req,
   Scope,
   type ExecutionContext,
@@ -12,6 +13,7 @@ import {
   type NestInterceptor,
 } from '@nestjs/common';
 import { APP_INTERCEPTOR } from '@nestjs/core';
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { CachePut } from '../../lib/decorators/cache-put.decorator.js';
 import { Cacheable } from '../../lib/decorators/cacheable.decorator.js';
 import { CacheableInterceptor } from '../../lib/http/cacheable.interceptor.js';
@@ -163,6 +165,36 @@ class MeController {
   }
 }
 
+/** Who asks, for those who are not given the request. */
+const asking = new AsyncLocalStorage<string>();
+
+class BaseController {
+  @Get('me')
+  @Cacheable()
+  async me() {
+    return { who: asking.getStore() };
+  }
+
+  @Get('keyed/:id')
+  @Cacheable({ key: 'base:{params.id}' })
+  async keyed(@Param('id') id: string): Promise<object> {
+    return { id, who: asking.getStore() };
+  }
+}
+
+@Controller('overriding')
+class OverridingController extends BaseController {
+  @Get('me')
+  override async me() {
+    return super.me();
+  }
+
+  @Get('keyed/:id')
+  override async keyed(@Param('id') id: string) {
+    return super.keyed(id);
+  }
+}
+
 /** What a guard of passport does. */
 const logIn = (app: INestApplication): void => {
   app.useGlobalGuards({
@@ -240,6 +272,29 @@ describe.each(PLATFORMS)('whose response it is, on %s', (platform) => {
     await send('/me/shared', { headers: { authorization: 'a' } });
     expect(await verdict('/me/shared', { cookie: 'b=1' })).toBe('HIT');
     expect(log).toEqual([]);
+  });
+
+  it('P2 a handler that is not decorated calls one that is, by super → not cached', async () => {
+    const { send } = await startApp(
+      platform,
+      { controllers: [OverridingController] },
+      {
+        configure: (app) =>
+          app.use(({ headers }: any, _: unknown, next: () => void) =>
+            asking.run(headers.authorization, next),
+          ),
+      },
+    );
+    for (const authorization of ['ann', 'bob']) {
+      const [me, keyed] = [
+        await send('/overriding/me', { headers: { authorization } }),
+        await send('/overriding/keyed/7', { headers: { authorization } }),
+      ];
+      expect([me.json(), keyed.json()]).toEqual([
+        { who: authorization },
+        { id: '7', who: authorization },
+      ]);
+    }
   });
 
   it('P2 varyBy — one entry for each value; none → bypass with one warning', async () => {

@@ -248,4 +248,34 @@ describe('how a method comes to its cache', () => {
     await expect(call).rejects.toThrow(CacheKeyError);
     await expect(call).rejects.toThrow('two classes of the name Repo');
   });
+
+  it('D3 two methods whose names are symbols of one description → CacheKeyError, rather than the entries of the other', async () => {
+    const one = Symbol('find');
+    const other = Symbol('find');
+    const third = Symbol('list');
+    @Injectable()
+    class Finder {
+      @Cacheable()
+      async [one](_id: string) {
+        return 1;
+      }
+
+      @Cacheable()
+      async [other](_id: string) {
+        return 2;
+      }
+
+      @Cacheable()
+      async [third](_id: string) {
+        return 3;
+      }
+    }
+    const { module } = await start('memory', { providers: [Finder] });
+    const finder = module.get(Finder);
+    for (const _ of [1, 2]) expect(await finder[one]('1')).toBe(1);
+    expect(await finder[third]('1')).toBe(3);
+    const call = finder[other]('1');
+    await expect(call).rejects.toThrow(CacheKeyError);
+    await expect(call).rejects.toThrow('two methods of Finder are named Symbol(find)');
+  });
 });

@@ -81,6 +81,13 @@ describe('resolveOptions — defaults', () => {
     });
   });
 
+  it("failure: 'strict' → evicts of decorators throw as calls do, unless evictFailure says otherwise", () => {
+    const strict = { failure: 'strict' } as const;
+    expect(resolveOptions(strict, 'x').evictFailure.decorators).toBe('throw');
+    const queueing = { ...strict, evictFailure: 'queue' } as const;
+    expect(resolveOptions(queueing, 'x').evictFailure.decorators).toBe('queue');
+  });
+
   it('the result → frozen, and apart from what was given', () => {
     const given = { lease: { ttl: '1s' }, topology: { type: 'single', url: URL } };
     const options = resolveOptions(given, 'x');
