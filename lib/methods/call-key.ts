@@ -1,7 +1,7 @@
 import { REQUEST_ROOTS, type Cached } from '../cache/decorated/compile.js';
 import { CacheKeyError } from '../common/errors.js';
 import { encodeArgs } from '../keys/encode-args.js';
-import type { Key } from '../keys/encode-key.js';
+import { describe, type Key } from '../keys/encode-key.js';
 import type { Given, KeySource } from '../keys/key-source.js';
 import { walk, type Source } from '../keys/sources.js';
 import type { CacheOfCall } from './cache-of-call.js';
@@ -83,13 +83,19 @@ export function defaultKey(call: Call, place: Place, cache: CacheOfCall, choice:
     throw new CacheKeyError(
       `${place.where}: two classes of the name ${own.name} have such a method, and would have the same keys in one cache; give one of them a \`key\` or a \`namespace\``,
     );
-  return [...names, encodeArgs(countingArgs(call, choice))];
+  return [...names, encodeArgs(countingArgs(call, place, choice))];
 }
 
 type Choice = Cached['args'];
 
-function countingArgs({ args, instance }: Call, choice: Choice): readonly unknown[] {
+function countingArgs({ args, instance }: Call, { where }: Place, choice: Choice) {
   if (choice === undefined) return args;
-  if (typeof choice === 'function') return choice.apply(instance, args) as unknown[];
-  return choice.map((position) => args[position]);
+  if (typeof choice !== 'function') return choice.map((position) => args[position]);
+  const counting: unknown = choice.apply(instance, args);
+  // Without members that can be counted, all calls would have one key.
+  if (!Array.isArray(counting))
+    throw new CacheKeyError(
+      `${where}: the function for args gives ${describe(counting)}; accepted is an array of what counts`,
+    );
+  return counting as readonly unknown[];
 }

@@ -69,6 +69,11 @@ class UsersService {
     return run({});
   }
 
+  @Cacheable({ args: ((user: User) => user.id) as never })
+  async chosenWrongly(_user: User) {
+    return run({});
+  }
+
   @Cacheable({ key: 'c:{0}', condition: (id: string) => id !== 'no' })
   async condition(_id: string) {
     return run({});
@@ -244,6 +249,16 @@ describe.each(PLACES)('@Cacheable on a method, %s', (topology) => {
     expect(await users.some(1, ask, 3)).toEqual({ run: 2 });
     expect(await users.chosen(new User('a'), ask)).toEqual(await users.chosen(new User('a'), ask));
     expect(await users.chosen(new User('b'), ask)).toEqual({ run: 4 });
+  });
+
+  it('D5 args gives no array → CacheKeyError that says what, the method does not run', async () => {
+    const { users } = await open();
+    const call = users.chosenWrongly(new User('a'));
+    await expect(call).rejects.toThrow(CacheKeyError);
+    await expect(call).rejects.toThrow(
+      '@Cacheable on UsersService.chosenWrongly: the function for args gives a string; accepted is an array',
+    );
+    expect(runs).toBe(0);
   });
 
   it('D4 template, array, function → the key of the cache', async () => {
