@@ -141,14 +141,15 @@ function base64({ buffer, byteOffset, byteLength }: ArrayBufferView): string {
   return Buffer.from(buffer, byteOffset, byteLength).toString('base64');
 }
 
-/** Of this realm or another, or without a prototype. */
+/** Of this realm or another, without a prototype, or with an empty one, as parsers of queries make them. */
 function isPlain(value: object): boolean {
   const prototype = Object.getPrototypeOf(value) as object | null;
-  return (
-    prototype === Object.prototype ||
-    prototype === null ||
-    (Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, 'isPrototypeOf'))
-  );
+  return prototype === Object.prototype || prototype === null || isRoot(prototype);
+}
+
+function isRoot(prototype: object): boolean {
+  if (Object.getPrototypeOf(prototype) !== null) return false;
+  return Object.hasOwn(prototype, 'isPrototypeOf') || Reflect.ownKeys(prototype).length === 0;
 }
 
 /** By prototype; classes are few. */
@@ -158,9 +159,11 @@ function hidesState(value: object): boolean {
   const prototype = Object.getPrototypeOf(value) as object;
   let hides = hiding.get(prototype);
   if (hides === undefined) {
-    const { constructor } = prototype;
-    const source = Function.prototype.toString.call(constructor);
+    const constructor: unknown = prototype.constructor;
+    const source =
+      typeof constructor === 'function' ? Function.prototype.toString.call(constructor) : undefined;
     hides =
+      source === undefined ||
       PRIVATE_MEMBER.test(source) ||
       source.endsWith('{ [native code] }') ||
       (!isPlain(prototype) && !isPlain(value) && hidesState(prototype));

@@ -35,6 +35,12 @@ class Id {
   }
 }
 
+/** As parsers of queries and of paths make them. */
+function NullObject() {}
+NullObject.prototype = Object.create(null);
+const parsed = (fields: object): object =>
+  Object.assign(new (NullObject as unknown as new () => object)(), fields);
+
 const HOLE: unknown[] = Object.assign([], { length: 1 });
 
 const circle: unknown[] = [];
@@ -82,6 +88,8 @@ describe('encodeArgs', () => {
     ['members', [new Set(['a', { x: 1 }])], [new Set([{ x: 1 }, 'a'])]],
     ['entries', [new Map([[1, 'a'], [2, 'b']] as const)], [new Map([[2, 'b'], [1, 'a']] as const)]], // prettier-ignore
     ['no prototype', [Object.assign(Object.create(null), { a: 1 })], [{ a: 1 }]],
+    ['an empty prototype', [parsed({ a: 1 })], [{ a: 1 }]],
+    ['an empty prototype within', [{ q: parsed({ a: '1' }) }], [{ q: { a: '1' } }]],
     ['another realm', [runInContext('({ a: new Date(1) })', createContext())], [{ a: new Date(1) }]], // prettier-ignore
     ['a view of other bytes', [Buffer.from('xay').subarray(1, 2)], [Buffer.from('a')]],
     ['one object twice', [circle.slice(0, 0), circle.slice(0, 0)], [[], []]],
@@ -99,6 +107,7 @@ describe('encodeArgs', () => {
     ['a circle', [circle], 'Argument 0.0.0 is a circle'],
     ['a private member', [new Secret()], 'Argument 0 is an instance of Secret'],
     ['an inherited one', [[new HeirOfSecret()]], 'Argument 0.0 is an instance of HeirOfSecret'],
+    ['no constructor', [Object.create(Object.assign(Object.create(null), { a: 1 }))], 'Argument 0 is an instance of Object'], // prettier-ignore
     ['a built-in class', [/x/], 'Argument 0 is an instance of RegExp'],
     ['a promise', [Promise.resolve()], 'Argument 0 is an instance of Promise'],
     ['a class of Node', [new AbortController()], 'Argument 0 is an instance of AbortController'],
