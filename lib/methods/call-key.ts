@@ -15,16 +15,17 @@ export function givenByArgs({ args, instance }: Call): Given {
   };
 }
 
-/** And when it has: `{result…}`, and the last argument of functions. */
+/** And when it has: `{result…}`, and the argument of functions behind all that the method declares. */
 export function givenByBoth(call: Call, result: unknown): Given {
-  const { args, instance } = call;
+  const { args, instance, parameters } = call;
   const { lookup } = givenByArgs(call);
   return {
     lookup: ([root, ...path]) =>
       root === 'result' ? walk(result, path) : lookup([root!, ...path]),
     call: (fn) => {
-      // Optional arguments that were left out: the result is in its place all the same.
-      const missing = Array.from({ length: Math.max(0, fn.length - 1 - args.length) });
+      // Optional arguments that were left out: none gets the result in its place.
+      const declared = Math.max(parameters, fn.length - 1);
+      const missing = Array.from({ length: Math.max(0, declared - args.length) });
       return fn.apply(instance, [...args, ...missing, result]);
     },
   };

@@ -133,6 +133,11 @@ class UsersService {
     return run({ id });
   }
 
+  @Cacheable({ key: 'tag-default:{0}', tags: (_id: string, locale = 'en', result: { id: string }) => [`${locale}:${result.id}`] }) // prettier-ignore
+  async tagDefault(id: string, _locale = 'en') {
+    return run({ id });
+  }
+
   @Cacheable({ key: 'short', ttl: 30 })
   async short() {
     return run({});
@@ -313,6 +318,9 @@ describe.each(PLACES)('@Cacheable on a method, %s', (topology) => {
     await users.tagFunction('a');
     await cache.evictTags('a:4');
     expect(await users.tagFunction('a')).toMatchObject({ run: 5 });
+    await users.tagDefault('a');
+    await cache.evictTags('en:a');
+    expect(await users.tagDefault('a')).toMatchObject({ run: 7 });
   });
 
   it('D7 no value for a tag → CacheKeyError; null, of which no tag can be made → returned, not stored', async () => {
