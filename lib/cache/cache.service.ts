@@ -93,7 +93,7 @@ export class CacheService extends CacheBatches {
    * process until then.
    */
   async evict(key: Key | readonly Key[]): Promise<number> {
-    const entries = keysOf(key).map((k) => this.#space.entry(k));
+    const entries = this.#space.entries(keysOf(key));
     return this.#engine.evict(unique(entries), this.#engine.options.evictFailure.calls);
   }
 
@@ -158,7 +158,7 @@ export class CacheService extends CacheBatches {
    * are evicted as `evict` does, and the `CacheEvictError` carries its `result` (`failure: 'strict'`: rejects before it runs).
    */
   async withWrite<T>(key: Key | readonly Key[], transaction: () => Promise<T>): Promise<T> {
-    const entries = keysOf(key).map((k) => this.#space.entry(k));
+    const entries = this.#space.entries(keysOf(key));
     assertFunction('withWrite', 'transaction', transaction);
     return this.#engine.barrier.withWrite(unique(entries), transaction);
   }

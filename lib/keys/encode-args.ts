@@ -1,20 +1,20 @@
-import { types } from 'node:util';
+import { isDeepStrictEqual, types } from 'node:util';
 import { CacheKeyError } from '../common/errors.js';
+import { classOf, hasOwnJson, hidesState, isBuiltIn, isPlain } from './instances.js';
 
 /**
  * The arguments of a call as text, such that two lists have the same text exactly if they hold equal data: of the same
  * types (`1` is not `'1'`, `0` not `-0`), with keys and members of sets and maps in any order, `undefined` told from what
- * is not there. What has a `toJSON` is what that gives; instances of other classes are their name and fields.
+ * is not there. What has a `toJSON` is what that gives; instances of other classes are their name and fields, with what a
+ * date, map, set, array or bytes hold where they are derived from those.
  *
- * Throws `CacheKeyError` for what has no such text: functions, symbols, circles, and classes that keep their state to
- * themselves (built-in ones and those with `#private` members).
+ * Throws `CacheKeyError` for what has no such text: functions, symbols, circles, and instances that keep state to themselves
+ * (of built-in classes and those with `#private` members, and what has properties that are not enumerable).
  */
 export function encodeArgs(args: readonly unknown[]): string {
   return new Encoding().list(args);
 }
 
-/** `#name` where a class declares a member, and not within a text. */
-const PRIVATE_MEMBER = /[\s{};*]#[\p{ID_Start}$_]/u;
 const PLAIN_NAME = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u;
 
 class Encoding {
@@ -65,61 +65,80 @@ class Encoding {
   }
 
   private content(value: object): string {
-    if (Array.isArray(value)) return this.array(value);
-    const plain = isPlain(value);
-    // A plain object is none of these, and by far the most frequent.
-    const special = plain ? undefined : this.special(value);
-    if (special !== undefined) return special;
-    const { toJSON } = value as { toJSON?: unknown };
-    if (typeof toJSON === 'function')
-      return `${this.name(value)}=${this.value(toJSON.call(value, ''))}`;
-    return (plain ? '' : this.name(value, 'fields')) + this.fields(value);
+    if (Array.isArray(value) && isBuiltIn(value)) return this.array(value);
+    // A plain object is none of the others, and by far the most frequent.
+    if (isPlain(value)) {
+      if (types.isArgumentsObject(value)) return `@Arguments${this.array(value as never)}`;
+      return this.asJson(value) ?? this.fields(value);
+    }
+    const held = hasOwnJson(value) ? undefined : this.held(value);
+    return held ?? this.asJson(value) ?? this.name(value, 'unknown') + this.fields(value);
   }
 
-  private special(value: object): string | undefined {
-    if (types.isDate(value)) return `@Date(${value.getTime()})`;
-    if (types.isMap(value)) return `@Map${this.entries(value)}`;
-    if (types.isSet(value)) return `@Set${this.members(value)}`;
-    if (ArrayBuffer.isView(value)) return `@${classOf(value)}(${base64(value)})`;
+  private asJson(value: object): string | undefined {
+    const { toJSON } = value as { toJSON?: unknown };
+    if (typeof toJSON !== 'function') return undefined;
+    return `${nameOf(value)}=${this.value(toJSON.call(value, ''))}`;
+  }
+
+  /** Of built-in classes and those derived from them, with what such a class adds. */
+  private held(value: object): string | undefined {
+    if (Array.isArray(value)) return this.name(value, 'known') + this.array(value);
+    if (ArrayBuffer.isView(value)) return this.view(value);
+    const held = this.heldByBase(value);
+    if (held === undefined || (isBuiltIn(value) && !hasFields(value))) return held;
+    return held + (isBuiltIn(value) ? '' : this.name(value, 'known')) + this.fields(value);
+  }
+
+  /** By the methods of the built-in class, whatever a derived one makes of them. */
+  private heldByBase(value: object): string | undefined {
+    if (types.isDate(value)) return `@Date(${Date.prototype.getTime.call(value)})`;
+    if (types.isMap(value)) return `@Map${this.entries(Map.prototype.entries.call(value))}`;
+    if (types.isSet(value)) return `@Set${this.members(Set.prototype.values.call(value))}`;
     if (types.isAnyArrayBuffer(value))
       return `@${classOf(value)}(${base64(new Uint8Array(value))})`;
     return undefined;
+  }
+
+  private view(value: ArrayBufferView): string {
+    if (!isBuiltIn(value)) this.name(value, 'known');
+    if (isMoreThanBytes(value)) throw this.unusable('bytes with properties of their own');
+    return `@${classOf(value)}(${base64(value)})`;
   }
 
   private array(value: readonly unknown[]): string {
     const own = Object.keys(value).length;
     let present = 0;
     for (let i = 0; i < value.length; i++) if (i in value) present++;
-    if (own !== present) throw this.unusable('an array with properties of its own');
+    if (own !== present || hasSymbols(value))
+      throw this.unusable('an array with properties of its own');
     return this.list(value);
   }
 
   private fields(value: object): string {
-    if (Object.getOwnPropertySymbols(value).some((key) => isEnumerable(value, key)))
-      throw this.unusable('an object with a symbol as a key');
+    if (hasSymbols(value)) throw this.unusable('an object with a symbol as a key');
     const fields = Object.keys(value)
       .toSorted()
       .map((name) => `${JSON.stringify(name)}:${this.member(name, Reflect.get(value, name))}`);
     return `(${fields.join(',')})`;
   }
 
-  private entries(value: Map<unknown, unknown>): string {
-    const entries = [...value].map(
+  private entries(given: Iterable<[unknown, unknown]>): string {
+    const entries = [...given].map(
       ([key, held], i) => `${this.member(`key ${i}`, key)}:${this.member(`value ${i}`, held)}`,
     );
     return `(${entries.toSorted().join(',')})`;
   }
 
-  private members(value: Set<unknown>): string {
-    const members = [...value].map((held, i) => this.member(i, held));
+  private members(given: Iterable<unknown>): string {
+    const members = [...given].map((held, i) => this.member(i, held));
     return `(${members.toSorted().join(',')})`;
   }
 
-  /** Of a class that shows all there is of it: by its `toJSON`, or in its fields. */
-  private name(value: object, by?: 'fields'): string {
-    if (by && hidesState(value)) throw this.unusable(`an instance of ${classOf(value)}`);
-    const name = classOf(value);
-    return PLAIN_NAME.test(name) ? name : JSON.stringify(name);
+  /** Of a class that shows all there is of it in its fields, and in what its built-in base holds. */
+  private name(value: object, base: 'known' | 'unknown'): string {
+    if (hidesState(value, base)) throw this.unusable(`an instance of ${classOf(value)}`);
+    return nameOf(value);
   }
 
   private unusable(what: string): CacheKeyError {
@@ -131,40 +150,28 @@ class Encoding {
   }
 }
 
-const classOf = (value: object): string =>
-  (value.constructor as { name?: unknown } | undefined)?.name?.toString() || 'Object';
+function nameOf(value: object): string {
+  const name = classOf(value);
+  return PLAIN_NAME.test(name) ? name : JSON.stringify(name);
+}
 
 const isEnumerable = (value: object, key: PropertyKey): boolean =>
   Object.prototype.propertyIsEnumerable.call(value, key);
 
+const hasFields = (value: object): boolean =>
+  Reflect.ownKeys(value).some((key) => isEnumerable(value, key));
+
+const hasSymbols = (value: object): boolean =>
+  Object.getOwnPropertySymbols(value).some((key) => isEnumerable(value, key));
+
+/** To list the keys of a typed array takes a hundred times as long as to encode it; a comparison with a new view does not. */
+function isMoreThanBytes(value: ArrayBufferView): boolean {
+  if (isBuiltIn(value) && !types.isDataView(value))
+    return !isDeepStrictEqual(value, (value as Uint8Array).subarray());
+  const { length = 0 } = value as { length?: number };
+  return Object.keys(value).length !== length || hasSymbols(value);
+}
+
 function base64({ buffer, byteOffset, byteLength }: ArrayBufferView): string {
   return Buffer.from(buffer, byteOffset, byteLength).toString('base64');
-}
-
-/** Of this realm or another, or without a prototype. */
-function isPlain(value: object): boolean {
-  const prototype = Object.getPrototypeOf(value) as object | null;
-  return (
-    prototype === Object.prototype ||
-    prototype === null ||
-    (Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, 'isPrototypeOf'))
-  );
-}
-
-/** By prototype; classes are few. */
-const hiding = new WeakMap<object, boolean>();
-
-function hidesState(value: object): boolean {
-  const prototype = Object.getPrototypeOf(value) as object;
-  let hides = hiding.get(prototype);
-  if (hides === undefined) {
-    const { constructor } = prototype;
-    const source = Function.prototype.toString.call(constructor);
-    hides =
-      PRIVATE_MEMBER.test(source) ||
-      source.endsWith('{ [native code] }') ||
-      (!isPlain(prototype) && !isPlain(value) && hidesState(prototype));
-    hiding.set(prototype, hides);
-  }
-  return hides;
 }

@@ -95,7 +95,10 @@ export class KeySpace {
   entries(keys: readonly Key[]): EntryKey[] {
     if (!Array.isArray(keys))
       throw new CacheKeyError(`The keys are ${describe(keys)}; accepted is an array of keys`);
-    return keys.map((key: Key) => this.entry(key));
+    const entries: EntryKey[] = [];
+    // A hole is no key either; map would leave it out.
+    for (let i = 0; i < keys.length; i++) entries.push(this.entry(keys[i] as Key));
+    return entries;
   }
 
   /** The namespace `name` within this one. Throws `CacheKeyError` for a bad name. */

@@ -1,7 +1,7 @@
 import { REQUEST_ROOTS, type Cached } from '../cache/decorated/compile.js';
 import { CacheKeyError } from '../common/errors.js';
 import { encodeArgs } from '../keys/encode-args.js';
-import type { Key } from '../keys/encode-key.js';
+import { describe, type Key } from '../keys/encode-key.js';
 import type { Given, KeySource } from '../keys/key-source.js';
 import { walk, type Source } from '../keys/sources.js';
 import type { CacheOfCall } from './cache-of-call.js';
@@ -15,16 +15,17 @@ export function givenByArgs({ args, instance }: Call): Given {
   };
 }
 
-/** And when it has: `{result…}`, and the last argument of functions. */
+/** And when it has: `{result…}`, and the argument of functions behind all that the method declares. */
 export function givenByBoth(call: Call, result: unknown): Given {
-  const { args, instance } = call;
+  const { args, instance, parameters } = call;
   const { lookup } = givenByArgs(call);
   return {
     lookup: ([root, ...path]) =>
       root === 'result' ? walk(result, path) : lookup([root!, ...path]),
     call: (fn) => {
-      // Optional arguments that were left out: the result is in its place all the same.
-      const missing = Array.from({ length: Math.max(0, fn.length - 1 - args.length) });
+      // Optional arguments that were left out: none gets the result in its place.
+      const declared = Math.max(parameters, fn.length - 1);
+      const missing = Array.from({ length: Math.max(0, declared - args.length) });
       return fn.apply(instance, [...args, ...missing, result]);
     },
   };
@@ -88,13 +89,19 @@ export function defaultKey(call: Call, place: Place, cache: CacheOfCall, choice:
     throw new CacheKeyError(
       `${place.where}: two methods of ${own.name} are named ${method}, and would have the same keys in one cache; give one of them a \`key\` or a \`namespace\``,
     );
-  return [...names, encodeArgs(countingArgs(call, choice))];
+  return [...names, encodeArgs(countingArgs(call, place, choice))];
 }
 
 type Choice = Cached['args'];
 
-function countingArgs({ args, instance }: Call, choice: Choice): readonly unknown[] {
+function countingArgs({ args, instance }: Call, { where }: Place, choice: Choice) {
   if (choice === undefined) return args;
-  if (typeof choice === 'function') return choice.apply(instance, args) as unknown[];
-  return choice.map((position) => args[position]);
+  if (typeof choice !== 'function') return choice.map((position) => args[position]);
+  const counting: unknown = choice.apply(instance, args);
+  // Without members that can be counted, all calls would have one key.
+  if (!Array.isArray(counting))
+    throw new CacheKeyError(
+      `${where}: the function for args gives ${describe(counting)}; accepted is an array of what counts`,
+    );
+  return counting as readonly unknown[];
 }

@@ -5,6 +5,7 @@ import type { Key } from '../keys/encode-key.js';
 import type { Given } from '../keys/key-source.js';
 import { CacheFinder, type CacheOfCall } from './cache-of-call.js';
 import { givenByArgs, givenByBoth, keyFrom, tagsFrom } from './call-key.js';
+import { methodParameters, parametersOf } from './parameters.js';
 import { valueOf, wrapMethod, type Call, type Place } from './wrap-method.js';
 
 /** Always runs the method, and stores what it returns, so that no load that began before it can overwrite it. */
@@ -30,9 +31,9 @@ class PutMethod {
       Object.entries(cached.options).filter(([name]) => name in SET_OPTIONS),
     );
     const { paths, computed } = cached.key!;
-    const parameters = (place.descriptor.value as { length: number }).length;
+    const parameters = methodParameters(place.target, place.name, place.descriptor.value);
     const isOfResult = computed
-      ? computed.length === 0 || computed.length > parameters
+      ? computed.length === 0 || parametersOf(computed) > parameters
       : paths.some(([root]) => root === 'result');
     this.keyOf = isOfResult ? 'result' : 'args';
   }

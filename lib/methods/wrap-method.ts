@@ -9,6 +9,7 @@ import {
 } from '../cache/decorated/decorated-method.js';
 import { CacheOptionsError, type OptionProblem } from '../common/errors.js';
 import { log } from './injection.js';
+import { methodParameters, standsFor } from './parameters.js';
 
 /** Where a decorator is written. */
 export interface Place {
@@ -24,6 +25,8 @@ export interface Call {
   /** What `this` is. */
   readonly instance: any;
   readonly args: unknown[];
+  /** How many the method declares, a rest parameter aside; a call may give less, or more. */
+  readonly parameters: number;
   /** Runs the method, or the wrap below; may be called once. */
   run(): unknown;
   /** The instance has a method of its own over this one, and has called it by `super`. */
@@ -71,6 +74,7 @@ export function wrapMethod(
   inHttp: 'acts' | 'stands-aside' = 'stands-aside',
 ): void {
   const method = descriptor.value as Method;
+  const parameters = methodParameters(target, name, method);
   const known = identity.get(method);
   const self = known ?? {};
   const isGenerator = types.isGeneratorFunction(method);
@@ -84,9 +88,10 @@ export function wrapMethod(
     const isSuper = (): boolean => own() !== self;
     if (inHttp === 'stands-aside' && isAtWork(own) && isSuper()) return run();
     if (isGenerator) throw severalResults(where, 'a generator');
-    return layer({ instance: this, args, run, isSuper });
+    return layer({ instance: this, args, parameters, run, isSuper });
   }
   descriptor.value = like(method, wrapped);
+  standsFor(wrapped, parameters);
   if (inHttp === 'stands-aside') {
     identity.set(wrapped, self);
     places.set(target, { ...places.get(target), [name]: where });

@@ -397,4 +397,17 @@ describe.each(VARIANTS)('T15 CacheService on %s', (_, topology, variant) => {
         message: expect.stringContaining('accepted is an array of keys'),
       });
   });
+
+  it.each<[string, (service: CacheService, keys: never) => Promise<unknown>]>([
+    ['M1 getMany', (s, keys) => s.getMany(keys)],
+    ['M9 touchMany', (s, keys) => s.touchMany(keys, '1m')],
+    ['M3 evict', (s, keys) => s.evict(keys)],
+    ['W1 withWrite', (s, keys) => s.withWrite(keys, async () => 1)],
+  ])('%s — a list with a hole → CacheKeyError', async (_, call) => {
+    const keys = Object.assign([], { 1: ['x'] }) as never;
+    await expect(call(service, keys)).rejects.toMatchObject({
+      code: 'ERR_CACHE_KEY',
+      message: expect.stringContaining('The key is undefined'),
+    });
+  });
 });

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { Controller, Get, Module, Post } from '@nestjs/common';
+import { Controller, Get, Injectable, Module, Param, Post, Query } from '@nestjs/common';
 import { APP_INTERCEPTOR, ExternalContextCreator } from '@nestjs/core';
 import { CacheEvict } from '../../lib/decorators/cache-evict.decorator.js';
 import { Cacheable } from '../../lib/decorators/cacheable.decorator.js';
@@ -46,6 +46,24 @@ class ExcludedController {
   }
 }
 
+@Injectable()
+class Search {
+  @Cacheable()
+  async find(path: object, query: object) {
+    return { ...path, ...query, run: ++runs };
+  }
+}
+
+@Controller('search')
+class SearchController {
+  constructor(private readonly search: Search) {}
+
+  @Get(':kind')
+  find(@Param() path: object, @Query() query: object) {
+    return this.search.find(path, query);
+  }
+}
+
 beforeEach(() => {
   runs = 0;
 });
@@ -81,6 +99,18 @@ describe.each(PLATFORMS)('other contexts, on %s', (platform) => {
       expect(log).toEqual([]);
     },
   );
+
+  it('D3 P8 a handler hands path and query to a method → its key is that of equal plain objects', async () => {
+    const { app, send } = await startApp(platform, {
+      controllers: [SearchController],
+      providers: [Search],
+    });
+    for (const path of ['/search/cats?a=1&b=2', '/search/cats?b=2&a=1'])
+      expect((await send(path)).json()).toEqual({ kind: 'cats', a: '1', b: '2', run: 1 });
+    const plain = app.get(Search).find({ kind: 'cats' }, { a: '1', b: '2' });
+    expect(await plain).toMatchObject({ run: 1 });
+    expect((await send('/search/cats?a=2')).json()).toMatchObject({ run: 2 });
+  });
 
   it('P8 an HTTP request of neither Express nor Fastify → passes through', async () => {
     const { app } = await startApp(platform, { controllers: [PlainController] });

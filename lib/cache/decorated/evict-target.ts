@@ -30,7 +30,7 @@ async function evictNow(
   const space = cache.keySpace(namespace);
   switch (target.kind) {
     case 'keys': {
-      const keys = values.map((key) => space.entry(key as Key));
+      const keys = space.entries(values as readonly Key[]);
       return cache.evict(keys, failure);
     }
     case 'tags':

@@ -69,6 +69,11 @@ class UsersService {
     return run({});
   }
 
+  @Cacheable({ args: ((user: User) => user.id) as never })
+  async chosenWrongly(_user: User) {
+    return run({});
+  }
+
   @Cacheable({ key: 'c:{0}', condition: (id: string) => id !== 'no' })
   async condition(_id: string) {
     return run({});
@@ -125,6 +130,11 @@ class UsersService {
   @Cacheable({
     key: 'tag-fn:{0}', tags: (id: string, _page: number | undefined, result: { run: number }) => [`${id}:${result.run}`] }) // prettier-ignore
   async tagFunction(id: string, _page?: number) {
+    return run({ id });
+  }
+
+  @Cacheable({ key: 'tag-default:{0}', tags: (_id: string, locale = 'en', result: { id: string }) => [`${locale}:${result.id}`] }) // prettier-ignore
+  async tagDefault(id: string, _locale = 'en') {
     return run({ id });
   }
 
@@ -246,6 +256,16 @@ describe.each(PLACES)('@Cacheable on a method, %s', (topology) => {
     expect(await users.chosen(new User('b'), ask)).toEqual({ run: 4 });
   });
 
+  it('D5 args gives no array → CacheKeyError that says what, the method does not run', async () => {
+    const { users } = await open();
+    const call = users.chosenWrongly(new User('a'));
+    await expect(call).rejects.toThrow(CacheKeyError);
+    await expect(call).rejects.toThrow(
+      '@Cacheable on UsersService.chosenWrongly: the function for args gives a string; accepted is an array',
+    );
+    expect(runs).toBe(0);
+  });
+
   it('D4 template, array, function → the key of the cache', async () => {
     const { users, cache } = await open();
     await users.template({ id: 7 }, 'en');
@@ -298,6 +318,9 @@ describe.each(PLACES)('@Cacheable on a method, %s', (topology) => {
     await users.tagFunction('a');
     await cache.evictTags('a:4');
     expect(await users.tagFunction('a')).toMatchObject({ run: 5 });
+    await users.tagDefault('a');
+    await cache.evictTags('en:a');
+    expect(await users.tagDefault('a')).toMatchObject({ run: 7 });
   });
 
   it('D7 no value for a tag → CacheKeyError; null, of which no tag can be made → returned, not stored', async () => {

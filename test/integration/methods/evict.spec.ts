@@ -43,6 +43,24 @@ class UsersService {
     return { id, team: 'red' };
   }
 
+  @CacheEvict({ key: (id: string, tenant = 'main') => `user:${tenant}:${id}` })
+  async removeOf(_id: string, _tenant?: string) {
+    return 'removed';
+  }
+
+  @CacheEvict({ key: (id: string, force?: string) => `user:${force ?? 'main'}:${id}` })
+  async removeBy(_id: string, _force = 'no') {
+    return 'removed';
+  }
+
+  @CacheEvict({
+    key: (id: string, tenant = 'main', row: User) => `user:${tenant}:${row.id}`,
+    condition: (_id: string, tenant = 'main', row: User) => row.id !== tenant,
+  })
+  async removeAs(id: string, _tenant = 'main'): Promise<User> {
+    return { id };
+  }
+
   @CacheEvict({ key: 'user:{0}', when: 'before' })
   async remove(id: string): Promise<void> {
     steps.push(`removing ${id}`);
@@ -149,6 +167,25 @@ describe.each(PLACES)('@CacheEvict on a method, %s', (topology) => {
       expect(await call()).toEqual({ id: '7', team: 'red' });
       expect((await cache.getMany(['user:7', ['team', 'red']])).size).toBe(0);
     }
+  });
+
+  it('D4 optional arguments left out, defaults → the result is in the place of none', async () => {
+    const { service, cache } = await open();
+    watch(cache);
+    await service.removeOf('7');
+    await service.removeOf('7', 'b');
+    await service.removeBy('7');
+    await service.removeBy('7', 'yes');
+    await service.removeAs('7');
+    await service.removeAs('7', 'b');
+    expect(steps.filter((step) => step !== 'evicted')).toEqual([
+      'evict user:main:7',
+      'evict user:b:7',
+      'evict user:main:7',
+      'evict user:yes:7',
+      'evict user:main:7',
+      'evict user:b:7',
+    ]);
   });
 
   it('D4 a value is missing → CacheKeyError: of the arguments before the method runs, of the result after', async () => {

@@ -50,6 +50,11 @@ class UsersService {
     return save({ id, name: 'late' });
   }
 
+  @CachePut({ key: (id: string, tenant = 'main', user: User) => [tenant, id, user.name] })
+  async byDefault(id: string, _tenant = 'main') {
+    return save({ id, name: 'late' });
+  }
+
   @CachePut({ key: 'user:{0}', negativeTtl: '7s' })
   async remove(id: string) {
     users.delete(id);
@@ -94,6 +99,8 @@ describe.each(PLACES)('@CachePut on a method, %s', (topology) => {
     const { service, cache } = await open();
     await service.byResult('9');
     expect(await cache.get('user:9')).toEqual({ id: '9', name: 'late' });
+    await service.byDefault('9');
+    expect(await cache.has(['main', '9', 'late'])).toBe(true);
   });
 
   it.each(['save', 'create'] as const)(

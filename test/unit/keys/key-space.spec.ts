@@ -53,6 +53,13 @@ describe('KeySpace', () => {
     expect(isRemembered('often 0')).toBe(true);
   });
 
+  it('M1 entries — a list with a hole → CacheKeyError', () => {
+    const holes: string[] = Object.assign([], { 1: 'x' });
+    const entries = (): unknown => new KeySpace('cache').entries(holes);
+    expect(entries).toThrow(CacheKeyError);
+    expect(entries).toThrow('The key is undefined');
+  });
+
   it('child — nested → the path joined by slashes, the root kept', () => {
     const space = new KeySpace('cache').child('users').child('v2.1_a-b');
     expect(space.path).toBe('cache/users/v2.1_a-b');
