@@ -2,8 +2,8 @@ import { Module, type DynamicModule } from '@nestjs/common';
 
 import {
   checkAsyncOptions,
-  checkIsObject,
   ConfigurableModuleClass,
+  plainOptions,
   type CacheRegistration,
   type RedisCacheAsyncOptions,
 } from './module/module-definition.js';
@@ -19,15 +19,13 @@ import type { RedisCacheOptions } from './module/redis-cache.options.js';
 export class RedisCacheModule extends ConfigurableModuleClass {
   /** Options are checked when the application starts: CacheOptionsError lists all that is wrong with them. */
   static override forRoot(options: RedisCacheOptions & CacheRegistration = {}): DynamicModule {
-    checkIsObject(options, 'forRoot');
-    return super.forRoot(options);
+    return super.forRoot(plainOptions(options, 'forRoot'));
   }
 
   /** @throws CacheOptionsError at once unless there is exactly one of `useFactory`, `useClass` and `useExisting` */
   static override forRootAsync(options: RedisCacheAsyncOptions): DynamicModule {
-    checkIsObject(options, 'forRootAsync');
-    checkAsyncOptions(options);
-    const { extraProviders = [], ...source } = options;
+    const { extraProviders = [], ...source } = plainOptions(options, 'forRootAsync');
+    checkAsyncOptions({ extraProviders, ...source });
     const definition = super.forRootAsync(source);
     return { ...definition, providers: [...(definition.providers ?? []), ...extraProviders] };
   }

@@ -101,7 +101,7 @@ describe('K1 forRoot', () => {
     });
   });
 
-  it.each([['redis://:secret@host'], [null], [[]], [7]])(
+  it.each([['redis://:secret@host'], [null], [[]], [7], [new Map()], [Promise.resolve({})]])(
     'no object, %p → CacheOptionsError at once, without a secret',
     (given) => {
       for (const method of ['forRoot', 'forRootAsync'] as const) {
@@ -116,6 +116,28 @@ describe('K1 forRoot', () => {
     const app = await start(RedisCacheModule.forRoot({ ttl: '1h' }));
     expect(await ttlOf(app.get(CacheService))).toBeGreaterThan(3_590_000);
     await app.close();
+  });
+
+  it('K1 an instance with getters → its options, its name, its scope', async () => {
+    class Config {
+      get ttl(): string {
+        return '1h';
+      }
+      get name(): string {
+        return 'reports';
+      }
+    }
+    const app = await start(RedisCacheModule.forRoot(new Config()));
+    expect(await ttlOf(app.get(getCacheToken('reports')))).toBeGreaterThan(3_590_000);
+    await app.close();
+    class Typo {
+      get tll(): string {
+        return '1h';
+      }
+    }
+    await expect(start(RedisCacheModule.forRoot(new Typo() as object))).rejects.toThrow(
+      /did you mean ttl/,
+    );
   });
 
   it('unnamed → the class and getCacheToken() are one', async () => {
@@ -292,6 +314,14 @@ describe('K1 forRootAsync', () => {
     'useClass with extraProviders': { extraProviders: [Settings], useClass: Factory },
     'useClass, async': { extraProviders: [Settings], useClass: SlowFactory },
     useExisting: { imports: [FactoryModule], useExisting: Factory },
+    'useFactory that gives an instance with getters': {
+      useFactory: () =>
+        new (class {
+          get ttl(): string {
+            return '1h';
+          }
+        })(),
+    },
   };
 
   describe.each(Object.entries(forms))('%s', (_, form) => {
@@ -307,6 +337,17 @@ describe('K1 forRootAsync', () => {
       expect(() => app.get(CacheService)).toThrow(/CacheService/);
       await app.close();
     });
+  });
+
+  it('an instance with a getter for the factory → is that factory', async () => {
+    class Source {
+      get useFactory(): () => RedisCacheOptions {
+        return () => ({ ttl: '1h' });
+      }
+    }
+    const app = await start(RedisCacheModule.forRootAsync(new Source()));
+    expect(await ttlOf(app.get(CacheService))).toBeGreaterThan(3_590_000);
+    await app.close();
   });
 
   it('useExisting → the instance of the application, not another', async () => {
