@@ -4,6 +4,7 @@ import {
   checkAsyncOptions,
   ConfigurableModuleClass,
   plainOptions,
+  withFactory,
   type CacheRegistration,
   type RedisCacheAsyncOptions,
 } from './module/module-definition.js';
@@ -24,8 +25,9 @@ export class RedisCacheModule extends ConfigurableModuleClass {
 
   /** @throws CacheOptionsError at once unless there is exactly one of `useFactory`, `useClass` and `useExisting` */
   static override forRootAsync(options: RedisCacheAsyncOptions): DynamicModule {
-    const { extraProviders = [], ...source } = plainOptions(options, 'forRootAsync');
-    checkAsyncOptions({ extraProviders, ...source });
+    const given = plainOptions(options, 'forRootAsync');
+    checkAsyncOptions(given);
+    const { extraProviders = [], ...source } = withFactory(given);
     const definition = super.forRootAsync(source);
     return { ...definition, providers: [...(definition.providers ?? []), ...extraProviders] };
   }

@@ -129,3 +129,28 @@ export function checkAsyncOptions(options: RedisCacheAsyncOptions): void {
   if (problems.length > 0)
     throw new CacheOptionsError(describeCache(options.name ?? DEFAULT_CACHE), problems);
 }
+
+/** Their factory in place of the class, because Nest calls the method whether there is one or not. It may well be a field of the instance. */
+export function withFactory({
+  useClass,
+  useExisting,
+  ...source
+}: RedisCacheAsyncOptions): RedisCacheAsyncOptions {
+  const from = useClass ?? useExisting;
+  if (!from) return source;
+  const { name = DEFAULT_CACHE, extraProviders = [] } = source;
+  return {
+    ...source,
+    inject: [from],
+    useFactory: (factory: Partial<RedisCacheOptionsFactory> | undefined) => {
+      if (typeof factory?.createCacheOptions === 'function') return factory.createCacheOptions();
+      const problem = {
+        path: useClass ? 'useClass' : 'useExisting',
+        given: `${from.name}, which has no such method`,
+        accepted: 'a class with the method createCacheOptions()',
+      };
+      throw new CacheOptionsError(describeCache(name), [problem]);
+    },
+    extraProviders: useClass ? [useClass, ...extraProviders] : extraProviders,
+  };
+}

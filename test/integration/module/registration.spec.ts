@@ -375,6 +375,40 @@ describe('K1 forRootAsync', () => {
     await expect(start(cache, ReaderModule)).rejects.toThrow(/can't resolve dependencies/);
   });
 
+  describe('a class whose method is none', () => {
+    @Injectable()
+    class Without {}
+    @Module({ providers: [Without], exports: [Without] })
+    class WithoutModule {}
+
+    it.each([
+      ['useClass', { useClass: Without }],
+      ['useExisting', { imports: [WithoutModule], useExisting: Without }],
+    ])('%s → the start fails with CacheOptionsError', async (path, form) => {
+      const register = { ...form, name: 'reports' } as unknown as RedisCacheAsyncOptions;
+      const error = await start(RedisCacheModule.forRootAsync(register)).catch((e: unknown) => e);
+      expect(error).toBeInstanceOf(CacheOptionsError);
+      expect((error as CacheOptionsError).message).toContain("RedisCacheModule 'reports'");
+      expect((error as CacheOptionsError).problems).toEqual([
+        {
+          path,
+          given: 'Without, which has no such method',
+          accepted: 'a class with the method createCacheOptions()',
+        },
+      ]);
+    });
+  });
+
+  it('useClass with a field that is a function → its options', async () => {
+    @Injectable()
+    class Field implements RedisCacheOptionsFactory {
+      createCacheOptions = (): RedisCacheOptions => ({ ttl: '1h' });
+    }
+    const app = await start(RedisCacheModule.forRootAsync({ useClass: Field }));
+    expect(await ttlOf(app.get(CacheService))).toBeGreaterThan(3_590_000);
+    await app.close();
+  });
+
   it('extraProviders → not visible outside', async () => {
     @Injectable()
     class Nosy {
