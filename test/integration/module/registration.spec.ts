@@ -90,6 +90,10 @@ describe('K1 forRoot', () => {
         [],
       ],
     ])('K1 %s → told once, where it will not be meant', async (_, imports, expected) => {
+      expect(await toldBy(imports)).toEqual(expected);
+    });
+
+    async function toldBy(imports: Imports): Promise<string[]> {
       const log: string[] = [];
       const warn = (message: string): unknown => log.push(message);
       const nothing = (): void => undefined;
@@ -97,7 +101,40 @@ describe('K1 forRoot', () => {
       testing.setLogger({ warn, log: nothing, error: nothing });
       const app = await (await testing.compile()).init();
       await app.close();
-      expect(log).toEqual(expected);
+      return log;
+    }
+
+    const { hostname: host, port } = new URL(url);
+    const at = (redis: object) => ({ type: 'single', redis: { host, port, ...redis } });
+    const ofUrl = (more: string, redis?: object) => {
+      const named = new URL(url);
+      named.pathname = more;
+      return { type: 'single', url: named.href, redis };
+    };
+    it.each<[outcome: 'told' | 'not told', string, object, object]>([
+      ['not told', 'databases by options', ofUrl('', { db: 1 }), ofUrl('', { db: 2 })],
+      [
+        'not told',
+        'databases by URL, before the same by options',
+        ofUrl('/1', { db: 3 }),
+        ofUrl('/2', { db: 3 }),
+      ],
+      ['told', 'database 0, said or not', ofUrl(''), ofUrl('/0')],
+      ['told', 'a URL and the same by options', ofUrl('/1'), at({ db: 1 })],
+      [
+        'told',
+        'a server and shards that it is one of',
+        ofUrl(''),
+        { type: 'sharded', shards: [url, 'redis://127.0.0.1:1'] },
+      ],
+      ['not told', 'servers', ofUrl(''), { type: 'single', url: 'redis://127.0.0.1:1' }],
+    ])('K1 %s: two %s', async (outcome, _, one, other) => {
+      const log = await toldBy([
+        RedisCacheModule.forRoot({ topology: one } as RedisCacheOptions),
+        RedisCacheModule.forRoot({ name: 'b', topology: other } as RedisCacheOptions),
+      ]);
+      const told = log.filter((line) => line.includes('the server and the namespace of another'));
+      expect(told).toHaveLength(outcome === 'told' ? 1 : 0);
     });
   });
 
