@@ -2,8 +2,9 @@ import { Module, type DynamicModule } from '@nestjs/common';
 
 import {
   checkAsyncOptions,
-  checkIsObject,
   ConfigurableModuleClass,
+  plainOptions,
+  withFactory,
   type CacheRegistration,
   type RedisCacheAsyncOptions,
 } from './module/module-definition.js';
@@ -19,15 +20,14 @@ import type { RedisCacheOptions } from './module/redis-cache.options.js';
 export class RedisCacheModule extends ConfigurableModuleClass {
   /** Options are checked when the application starts: CacheOptionsError lists all that is wrong with them. */
   static override forRoot(options: RedisCacheOptions & CacheRegistration = {}): DynamicModule {
-    checkIsObject(options, 'forRoot');
-    return super.forRoot(options);
+    return super.forRoot(plainOptions(options, 'forRoot'));
   }
 
   /** @throws CacheOptionsError at once unless there is exactly one of `useFactory`, `useClass` and `useExisting` */
   static override forRootAsync(options: RedisCacheAsyncOptions): DynamicModule {
-    checkIsObject(options, 'forRootAsync');
-    checkAsyncOptions(options);
-    const { extraProviders = [], ...source } = options;
+    const given = plainOptions(options, 'forRootAsync');
+    checkAsyncOptions(given);
+    const { extraProviders = [], ...source } = withFactory(given);
     const definition = super.forRootAsync(source);
     return { ...definition, providers: [...(definition.providers ?? []), ...extraProviders] };
   }

@@ -6,6 +6,7 @@ import type { CacheService } from '../cache/cache.service.js';
 import { systemClock, type TimerHandle } from '../common/clock.js';
 import { parseDuration, type Duration } from '../common/duration.js';
 import { CacheOptionsError } from '../common/errors.js';
+import { aDuration, problemsOf, type Rules } from '../common/option-checks.js';
 import { DEFAULT_CACHE, getCacheToken, getInvalidationListenerToken } from '../common/tokens.js';
 import type { NodeInfo } from '../redis/node-survey.js';
 
@@ -20,6 +21,15 @@ export interface HealthCheckOptions {
    */
   whenUnreachable?: 'down' | 'degraded';
 }
+
+const RULES: Rules<HealthCheckOptions> = {
+  cache: { accepted: 'the name of a cache that is registered', ok: (v) => typeof v === 'string' },
+  timeout: aDuration,
+  whenUnreachable: {
+    accepted: "'down' or 'degraded'",
+    ok: (v) => v === 'down' || v === 'degraded',
+  },
+};
 
 /** One server, as the result has it. */
 export type NodeHealth = Pick<NodeInfo, 'connected' | 'circuit' | 'pingMs' | 'version'> & {
@@ -55,11 +65,13 @@ export class RedisCacheHealth {
     private readonly moduleRef: ModuleRef,
   ) {}
 
-  /** Throws `CacheOptionsError` where there is no cache of that name; never rejects for what is wrong with one. */
+  /** Throws `CacheOptionsError` for wrong options and where there is no cache of that name; never rejects for what is wrong with one. */
   async check<const Name extends string>(
     key: Name,
     options: HealthCheckOptions = {},
   ): Promise<HealthIndicatorResult<Name, KnownStatus, CacheHealth>> {
+    const problems = problemsOf(options, RULES);
+    if (problems.length > 0) throw new CacheOptionsError('RedisCacheHealth', problems);
     const { cache = DEFAULT_CACHE, timeout = '1s', whenUnreachable = 'down' } = options;
     const timeoutMs = parseDuration(timeout, {}, 'timeout');
     const service = this.find<CacheService>(getCacheToken(cache), cache);
@@ -85,7 +97,7 @@ export class RedisCacheHealth {
     try {
       return this.moduleRef.get<T>(token, { strict: false });
     } catch {
-      const accepted = 'the name of a cache that is registered';
+      const { accepted } = RULES.cache;
       throw new CacheOptionsError('RedisCacheHealth', [
         { path: 'cache', given: `'${cache}'`, accepted },
       ]);

@@ -1,7 +1,7 @@
 import { keyOfSecret, SECRET_ACCEPTED } from '../codec/encryption.js';
 import type { OptionProblem } from '../common/errors.js';
 import { describeValue } from './describe-value.js';
-import { isObject } from './option-rules.js';
+import { isObject } from './given-fields.js';
 import type { EncryptionOptions } from './payload.options.js';
 
 const KEYS = 'encryption.keys';

@@ -2,7 +2,8 @@ import type { OptionProblem } from '../common/errors.js';
 import { problemsOfCluster, problemsOfClusterOptions, seedOf } from '../redis/cluster-client.js';
 import { listedShard, type ListedShard } from '../redis/shard-list.js';
 import { describeValue } from './describe-value.js';
-import { isCluster, isObject } from './option-rules.js';
+import { isObject } from './given-fields.js';
+import { isCluster } from './option-rules.js';
 import type {
   ClusterTopologyOptions,
   ShardedTopologyOptions,

@@ -1,6 +1,6 @@
 import type { OptionProblem } from '../common/errors.js';
 import { describeValue } from './describe-value.js';
-import { isObject } from './option-rules.js';
+import { fieldsOf, isObject } from './given-fields.js';
 import { L1Options } from './nested.options.js';
 import { CompressionOptions, EncryptionOptions } from './payload.options.js';
 import { RedisCacheOptions } from './redis-cache.options.js';
@@ -24,6 +24,9 @@ const OFF_BY_DEFAULT: ReadonlyMap<string, new () => object> = new Map<string, ne
   ['compression', CompressionOptions],
   ['encryption', EncryptionOptions],
 ]);
+
+/** Options that are handed on as they are, to what looks at own fields alone. */
+const HANDED_ON = new Set(['redis', 'cluster', 'refreshAhead']);
 
 /** Fields that belong to the registration and are easily put among the options. */
 const REGISTRATION_FIELDS = ['name', 'isGlobal', 'extraProviders'];
@@ -52,7 +55,8 @@ function fill(
   problems: OptionProblem[],
 ): void {
   const fields = target as Record<string, unknown>;
-  for (const [name, value] of Object.entries(given)) {
+  const known = { has: (name: string) => Object.hasOwn(fields, name) };
+  for (const [name, value] of Object.entries(fieldsOf(given, known))) {
     const at = path + name;
     if (!Object.hasOwn(fields, name))
       problems.push({
@@ -64,7 +68,8 @@ function fill(
       problems.push({ path: at, given: 'undefined', accepted: A_URL });
     else if (value !== undefined) {
       const Off = value === false ? undefined : OFF_BY_DEFAULT.get(at);
-      fields[name] = filled(Off ? new Off() : fields[name], value, at, problems);
+      const ofObject = HANDED_ON.has(name) && isObject(value) ? fieldsOf(value) : value;
+      fields[name] = filled(Off ? new Off() : fields[name], ofObject, at, problems);
     }
   }
 }

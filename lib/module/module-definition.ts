@@ -11,9 +11,9 @@ import {
 import { CacheOptionsError, type OptionProblem } from '../common/errors.js';
 import { DEFAULT_CACHE } from '../common/tokens.js';
 import { describeValue } from './describe-value.js';
-import { isObject } from './option-rules.js';
+import { fieldsOf, isObject } from './given-fields.js';
 import { cacheProviders, describeCache, exportedTokens, GIVEN_OPTIONS } from './providers.js';
-import type { RedisCacheOptions } from './redis-cache.options.js';
+import { RedisCacheOptions } from './redis-cache.options.js';
 
 /** What is said about a cache where it is registered, and not by a factory: Nest needs it before any factory runs. */
 export interface CacheRegistration {
@@ -82,9 +82,21 @@ function register(definition: DynamicModule, registration: CacheRegistration): D
   };
 }
 
-/** @throws CacheOptionsError for anything but an object: spread into the options a text would be a field for each of its letters */
-export function checkIsObject(options: unknown, method: 'forRoot' | 'forRootAsync'): void {
-  if (isObject(options)) return;
+const KNOWN = {
+  forRoot: new Set([...Object.keys(new RedisCacheOptions()), 'name', 'isGlobal']),
+  forRootAsync: ASYNC_FIELDS,
+};
+
+/**
+ * A plain object, because Nest looks at own fields alone, where a class may have getters.
+ *
+ * @throws CacheOptionsError for anything but an object: spread into the options a text would be a field for each of its letters
+ */
+export function plainOptions<Options extends object>(
+  options: Options,
+  method: 'forRoot' | 'forRootAsync',
+): Options {
+  if (isObject(options)) return fieldsOf(options, KNOWN[method]) as Options;
   const accepted = method === 'forRoot' ? 'an object; {} takes every default' : 'an object';
   throw new CacheOptionsError(`RedisCacheModule.${method}`, [
     { path: 'options', given: describeValue(options), accepted },
@@ -116,4 +128,29 @@ export function checkAsyncOptions(options: RedisCacheAsyncOptions): void {
       });
   if (problems.length > 0)
     throw new CacheOptionsError(describeCache(options.name ?? DEFAULT_CACHE), problems);
+}
+
+/** Their factory in place of the class, because Nest calls the method whether there is one or not. It may well be a field of the instance. */
+export function withFactory({
+  useClass,
+  useExisting,
+  ...source
+}: RedisCacheAsyncOptions): RedisCacheAsyncOptions {
+  const from = useClass ?? useExisting;
+  if (!from) return source;
+  const { name = DEFAULT_CACHE, extraProviders = [] } = source;
+  return {
+    ...source,
+    inject: [from],
+    useFactory: (factory: Partial<RedisCacheOptionsFactory> | undefined) => {
+      if (typeof factory?.createCacheOptions === 'function') return factory.createCacheOptions();
+      const problem = {
+        path: useClass ? 'useClass' : 'useExisting',
+        given: `${from.name}, which has no such method`,
+        accepted: 'a class with the method createCacheOptions()',
+      };
+      throw new CacheOptionsError(describeCache(name), [problem]);
+    },
+    extraProviders: useClass ? [useClass, ...extraProviders] : extraProviders,
+  };
 }

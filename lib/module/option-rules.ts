@@ -5,6 +5,7 @@ import { aRefreshAhead } from '../cache/staleness.js';
 import { isSerializerChoice, SERIALIZER_ACCEPTED } from '../codec/serializer.js';
 import { DURATION_ACCEPTED, durationProblem, type DurationRule } from '../common/duration.js';
 import { isClient } from '../redis/given-client.js';
+import { isObject } from './given-fields.js';
 
 /**
  * The validators of the option classes. The message of each is not a complaint but what is accepted, because an
@@ -149,10 +150,6 @@ export function IsCluster(): PropertyDecorator {
 /** By its shape, as below. */
 export function isCluster(value: unknown): value is Cluster {
   return isClient(value) && (value as { isCluster?: boolean }).isCluster === true;
-}
-
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function hasMethod(value: unknown, name: string): boolean {

@@ -1,6 +1,9 @@
 import { Logger, type OnModuleInit, type Provider } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import { getCacheOptionsToken, isCacheOptionsToken } from '../common/tokens.js';
+import { seedOf } from '../redis/cluster-client.js';
+import { serverOf } from '../redis/server-of.js';
+import { listedShard } from '../redis/shard-list.js';
 import type { ResolvedCacheOptions } from './resolved-options.js';
 
 interface Registration {
@@ -40,21 +43,19 @@ class RegistrationsCheck implements OnModuleInit {
 
 /** As far as their options tell; the keys of memory are each cache's own. */
 function sharesKeys(one: ResolvedCacheOptions, other: ResolvedCacheOptions): boolean {
-  const place = serversOf(one);
-  return place !== '' && one.namespace === other.namespace && place === serversOf(other);
+  if (one.namespace !== other.namespace) return false;
+  const servers = serversOf(other);
+  return serversOf(one).some((server) => servers.includes(server));
 }
 
-function serversOf({ topology }: ResolvedCacheOptions): string {
-  switch (topology.type) {
-    case 'single':
-      return topology.url ?? '';
-    case 'sharded':
-      return topology.shards.map((shard) => (typeof shard === 'string' ? shard : shard.url)).join();
-    case 'cluster':
-      return topology.nodes ? JSON.stringify(topology.nodes) : '';
-    default:
-      return '';
-  }
+/** None where a client of the application knows. */
+function serversOf({ topology }: ResolvedCacheOptions): readonly string[] {
+  if (topology.type === 'sharded') return topology.shards.map((shard) => listedShard(shard).server);
+  if (topology.type === 'memory' || topology.client) return [];
+  if (topology.type === 'single') return [serverOf(topology)];
+  // Whichever of its nodes is named.
+  const seeds = (topology.nodes ?? []).map(seedOf);
+  return seeds.map(({ host, port }) => `cluster ${host.toLowerCase()}:${port}`);
 }
 
 /** For the cache of that name. */

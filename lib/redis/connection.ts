@@ -7,6 +7,7 @@ import { DISCONNECT_MS } from './closing.js';
 import { MasterSearch } from './master-search.js';
 import { giveUpWhenSilent } from './silence.js';
 import type { RedisClient } from './topology.js';
+import { hearUnreadyClose, nameUnansweredTls } from './unready.js';
 
 /** What a connection of ours needs beside its address. */
 export interface ConnectionContext {
@@ -39,7 +40,9 @@ export function createConnection(
     ...redis,
   };
   const client: Redis = url === undefined ? new Redis(options) : fromUrl(url, options);
+  nameUnansweredTls(client);
   client.on('error', reportOnce(context));
+  hearUnreadyClose(client, (why) => client.emit('error', why));
   client.on('close', () => forgetSentinels(client));
   giveUpWhenSilent(client, context);
   return client;
@@ -94,7 +97,7 @@ export function createPubSubClient(
   like: Redis,
   { connectTimeoutMs }: Pick<ConnectionContext, 'connectTimeoutMs'>,
 ): Redis {
-  return like.duplicate({
+  const client = like.duplicate({
     lazyConnect: true,
     // With RESP3 the client drops what the server's tracking sends.
     protocol: 2,
@@ -112,6 +115,8 @@ export function createPubSubClient(
     sentinelRetryStrategy: () => null,
     sentinelCommandTimeout: connectTimeoutMs,
   });
+  nameUnansweredTls(client);
+  return client;
 }
 
 function fromUrl(url: string, options: RedisOptions): Redis {

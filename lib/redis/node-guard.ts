@@ -3,6 +3,7 @@ import { CallGuard, type CallGuardOptions } from '../resilience/call-guard.js';
 import { unconnected, withoutCommand } from '../resilience/redis-failure.js';
 import { nameOfNode, ownersIn } from './cluster-nodes.js';
 import type { RedisClient, Topology } from './topology.js';
+import { hearUnreadyClose } from './unready.js';
 
 /** The guard of all servers of a topology; it hears when a connection is back, and when a master is none any more. */
 export function guardNodes(
@@ -16,6 +17,9 @@ export function guardNodes(
   return { guard, unwatch: () => ends.forEach((end) => end()) };
 }
 
+/** Of each cache for one event. */
+const MOST_LISTENERS = 2;
+
 function hear(
   { name, client }: { name: string; client: RedisClient },
   guard: CallGuard,
@@ -26,15 +30,17 @@ function hear(
   // The client logs errors that nobody hears: of one that is not ours, that is for whoever has made it to say.
   const isHeard = client.listenerCount('error') > 0;
   if (isHeard) client.on('error', lost);
-  makeRoom(client, 1);
+  const unhear = isHeard && !client.isCluster ? hearUnreadyClose(client as Redis, lost) : undefined;
+  makeRoom(client, MOST_LISTENERS);
   return () => {
+    unhear?.();
     client.off('ready', connected).off('error', lost);
-    makeRoom(client, -1);
+    makeRoom(client, -MOST_LISTENERS);
   };
 }
 
 /** Any number of caches may have one client, of which Node would say that it is a leak. */
-function makeRoom(client: RedisClient, by: 1 | -1): void {
+function makeRoom(client: RedisClient, by: number): void {
   const most = client.getMaxListeners();
   if (most > 0) client.setMaxListeners(most + by);
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../common/clock.js';
 import { parseDuration, type Duration } from '../common/duration.js';
-import { CacheConnectionError } from '../common/errors.js';
+import { CacheConnectionError, CacheOptionsError } from '../common/errors.js';
+import { shown } from '../common/option-checks.js';
 import { lateAnswer, toCacheError } from '../resilience/redis-failure.js';
 
 /**
@@ -78,6 +79,7 @@ export class Faults {
   }
 
   private change(kinds: readonly FaultKind[], to: (fault: Fault) => Fault | undefined): void {
+    assertKinds(kinds);
     const were = this.readsAreDown;
     for (const kind of kinds.length > 0 ? kinds : KINDS) {
       const fault = to(this.faults.get(kind) ?? { delayMs: 0 });
@@ -94,4 +96,12 @@ export class Faults {
   private pass(ms: number): Promise<void> {
     return new Promise((resolve) => this.clock.setTimer(ms, resolve));
   }
+}
+
+/** A test with a fault that nothing is about would prove nothing. */
+function assertKinds(kinds: readonly unknown[]): void {
+  const problems = kinds
+    .filter((kind) => !KINDS.includes(kind as FaultKind))
+    .map((kind) => ({ path: 'kind', given: shown(kind), accepted: KINDS.map(shown).join(' or ') }));
+  if (problems.length > 0) throw new CacheOptionsError('the faults of a test', problems);
 }

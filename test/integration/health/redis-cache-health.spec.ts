@@ -160,4 +160,17 @@ describe('RedisCacheHealth', () => {
     await expect(health.check('x', { cache: 'none' })).rejects.toThrow(CacheOptionsError);
     await expect(health.check('x', { timeout: 0 })).rejects.toThrow(CacheOptionsError);
   });
+  it.each([
+    [{ whenUnreachable: 'dwon' }, /whenUnreachable: given "dwon", accepted 'down' or 'degraded'/],
+    [{ whenUnreachable: null }, /whenUnreachable: given null/],
+    [{ timeout: 'soon' }, /timeout: given "soon"/],
+    [{ cache: 5 }, /cache: given 5/],
+    [{ whenUnreachble: 'degraded' }, /whenUnreachble: given an unknown option, accepted cache, /],
+    [null, /options: given null/],
+  ])('K5 O10 check — %j → CacheOptionsError', async (given, text) => {
+    await start({ type: 'memory' });
+    const checked = open[0]!.get(RedisCacheHealth).check('x', given as HealthCheckOptions);
+    await expect(checked).rejects.toThrow(CacheOptionsError);
+    await expect(checked).rejects.toThrow(text);
+  });
 });

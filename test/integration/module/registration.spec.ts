@@ -90,6 +90,10 @@ describe('K1 forRoot', () => {
         [],
       ],
     ])('K1 %s → told once, where it will not be meant', async (_, imports, expected) => {
+      expect(await toldBy(imports)).toEqual(expected);
+    });
+
+    async function toldBy(imports: Imports): Promise<string[]> {
       const log: string[] = [];
       const warn = (message: string): unknown => log.push(message);
       const nothing = (): void => undefined;
@@ -97,11 +101,44 @@ describe('K1 forRoot', () => {
       testing.setLogger({ warn, log: nothing, error: nothing });
       const app = await (await testing.compile()).init();
       await app.close();
-      expect(log).toEqual(expected);
+      return log;
+    }
+
+    const { hostname: host, port } = new URL(url);
+    const at = (redis: object) => ({ type: 'single', redis: { host, port, ...redis } });
+    const ofUrl = (more: string, redis?: object) => {
+      const named = new URL(url);
+      named.pathname = more;
+      return { type: 'single', url: named.href, redis };
+    };
+    it.each<[outcome: 'told' | 'not told', string, object, object]>([
+      ['not told', 'databases by options', ofUrl('', { db: 1 }), ofUrl('', { db: 2 })],
+      [
+        'not told',
+        'databases by URL, before the same by options',
+        ofUrl('/1', { db: 3 }),
+        ofUrl('/2', { db: 3 }),
+      ],
+      ['told', 'database 0, said or not', ofUrl(''), ofUrl('/0')],
+      ['told', 'a URL and the same by options', ofUrl('/1'), at({ db: 1 })],
+      [
+        'told',
+        'a server and shards that it is one of',
+        ofUrl(''),
+        { type: 'sharded', shards: [url, 'redis://127.0.0.1:1'] },
+      ],
+      ['not told', 'servers', ofUrl(''), { type: 'single', url: 'redis://127.0.0.1:1' }],
+    ])('K1 %s: two %s', async (outcome, _, one, other) => {
+      const log = await toldBy([
+        RedisCacheModule.forRoot({ topology: one } as RedisCacheOptions),
+        RedisCacheModule.forRoot({ name: 'b', topology: other } as RedisCacheOptions),
+      ]);
+      const told = log.filter((line) => line.includes('the server and the namespace of another'));
+      expect(told).toHaveLength(outcome === 'told' ? 1 : 0);
     });
   });
 
-  it.each([['redis://:secret@host'], [null], [[]], [7]])(
+  it.each([['redis://:secret@host'], [null], [[]], [7], [new Map()], [Promise.resolve({})]])(
     'no object, %p → CacheOptionsError at once, without a secret',
     (given) => {
       for (const method of ['forRoot', 'forRootAsync'] as const) {
@@ -116,6 +153,28 @@ describe('K1 forRoot', () => {
     const app = await start(RedisCacheModule.forRoot({ ttl: '1h' }));
     expect(await ttlOf(app.get(CacheService))).toBeGreaterThan(3_590_000);
     await app.close();
+  });
+
+  it('K1 an instance with getters → its options, its name, its scope', async () => {
+    class Config {
+      get ttl(): string {
+        return '1h';
+      }
+      get name(): string {
+        return 'reports';
+      }
+    }
+    const app = await start(RedisCacheModule.forRoot(new Config()));
+    expect(await ttlOf(app.get(getCacheToken('reports')))).toBeGreaterThan(3_590_000);
+    await app.close();
+    class Typo {
+      get tll(): string {
+        return '1h';
+      }
+    }
+    await expect(start(RedisCacheModule.forRoot(new Typo() as object))).rejects.toThrow(
+      /did you mean ttl/,
+    );
   });
 
   it('unnamed → the class and getCacheToken() are one', async () => {
@@ -292,6 +351,14 @@ describe('K1 forRootAsync', () => {
     'useClass with extraProviders': { extraProviders: [Settings], useClass: Factory },
     'useClass, async': { extraProviders: [Settings], useClass: SlowFactory },
     useExisting: { imports: [FactoryModule], useExisting: Factory },
+    'useFactory that gives an instance with getters': {
+      useFactory: () =>
+        new (class {
+          get ttl(): string {
+            return '1h';
+          }
+        })(),
+    },
   };
 
   describe.each(Object.entries(forms))('%s', (_, form) => {
@@ -307,6 +374,17 @@ describe('K1 forRootAsync', () => {
       expect(() => app.get(CacheService)).toThrow(/CacheService/);
       await app.close();
     });
+  });
+
+  it('an instance with a getter for the factory → is that factory', async () => {
+    class Source {
+      get useFactory(): () => RedisCacheOptions {
+        return () => ({ ttl: '1h' });
+      }
+    }
+    const app = await start(RedisCacheModule.forRootAsync(new Source()));
+    expect(await ttlOf(app.get(CacheService))).toBeGreaterThan(3_590_000);
+    await app.close();
   });
 
   it('useExisting → the instance of the application, not another', async () => {
@@ -332,6 +410,40 @@ describe('K1 forRootAsync', () => {
   it('isGlobal false → only for modules that import it', async () => {
     const cache = RedisCacheModule.forRootAsync({ isGlobal: false, useFactory: () => ({}) });
     await expect(start(cache, ReaderModule)).rejects.toThrow(/can't resolve dependencies/);
+  });
+
+  describe('a class whose method is none', () => {
+    @Injectable()
+    class Without {}
+    @Module({ providers: [Without], exports: [Without] })
+    class WithoutModule {}
+
+    it.each([
+      ['useClass', { useClass: Without }],
+      ['useExisting', { imports: [WithoutModule], useExisting: Without }],
+    ])('%s → the start fails with CacheOptionsError', async (path, form) => {
+      const register = { ...form, name: 'reports' } as unknown as RedisCacheAsyncOptions;
+      const error = await start(RedisCacheModule.forRootAsync(register)).catch((e: unknown) => e);
+      expect(error).toBeInstanceOf(CacheOptionsError);
+      expect((error as CacheOptionsError).message).toContain("RedisCacheModule 'reports'");
+      expect((error as CacheOptionsError).problems).toEqual([
+        {
+          path,
+          given: 'Without, which has no such method',
+          accepted: 'a class with the method createCacheOptions()',
+        },
+      ]);
+    });
+  });
+
+  it('useClass with a field that is a function → its options', async () => {
+    @Injectable()
+    class Field implements RedisCacheOptionsFactory {
+      createCacheOptions = (): RedisCacheOptions => ({ ttl: '1h' });
+    }
+    const app = await start(RedisCacheModule.forRootAsync({ useClass: Field }));
+    expect(await ttlOf(app.get(CacheService))).toBeGreaterThan(3_590_000);
+    await app.close();
   });
 
   it('extraProviders → not visible outside', async () => {

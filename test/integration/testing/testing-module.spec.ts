@@ -280,6 +280,21 @@ describe('Faults', () => {
     await expect(cache.getOrSet('key', () => 1)).rejects.toThrow(CacheConnectionError);
   });
 
+  it('K7 drop, fail, delay, restore — a kind that there is not → CacheOptionsError, and nothing changes', async () => {
+    const { cache, faults } = testCache({ failure: 'strict' });
+    const typo = 'evict' as 'evicts';
+    for (const call of [
+      () => faults.drop('reads', typo),
+      () => faults.fail(new Error('x'), 'reads', typo),
+      () => faults.delay('1m', 'reads', typo),
+      () => faults.restore(typo),
+      () => faults.drop(['reads'] as never),
+    ])
+      expect(call).toThrow(CacheOptionsError);
+    expect(() => faults.drop(typo)).toThrow(/kind: given "evict", accepted .*"evicts"/);
+    expect(await cache.get('key')).toBeUndefined();
+  });
+
   it('K7 fail — what Redis says → the cause of what is heard', async () => {
     const errors: Error[] = [];
     const { cache, faults } = testCache({ onError: ({ error }) => errors.push(error) });

@@ -22,9 +22,9 @@ describe('listedShard', () => {
     expect(listedShard(given)).toMatchObject(given);
   });
 
-  const sentinel = (name: string): ShardOptions => ({
+  const sentinel = (name: string, host = 's'): ShardOptions => ({
     url: 'redis://ignored',
-    redis: { sentinels: [{ host: 's', port: 26379 }], name },
+    redis: { sentinels: [{ host, port: 26379 }], name },
   });
 
   it.each<[string | ShardOptions, string | ShardOptions]>([
@@ -33,6 +33,9 @@ describe('listedShard', () => {
     ['redis://host/2', { url: 'redis://host', name: 'other', redis: { db: 2 } }],
     ['redis://host/2', { url: 'redis://host/2', redis: { db: 3 } }],
     ['/tmp/a?db=1', 'unix:///tmp/a?db=1&password=secret'],
+    ['redis://host/02', 'redis://host/2'],
+    ['redis://host:7000', { url: 'redis://host', redis: { port: 7000, host: 'other' } }],
+    ['/tmp/a', { url: 'redis://host', redis: { path: '/tmp/a' } }],
     [sentinel('x'), sentinel('x')],
   ])('%j and %j → the same server', (one, two) => {
     expect(listedShard(one).server).toBe(listedShard(two).server);
@@ -46,6 +49,7 @@ describe('listedShard', () => {
     ['/tmp/a', '/tmp/b'],
     ['/tmp/a', '/tmp/a?db=1'],
     [sentinel('x'), sentinel('y')],
+    [sentinel('x'), sentinel('x', 'other')],
   ])('%j and %j → different servers', (one, two) => {
     expect(listedShard(one).server).not.toBe(listedShard(two).server);
   });
