@@ -74,7 +74,11 @@ export class Inspection {
   }
 
   /** Undefined: there is nothing. Rejects where Redis cannot be reached, for who asks wants to know. */
-  async inspect(key: EntryKey): Promise<EntryInfo | undefined> {
+  inspect(key: EntryKey): Promise<EntryInfo | undefined> {
+    return this.parts.reporter.told('inspect', this.inspectNow(key));
+  }
+
+  private async inspectNow(key: EntryKey): Promise<EntryInfo | undefined> {
     const source = this.state.finder.peek(key, 'value') ? 'l1' : 'redis';
     const found = await this.parts.store.inspect(key.redisKey);
     if (!found) return undefined;
