@@ -6,7 +6,7 @@
 const BRAND = Symbol.for('nestjs-redis-cache.error');
 
 export type CacheErrorCode =
-  /** An option of the module, a decorator or a call is wrong. Nothing was run. */
+  /** An option of the module, a decorator or a call is wrong, and nothing was run; or what a function of theirs has given. */
   | 'ERR_CACHE_OPTIONS'
   /** A key cannot be used: empty, or of a type that has no injective encoding. */
   | 'ERR_CACHE_KEY'

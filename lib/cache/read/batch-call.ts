@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { atEndOfTick, deferred, SLICE, type Deferred } from '../../common/async.js';
 import type { Clock, TimerHandle } from '../../common/clock.js';
 import type { Duration } from '../../common/duration.js';
-import { shown } from '../../common/option-checks.js';
+import { pairsOf } from '../../common/option-checks.js';
 import type { Key } from '../../keys/encode-key.js';
 import type { EntryKey, KeySpace } from '../../keys/key-space.js';
 import { lifeMs, momentMs } from '../life.options.js';
@@ -143,7 +143,7 @@ export class BatchCall implements LoadTogether {
     const missing = new Map(parts.map(({ request: { key } }) => [key.redisKey, key.given]));
     const keys = [...missing.values()];
     const flights = parts.map(({ flight }) => flight);
-    const { wishes, context, valuesOf } = wishBook(this.options.space, 'getOrSetMany: its loader');
+    const { wishes, context, valuesOf } = wishBook(this.options.space, BY_LOADER);
     const values = await this.run.run(flights, {
       operation: 'getOrSetMany',
       load: ({ signal }) => this.loader([...keys], { keys, signal, ...context }),
@@ -153,8 +153,10 @@ export class BatchCall implements LoadTogether {
   }
 }
 
-/** What a loader or a writer says of each of its keys, by Redis key. `author`: in errors. */
-export function wishBook(space: KeySpace, author: string) {
+const BY_LOADER = { call: 'getOrSetMany', author: 'loader' };
+
+/** What a loader or a writer says of each of its keys, by Redis key. Whose it is goes into errors. */
+export function wishBook(space: KeySpace, { call, author }: { call: string; author: string }) {
   const idOf = (key: Key): string => space.entry(key).redisKey;
   const wishes = new Map<string, Wishes>();
   const wish = (key: Key, more: Wishes): void => {
@@ -172,18 +174,9 @@ export function wishBook(space: KeySpace, author: string) {
     },
     valuesOf: (pairs: Pairs): Map<string, unknown> => {
       const values = new Map<string, unknown>();
-      if (typeof (pairs as Pairs | undefined)?.[Symbol.iterator] !== 'function')
-        throw noPairs(author, shown(pairs));
-      for (const pair of pairs) {
-        if (!Array.isArray(pair)) throw noPairs(author, `${shown(pair)} among them`);
-        values.set(idOf(pair[0] as Key), pair[1]);
-      }
+      for (const [key, value] of pairsOf(call, `${author} (what it gives)`, pairs))
+        values.set(idOf(key), value);
       return values;
     },
   };
 }
-
-const noPairs = (author: string, given: string): TypeError =>
-  new TypeError(
-    `${author} has to give pairs of key and value, for instance a Map, and gave ${given}`,
-  );
