@@ -54,6 +54,18 @@ export function lifeOf({ ttl, expiresAt }: LifeOptions): LifeOf | undefined {
   return until === undefined ? undefined : (_, now) => until - now;
 }
 
+/** The same of a load. The module's `negativeTtl` keeps a null no longer than the call says; the call's own goes first. */
+export function lifeOfLoaded(
+  options: LifeOptions,
+  nullMs: number | undefined,
+  moduleNullMs = Infinity,
+): LifeOf | undefined {
+  const life = lifeOf(options);
+  if (!life) return undefined;
+  return (value, now) =>
+    value === null ? (nullMs ?? Math.min(moduleNullMs, life(value, now))) : life(value, now);
+}
+
 /** A life that a loader or a writer has said of its value. */
 export type Life = { readonly ttlMs: number } | { readonly expiresAt: number };
 

@@ -462,6 +462,28 @@ describe.each(PLATFORMS)('@Cacheable on %s', (platform) => {
     expect(await cache.ttl('null:own')).toBeLessThanOrEqual(2000);
   });
 
+  it.each(['1s', (): string => '1s'])(
+    'A3 negativeTtl of the module, ttl of the handler is shorter: %p → that',
+    async (ttl) => {
+      const options = { key: 'null:ttl', ttl };
+      @Controller('null')
+      class ShorterController {
+        @Get()
+        @Cacheable(options)
+        all() {
+          return null;
+        }
+      }
+      const { send, cache } = await startApp(
+        platform,
+        { controllers: [ShorterController] },
+        { options: { negativeTtl: '10s' } },
+      );
+      await send('/null');
+      expect(await cache.ttl('null:ttl')).toBeLessThanOrEqual(1000);
+    },
+  );
+
   it('text — hit → the same bytes and type', async () => {
     const { send } = await start();
     const miss = await send('/cats/text');
