@@ -180,8 +180,10 @@ function writeSettings(
 ): WriteSettings {
   if (!options) return { ttlMs: defaults.ttlMs };
   check(where, options, checks);
-  const { sliding, tags, version, serializer, schema } = options;
+  const { sliding, version, serializer, schema } = options;
   const life = { ttlMs: fixedMs(options) ?? defaults.ttlMs, lifeOf: lifeOf(options) };
+  // The list is the caller's, who may change it while this is under way; so it is with loads.
+  const tags = options.tags && [...options.tags];
   return { ...life, sliding, tags, version, serializer, schema, only: options.if };
 }
 
@@ -213,7 +215,7 @@ function filledIn(options: LoadOptions, defaults: CacheSettings): LoadSettings {
     ttlMs,
     lifeOf: lifeOfLoaded(options, nullMs, negativeTtlMs),
     sliding: options.sliding,
-    tags: options.tags,
+    tags: options.tags && [...options.tags],
     negativeTtlMs: nullMs ?? Math.min(negativeTtlMs ?? ttlMs, ownMs ?? Infinity),
     cacheNull: options.cacheNull ?? defaults.cacheNull,
     graceMs: options.grace === false ? 0 : (ms(options.grace) ?? defaults.graceMs),

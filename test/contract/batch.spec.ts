@@ -227,6 +227,23 @@ describe.each(VARIANTS)('batches on %s', (_, topology, variant) => {
       expect(loader).not.toHaveBeenCalled();
     });
 
+    it('M8 X5 getOrSetMany — the ttl function throws for one value → rejects with that, all others are stored', async () => {
+      const failure = new Error('no ttl for it');
+      const ttl = (value: number): string => {
+        if (value === 1) throw failure;
+        return '1m';
+      };
+      // More than are given in one turn.
+      const keys = Array.from({ length: 300 }, (_, i) => `k${i}`);
+      const loader: BatchLoader = (missing) =>
+        missing.map((key) => [key, keys.indexOf(key as string)]);
+      await expect(service.getOrSetMany(keys, loader, { ttl })).rejects.toBe(failure);
+      const others = keys.filter((key) => key !== 'k1');
+      await waitFor(async () => (await service.getMany(keys)).size === others.length);
+      expect([...(await service.getMany(keys)).keys()]).toEqual(others);
+      expect(await service.getOrSet('k1', () => 'next', { waitTimeout: 500 })).toBe('next');
+    });
+
     it('M4 getOrSetMany — the loader leaves keys out → absent, not stored, their leases free, no second call', async () => {
       const loader = jest.fn<BatchLoader>(() => [
         ['a', 1],

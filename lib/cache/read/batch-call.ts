@@ -127,15 +127,25 @@ export class BatchCall implements LoadTogether {
       for (let i = 0; i < parts.length; i += SLICE) {
         // Each is encoded and sent at once; other work of this process has its turn meanwhile.
         if (i > 0) await nextTurn();
-        for (const part of parts.slice(i, i + SLICE)) {
-          const { redisKey } = part.request.key;
-          const own = wishes.get(redisKey) ?? {};
-          const { settings } = part.request;
-          part.resolve(loadedAs(values.get(redisKey), own, settings, this.options.clock.now()));
-        }
+        for (const part of parts.slice(i, i + SLICE)) this.settle(part, values, wishes);
       }
     } catch (error) {
       for (const part of parts) part.reject(error);
+    }
+  }
+
+  /** A `ttl` function that throws for one value does not concern the others. */
+  private settle(
+    part: Part,
+    values: ReadonlyMap<string, unknown>,
+    wishes: ReadonlyMap<string, Wishes>,
+  ): void {
+    const { key, settings } = part.request;
+    const own = wishes.get(key.redisKey) ?? {};
+    try {
+      part.resolve(loadedAs(values.get(key.redisKey), own, settings, this.options.clock.now()));
+    } catch (error) {
+      part.reject(error);
     }
   }
 

@@ -31,8 +31,10 @@ export class TagEvictor {
     private readonly journal: EvictJournal,
   ) {}
 
-  async evictTags(path: string, tags: readonly string[], failure: 'throw' | 'queue') {
-    if (tags.length === 0) return;
+  async evictTags(path: string, given: readonly string[], failure: 'throw' | 'queue') {
+    if (given.length === 0) return;
+    // The caller may change its list before this is over, or tried again.
+    const tags = [...given];
     const change = { path, tags, reason: 'evict' } as const;
     const run = (): Promise<void> => this.issue(change);
     // In one order, so that the same tags evicted twice wait in the journal once.
