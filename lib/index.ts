@@ -29,6 +29,7 @@ export {
   LockLostError,
   LockTimeoutError,
   type CacheErrorCode,
+  type EvictKind,
   type FailedKey,
   type OptionProblem,
 } from './common/errors.js';

@@ -1,3 +1,4 @@
+import { assertFunction } from '../common/option-checks.js';
 import type { InvalidationFeed, InvalidationHandler } from './invalidation-feed.js';
 
 /**
@@ -32,9 +33,10 @@ export class InvalidationListener {
 
   /**
    * Calls the handler with everything that happens from now on, until the returned function is called or the cache is
-   * closed. What it throws, or rejects with, goes to `onError` and the log.
+   * closed. What it throws, or rejects with, goes to `onError` and the log. Throws `CacheOptionsError` for what is no function.
    */
   on(handler: InvalidationHandler): () => void {
+    assertFunction('InvalidationListener.on', 'handler', handler);
     return this.#feed.on(handler);
   }
 }

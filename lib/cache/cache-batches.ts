@@ -1,4 +1,4 @@
-import { assertFunction } from '../common/option-checks.js';
+import { assertFunction, pairsOf } from '../common/option-checks.js';
 import type { Key } from '../keys/encode-key.js';
 import type { EntryKey, KeySpace } from '../keys/key-space.js';
 import type { KeyOf } from '../keys/typed-key.js';
@@ -92,9 +92,13 @@ export abstract class CacheBatches extends CacheChanges {
     options?: SetOptions,
   ): Promise<void> {
     const settingsOf = (own?: SetOptions) =>
-      setSettings('setMany', own ? { ...options, ...given(own) } : options, this.#engine.options);
+      setSettings(
+        'setMany',
+        typeof own === 'object' ? { ...options, ...given(own) } : (own ?? options),
+        this.#engine.options,
+      );
     const common = settingsOf();
-    const values = [...entries].map(([key, value, own]) => ({
+    const values = pairsOf('setMany', 'entries', entries).map(([key, value, own]) => ({
       key: this.#space.entry(key),
       value,
       settings: own ? settingsOf(own) : common,

@@ -134,14 +134,14 @@ export class CacheEngine {
   /** What has one of these tags, in the namespace of this path. */
   async evictTags(path: string, tags: readonly string[], failure: 'throw' | 'queue') {
     assertTags('evictTags', tags);
-    await this.journal.run(tags[0], () => {
+    await this.journal.run(undefined, () => {
       this.meter.evictIn(path, tags);
       return this.tags.evictTags(path, tags.map(asStored), failure);
     });
   }
 
   async clear(path: string, failure: 'throw' | 'queue'): Promise<void> {
-    await this.journal.run(path, () => {
+    await this.journal.run(undefined, () => {
       this.meter.evictIn(path);
       return this.tags.clear(path, failure);
     });
@@ -213,9 +213,11 @@ export class CacheEngine {
     { failure, signal }: { failure: 'throw' | 'queue'; signal?: AbortSignal | undefined },
   ): Promise<number> {
     const compiled = compileGlob(glob);
-    const evict = (keys: EntryKey[]): Promise<number> => {
+    const evict = async (keys: EntryKey[]): Promise<number> => {
       this.meter.evict('evictPattern', keys);
-      return this.evictor.evict(keys, 'throw');
+      const { existed, error } = await this.evictor.tryToEvict(keys);
+      if (error) throw error;
+      return existed;
     };
     const run = (): Promise<number> => this.listing.forEach(space, compiled, { evict, signal });
     const orLater = (cause: unknown): number => {
@@ -223,12 +225,12 @@ export class CacheEngine {
       if (signal?.aborted || !isCacheError(cause)) throw cause;
       const { path } = space;
       this.journal.add({ name: `pattern ${path} ${glob}`, blocks: { path }, run });
-      const error = new CacheEvictError([glob], { cause });
-      this.parts.reporter.report('evictPattern', undefined, error);
+      const error = new CacheEvictError([glob], { cause, kind: 'pattern' });
+      this.parts.reporter.report('evictPattern', failure === 'queue' ? 0 : undefined, error);
       if (failure === 'throw') throw error;
       return 0;
     };
-    return this.journal.run(glob, () => run().catch(orLater));
+    return this.journal.run(undefined, () => run().catch(orLater));
   }
 
   /** For tests and diagnosis: what runs or waits at this moment. */

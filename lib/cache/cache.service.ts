@@ -209,7 +209,7 @@ export class CacheService extends CacheBatches {
   /**
    * Every server of this cache as this process sees it: whether it is connected, answers a PING, and what waits for it. In a
    * cluster its masters; without Redis one that is called `memory`. Asks all of them at once, each for `timeouts.read` at
-   * most, and never rejects.
+   * most, and never rejects: why one has not answered is in its `error`, and `onError` does not hear of it.
    */
   async nodes(): Promise<NodeInfo[]> {
     return this.#engine.parts.nodes();
@@ -217,9 +217,8 @@ export class CacheService extends CacheBatches {
 
   /** Asks every server of `nodes`; gives the ms of the slowest. Rejects with the error of one that has not answered. */
   async ping(): Promise<number> {
-    const nodes = await this.#engine.parts.nodes();
-    for (const { error } of nodes) if (error) throw error;
-    return Math.max(...nodes.map(({ pingMs = 0 }) => pingMs));
+    const { nodes, reporter } = this.#engine.parts;
+    return reporter.told('ping', nodes().then(slowestMs));
   }
 
   /**
@@ -229,6 +228,11 @@ export class CacheService extends CacheBatches {
   namespace(name: string): CacheService {
     return new CacheService(this.#engine, this.#space.child(name));
   }
+}
+
+function slowestMs(nodes: readonly NodeInfo[]): number {
+  for (const { error } of nodes) if (error) throw error;
+  return Math.max(...nodes.map(({ pingMs = 0 }) => pingMs));
 }
 
 const taken = <T>(value: Opened | undefined): T | undefined => value?.take() as T | undefined;

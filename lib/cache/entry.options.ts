@@ -19,6 +19,7 @@ import {
   LIFE_RULES,
   lifeMs,
   lifeOf,
+  lifeOfLoaded,
   lifeProblems,
   type LifeOf,
   type LifeOptions,
@@ -52,7 +53,7 @@ export interface SetOptions extends ReadOptions, LifeOptions {
 export interface LoadOptions extends ReadOptions, LifeOptions {
   /** The value goes when one of them is evicted; the loader may say otherwise by `setTags`. */
   tags?: readonly string[];
-  /** How long a loaded null is kept. Default: the module's `negativeTtl`, and without one the `ttl`. */
+  /** How long a loaded null is kept. Default: the module's `negativeTtl`, or the call's own life where that is shorter. */
   negativeTtl?: Duration;
   /** False: a loaded null is returned and not stored. Default: the module's `cacheNull`. */
   cacheNull?: boolean;
@@ -179,8 +180,10 @@ function writeSettings(
 ): WriteSettings {
   if (!options) return { ttlMs: defaults.ttlMs };
   check(where, options, checks);
-  const { sliding, tags, version, serializer, schema } = options;
+  const { sliding, version, serializer, schema } = options;
   const life = { ttlMs: fixedMs(options) ?? defaults.ttlMs, lifeOf: lifeOf(options) };
+  // The list is the caller's, who may change it while this is under way; so it is with loads.
+  const tags = options.tags && [...options.tags];
   return { ...life, sliding, tags, version, serializer, schema, only: options.if };
 }
 
@@ -204,15 +207,16 @@ export function loadSettings(
 function filledIn(options: LoadOptions, defaults: CacheSettings): LoadSettings {
   const ms = (given: Duration | undefined): number | undefined =>
     given === undefined ? undefined : lifeMs(given, 'ttl');
-  const ttlMs = fixedMs(options) ?? defaults.ttlMs;
-  const negativeMs = ms(options.negativeTtl) ?? defaults.negativeTtlMs;
-  const computed = lifeOf(options);
+  const ownMs = fixedMs(options);
+  const ttlMs = ownMs ?? defaults.ttlMs;
+  const nullMs = ms(options.negativeTtl);
+  const { negativeTtlMs } = defaults;
   return {
     ttlMs,
-    lifeOf: computed && ((value, now) => (value === null && negativeMs) || computed(value, now)),
+    lifeOf: lifeOfLoaded(options, nullMs, negativeTtlMs),
     sliding: options.sliding,
-    tags: options.tags,
-    negativeTtlMs: negativeMs ?? ttlMs,
+    tags: options.tags && [...options.tags],
+    negativeTtlMs: nullMs ?? Math.min(negativeTtlMs ?? ttlMs, ownMs ?? Infinity),
     cacheNull: options.cacheNull ?? defaults.cacheNull,
     graceMs: options.grace === false ? 0 : (ms(options.grace) ?? defaults.graceMs),
     staleWhileRevalidate: options.staleWhileRevalidate ?? defaults.staleWhileRevalidate,

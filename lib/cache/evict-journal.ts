@@ -84,7 +84,7 @@ export class EvictJournal {
     return this.pending.size;
   }
 
-  /** Runs what evicts; it is waited for when the cache closes. Throws `CacheError` from then on. */
+  /** Runs what evicts, `key` where it is one; it is waited for when the cache closes. Throws `CacheError` from then on. */
   run<T>(key: unknown, evict: () => Promise<T>): Promise<T> {
     if (this.closing) throw closedError('nothing can be evicted', { key });
     const running = evict();

@@ -21,7 +21,7 @@ export interface EntryInfo {
   readonly source: 'l1' | 'redis';
   /** Absent where there is no value. */
   readonly kind?: EntryHeader['kind'];
-  /** What is left of its life in ms; Infinity: it does not expire; 0: it is over. */
+  /** What is left of its life in whole ms, as all that follow; Infinity: it does not expire; 0: it is over. */
   readonly ttl: number;
   /** What is left until Redis removes the key, in ms: its grace comes on top of `ttl`. */
   readonly kept: number;
@@ -74,7 +74,11 @@ export class Inspection {
   }
 
   /** Undefined: there is nothing. Rejects where Redis cannot be reached, for who asks wants to know. */
-  async inspect(key: EntryKey): Promise<EntryInfo | undefined> {
+  inspect(key: EntryKey): Promise<EntryInfo | undefined> {
+    return this.parts.reporter.told('inspect', this.inspectNow(key));
+  }
+
+  private async inspectNow(key: EntryKey): Promise<EntryInfo | undefined> {
     const source = this.state.finder.peek(key, 'value') ? 'l1' : 'redis';
     const found = await this.parts.store.inspect(key.redisKey);
     if (!found) return undefined;
@@ -87,14 +91,15 @@ export class Inspection {
     const { clock, serverOffsetMs } = this.parts;
     const isFinal = record.softAt === 0;
     const leftMs = isFinal ? kept : record.softAt - clock.now() - serverOffsetMs(key.redisKey);
-    const ttl = Math.max(0, leftMs);
+    // Up, as durations are: 0 is over.
+    const ttl = Math.max(0, Math.ceil(leftMs));
     const knowsAge = lifeMs !== undefined && !sliding && !isFinal;
     return {
       state: await this.stateOf(key, record, { bytes, ttl }),
       ...common,
       kind,
       ttl,
-      ...(knowsAge && { age: Math.max(0, lifeMs - leftMs) }),
+      ...(knowsAge && { age: Math.max(0, Math.floor(lifeMs - leftMs)) }),
       tags,
       ...(version !== undefined && { version }),
     };

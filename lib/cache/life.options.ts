@@ -54,6 +54,24 @@ export function lifeOf({ ttl, expiresAt }: LifeOptions): LifeOf | undefined {
   return until === undefined ? undefined : (_, now) => until - now;
 }
 
+/**
+ * The same of a load. The module's `negativeTtl` keeps a null no longer than the call says; the call's own goes first. A function is
+ * about values: of a null it is asked only where there is no `negativeTtl`.
+ */
+export function lifeOfLoaded(
+  options: LifeOptions,
+  nullMs: number | undefined,
+  moduleNullMs?: number,
+): LifeOf | undefined {
+  const life = lifeOf(options);
+  if (!life) return undefined;
+  const ofNull = nullMs ?? (typeof options.ttl === 'function' ? moduleNullMs : undefined);
+  return (value, now) =>
+    value === null
+      ? (ofNull ?? Math.min(moduleNullMs ?? Infinity, life(value, now)))
+      : life(value, now);
+}
+
 /** A life that a loader or a writer has said of its value. */
 export type Life = { readonly ttlMs: number } | { readonly expiresAt: number };
 

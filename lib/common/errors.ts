@@ -6,7 +6,7 @@
 const BRAND = Symbol.for('nestjs-redis-cache.error');
 
 export type CacheErrorCode =
-  /** An option of the module, a decorator or a call is wrong. Nothing was run. */
+  /** An option of the module, a decorator or a call is wrong, and nothing was run; or what a function of theirs has given. */
   | 'ERR_CACHE_OPTIONS'
   /** A key cannot be used: empty, or of a type that has no injective encoding. */
   | 'ERR_CACHE_KEY'
@@ -143,23 +143,42 @@ export class CacheTimeoutError extends CacheError {
   }
 }
 
-/** Some keys are not evicted yet. They are retried, and bypassed in this process until they are. */
+/** What an evict was for: `evict` and writes evict keys, `evictTags` tags, `evictPattern` a pattern, `clear` a namespace. */
+export type EvictKind = 'keys' | 'tags' | 'pattern' | 'namespace';
+
+/** Something is not evicted yet. It is retried, and bypassed in this process until it is. */
 export class CacheEvictError extends CacheError {
-  /** The keys as the caller gave them, in the order given. */
+  readonly kind: EvictKind;
+  /** Of the `kind`: the keys or tags as the caller gave them, in the order given; the pattern; the path of the namespace. */
   readonly failed: readonly unknown[];
   /** What the transaction of `withWrite`, or the writer of `writeThrough`, has returned: it has been committed. */
   readonly result?: unknown;
 
-  constructor(failed: readonly unknown[], details?: CacheErrorDetails & { result?: unknown }) {
+  /** `kind`: default `keys`. */
+  constructor(
+    failed: readonly unknown[],
+    details?: CacheErrorDetails & { kind?: EvictKind; result?: unknown },
+  ) {
+    const kind = details?.kind ?? 'keys';
+    const bypassed = kind === 'keys' ? 'it' : 'its namespace';
     super(
       'ERR_CACHE_EVICT',
-      `${failed.length === 1 ? 'One key is' : `${failed.length} keys are`} not evicted yet; the evict is retried, and this process bypasses the cache for it until then`,
+      `${NOT_YET[kind](failed.length)}; the evict is retried, and this process bypasses the cache for ${bypassed} until then`,
       details,
     );
+    this.kind = kind;
     this.failed = failed;
     if (details && 'result' in details) this.result = details.result;
   }
 }
+
+/** Without what is in `failed`: that may be anything a user typed. */
+const NOT_YET: Record<EvictKind, (count: number) => string> = {
+  keys: (count) => `${count === 1 ? 'One key is' : `${count} keys are`} not evicted yet`,
+  tags: (count) => `${count === 1 ? 'One tag is' : `${count} tags are`} not evicted yet`,
+  pattern: () => 'What matches the pattern is not evicted yet, or not all of it',
+  namespace: () => 'The namespace is not cleared yet',
+};
 
 /** A lock was held by others until the caller's `wait` was over; nothing is held. */
 export class LockTimeoutError extends CacheError {

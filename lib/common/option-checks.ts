@@ -54,6 +54,23 @@ export function assertFunction(of: string, name: string, given: unknown): void {
   throw new CacheOptionsError(of, [problem]);
 }
 
+/** The pairs of key and value that were given; throws `CacheOptionsError`. A text is not quoted: it may be a value. */
+export function pairsOf<Pair extends readonly unknown[]>(
+  of: string,
+  path: string,
+  given: Iterable<Pair>,
+): Pair[] {
+  const refuse = (what: unknown, among = ''): never => {
+    const text = typeof what === 'string' ? 'a text' : shown(what);
+    const accepted = 'pairs of key and value, for instance a Map';
+    throw new CacheOptionsError(of, [{ path, given: text + among, accepted }]);
+  };
+  if (typeof (given as Iterable<Pair> | undefined)?.[Symbol.iterator] !== 'function') refuse(given);
+  const pairs = typeof given === 'string' ? refuse(given) : [...given];
+  for (const pair of pairs) if (!Array.isArray(pair)) refuse(pair, ' among them');
+  return pairs;
+}
+
 /** What was given, shortened. */
 export function shown(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.slice(0, 40));

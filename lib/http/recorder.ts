@@ -64,8 +64,9 @@ export class Recorder {
     const tags = cacheable.tags?.of(givenBy(this.call.context, value)) as
       readonly string[] | undefined;
     if (tags && tagProblems(tags).length > 0) return { refusal: 'tags', warning: NO_TAG };
-    const nullMs = value === null ? (cacheable.negativeTtlMs ?? negativeTtlMs) : undefined;
-    const ttlMs = nullMs ?? ownMs(cacheable, value);
+    const nullMs = value === null ? cacheable.negativeTtlMs : undefined;
+    const leastMs = value === null ? negativeTtlMs : undefined;
+    const ttlMs = nullMs ?? shorter(ownMs(cacheable, value), leastMs);
     if (made.sharedMaxAgeMs === undefined) return { ...made, tags, ttlMs };
     const longestMs = Math.min(made.sharedMaxAgeMs, ttlMs ?? this.cache.options.ttlMs);
     return { ...made, tags, ttlMs: longestMs };
@@ -75,6 +76,9 @@ export class Recorder {
 function ownMs({ options: { ttl }, load }: CacheableRoute, value: unknown): number | undefined {
   return typeof ttl === 'function' ? lifeMs(ttl(value), 'ttl') : load.ttlMs;
 }
+
+const shorter = (a: number | undefined, b: number | undefined): number | undefined =>
+  a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
 
 const NO_TAG =
   'a tag has no value for this request, or is no text of 1 to 256 characters; without it nobody could evict the response';

@@ -173,7 +173,7 @@ export class HeldLock implements Lock {
   private reportLoss(why: string): void {
     const { failure: cause, name } = this;
     const error = new LockLostError(`The lock "${name}" is lost: ${why}`, { key: name, cause });
-    this.parts.reporter.report('lockRenew', undefined, error);
+    this.parts.reporter.report('lockRenew', undefined, error, `a lock is lost: ${why}`);
     this.lose(error);
   }
 

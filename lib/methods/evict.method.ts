@@ -50,7 +50,8 @@ async function evictAround(place: Place, call: Call, evicts: readonly Evict[]): 
   } catch (error) {
     if (!(error instanceof CacheEvictError)) throw error;
     // The method has done its work.
-    throw new CacheEvictError(error.failed, { cause: error.cause, result });
+    const { failed, kind, cause } = error;
+    throw new CacheEvictError(failed, { kind, cause, result });
   }
   return result;
 }

@@ -2,15 +2,22 @@ import type { CacheService } from '../cache/cache.service.js';
 import { engineOf } from '../cache/cache.service.js';
 import type { LoadOptions } from '../cache/entry.options.js';
 import { CacheOptionsError } from '../common/errors.js';
+import { shown } from '../common/option-checks.js';
 
 /** A number of ms; 0: it does not expire. */
 type Ttl = number;
 
-export interface WrapOptions<T> {
-  ttl?: Ttl | ((value: T) => Ttl);
-  /** What is left of the ttl, in ms, when a read begins to load anew in the background. */
-  refreshThreshold?: number;
-}
+export type WrapOptions<T> =
+  | {
+      ttl?: Ttl | undefined;
+      /** What is left of the ttl, in ms, when a read begins to load anew in the background; 0: never. */
+      refreshThreshold?: number | undefined;
+    }
+  | {
+      ttl: (value: T) => Ttl;
+      /** Of a ttl that only the value knows, a read does not know what is left. */
+      refreshThreshold?: 0 | undefined;
+    };
 
 /**
  * The `Cache` of `cache-manager`, as `@Inject(CACHE_MANAGER)` gives it, over a `CacheService`: for code that is still to be moved. What it
@@ -39,6 +46,7 @@ export class Cache {
   }
 
   async mset<T>(list: { key: string; value: T; ttl?: Ttl }[]): Promise<typeof list> {
+    assertList('mset', 'list', list);
     await Promise.all(list.map(({ key, value, ttl }) => this.set(key, value, ttl)));
     return list;
   }
@@ -49,6 +57,7 @@ export class Cache {
   }
 
   async mdel(keys: string[]): Promise<boolean> {
+    assertList('mdel', 'keys', keys);
     await Promise.all(keys.map((key) => this.service.evict(key)));
     return true;
   }
@@ -62,20 +71,23 @@ export class Cache {
   wrap<T>(
     key: string,
     load: () => T | Promise<T>,
-    ttl?: WrapOptions<T>['ttl'],
+    ttl?: Ttl,
     refreshThreshold?: number,
+  ): Promise<T>;
+  wrap<T>(
+    key: string,
+    load: () => T | Promise<T>,
+    ttl: (value: T) => Ttl,
+    refreshThreshold?: 0,
   ): Promise<T>;
   wrap<T>(key: string, load: () => T | Promise<T>, options: WrapOptions<T>): Promise<T>;
   async wrap<T>(
     key: string,
     load: () => T | Promise<T>,
     given?: WrapOptions<T>['ttl'] | WrapOptions<T>,
-    threshold?: number,
+    refreshThreshold?: number,
   ): Promise<T> {
-    const options =
-      typeof given === 'object' && given !== null
-        ? given
-        : { ttl: given, refreshThreshold: threshold };
+    const options = typeof given === 'object' && given ? given : { ttl: given, refreshThreshold };
     return this.service.getOrSet<unknown>(key, load, this.loadOptions(options)) as Promise<T>;
   }
 
@@ -89,24 +101,32 @@ export class Cache {
     await this.service.clear();
   }
 
-  private loadOptions<T>(options: WrapOptions<T>): Omit<LoadOptions, 'schema'> {
+  private loadOptions(options: {
+    ttl?: WrapOptions<any>['ttl'];
+    refreshThreshold?: number | undefined;
+  }): Omit<LoadOptions, 'schema'> {
     const { ttl, refreshThreshold, ...unknown } = options;
     for (const name of Object.keys(unknown))
       throw refused('wrap', 'options', { given: name, accepted: 'ttl, refreshThreshold' });
-    if (typeof ttl === 'function' && refreshThreshold !== undefined)
+    // Also where the module says otherwise: undefined leaves it to that.
+    const never = refreshThreshold === 0 && ({ refreshAhead: false } as const);
+    const asks = refreshThreshold !== undefined && !never;
+    if (typeof ttl === 'function' && asks)
       throw refused('wrap', 'ttl', {
         given: 'a function beside refreshThreshold',
         accepted: 'a number of ms',
       });
-    if (typeof ttl === 'function') return { ttl: (value: T) => lifeOf('wrap', ttl(value))! };
+    if (typeof ttl === 'function')
+      return { ttl: (value: unknown) => lifeOf('wrap', ttl(value))!, ...never };
     const life = lifeOf('wrap', ttl);
     const ttlMs = life ?? engineOf(this.service)!.options.ttlMs;
-    if (refreshThreshold === undefined || ttlMs === Infinity) return { ttl: life };
-    if (!(refreshThreshold > 0))
+    if (!asks) return { ttl: life, ...never };
+    if (!(typeof refreshThreshold === 'number' && refreshThreshold > 0))
       throw refused('wrap', 'refreshThreshold', {
-        given: String(refreshThreshold),
-        accepted: 'a number of ms above 0',
+        given: shown(refreshThreshold),
+        accepted: 'a number of ms from 0',
       });
+    if (ttlMs === Infinity) return { ttl: life };
     // As a share of the ttl; a threshold that is longer than the ttl refreshes with each read.
     return { ttl: life, refreshAhead: { after: Math.max(1 - refreshThreshold / ttlMs, 1e-6) } };
   }
@@ -121,6 +141,11 @@ export function lifeOf(where: string, ttl: unknown): number | undefined {
       accepted: TTL,
     });
   return ttl === 0 ? Infinity : ttl;
+}
+
+function assertList(where: string, path: string, given: unknown): void {
+  if (!Array.isArray(given))
+    throw refused(where, path, { given: shown(given), accepted: 'a list' });
 }
 
 const TTL = 'a number of ms; 0: it does not expire';

@@ -171,7 +171,10 @@ export class RedisCacheOptions {
   @IsTransactionAdapter()
   transaction?: TransactionAdapter;
 
-  /** Hears every failure of Redis, of calls that go on without it and of calls that reject. What it throws is logged. */
+  /**
+   * Hears every failure of Redis, of calls that go on without it and of calls that reject; not what `nodes()` and health
+   * checks have found, which is their answer. What it throws is logged.
+   */
   @IsCallback()
   onError?: (event: CacheErrorEvent) => void;
 

@@ -23,7 +23,7 @@ const OF_REDIS: ReadonlySet<string> = new Set(['ERR_CACHE_CONNECTION', 'ERR_CACH
 
 /**
  * Tells the application what the cache swallowed: every event to `onError`, one log line per cause and ten seconds.
- * Keys, values and commands never reach the log.
+ * No key, value or command reaches the log by us; the message of the application's own error goes there as it is.
  */
 export class Reporter {
   private readonly lines = new Map<string, { at: number; more: number }>();
@@ -37,12 +37,13 @@ export class Reporter {
     },
   ) {}
 
-  report(operation: string, returning: unknown, cause: unknown): void {
+  /** `logged`: what the log says of it, where the error's own message names something that users may have typed. */
+  report(operation: string, returning: unknown, cause: unknown, logged?: string): void {
     const error = cause instanceof Error ? cause : new Error(String(cause));
     this.options.meter?.error(operation, error);
     this.warn(
       `${operation}:${(error as { code?: string }).code ?? error.name}`,
-      `${operation} failed: ${error.message}`,
+      `${operation} failed: ${logged ?? error.message}`,
     );
     const failed = (thrown: unknown): void =>
       this.warn('onError', `the onError handler threw: ${String(thrown)}`);

@@ -163,6 +163,24 @@ describe.each(VARIANTS)('batches on %s', (_, topology, variant) => {
       expect(await service.has('a')).toBe(false);
     });
 
+    it.each<[entries: unknown, given: string]>([
+      [{ a: 1 }, 'entries: given an object'],
+      [undefined, 'entries: given undefined'],
+      [5, 'entries: given 5'],
+      ['ab', 'entries: given a text'],
+      [[['a', 1], 'bc'], 'entries: given a text among them'],
+      [[['a', 1, 5]], 'options: given 5, accepted an object'],
+    ])(
+      'M2 setMany — no pairs: %p → CacheOptionsError, and nothing is stored',
+      async (entries, given) => {
+        await expect(service.setMany(entries as [])).rejects.toMatchObject({
+          code: 'ERR_CACHE_OPTIONS',
+          message: expect.stringMatching(`^Wrong options for setMany:\n  ${given}`),
+        });
+        expect((await service.getMany(['a', 'b'])).size).toBe(0);
+      },
+    );
+
     it('M3 evict — a list with keys that are not there → how many there were, the list as it was', async () => {
       await service.setMany([
         ['a', 1],
@@ -207,6 +225,23 @@ describe.each(VARIANTS)('batches on %s', (_, topology, variant) => {
       ]);
       expect((await service.getOrSetMany<unknown>(['b', 'a'], loader)).size).toBe(2);
       expect(loader).not.toHaveBeenCalled();
+    });
+
+    it('M8 X5 getOrSetMany — the ttl function throws for one value → rejects with that, all others are stored', async () => {
+      const failure = new Error('no ttl for it');
+      const ttl = (value: number): string => {
+        if (value === 1) throw failure;
+        return '1m';
+      };
+      // More than are given in one turn.
+      const keys = Array.from({ length: 300 }, (_, i) => `k${i}`);
+      const loader: BatchLoader = (missing) =>
+        missing.map((key) => [key, keys.indexOf(key as string)]);
+      await expect(service.getOrSetMany(keys, loader, { ttl })).rejects.toBe(failure);
+      const others = keys.filter((key) => key !== 'k1');
+      await waitFor(async () => (await service.getMany(keys)).size === others.length);
+      expect([...(await service.getMany(keys)).keys()]).toEqual(others);
+      expect(await service.getOrSet('k1', () => 'next', { waitTimeout: 500 })).toBe('next');
     });
 
     it('M4 getOrSetMany — the loader leaves keys out → absent, not stored, their leases free, no second call', async () => {
@@ -286,15 +321,20 @@ describe.each(VARIANTS)('batches on %s', (_, topology, variant) => {
 
     it('getOrSetMany — the loader gives no pairs → rejects, no lease left', async () => {
       const wrong = (() => ({ a: 1 })) as unknown as BatchLoader;
-      const pairs =
-        'getOrSetMany: its loader has to give pairs of key and value, for instance a Map, and gave';
-      await expect(service.getOrSetMany(['a'], wrong)).rejects.toThrow(
-        new TypeError(`${pairs} an object`),
-      );
-      const values = (() => [1]) as unknown as BatchLoader;
-      await expect(service.getOrSetMany(['a'], values)).rejects.toThrow(
-        new TypeError(`${pairs} 1 among them`),
-      );
+      const rejects = async (loader: BatchLoader, given: string): Promise<void> =>
+        expect(service.getOrSetMany(['a'], loader)).rejects.toMatchObject({
+          code: 'ERR_CACHE_OPTIONS',
+          message: `Wrong options for getOrSetMany:\n  loader (what it gives): given ${given}, accepted pairs of key and value, for instance a Map`,
+        });
+      await rejects(wrong, 'an object');
+      for (const [gives, given] of [
+        [5, '5'],
+        [null, 'null'],
+        ['a secret', 'a text'],
+        [[1], '1 among them'],
+        [['a secret'], 'a text among them'],
+      ])
+        await rejects((() => gives) as unknown as BatchLoader, given as string);
       expect(await service.getOrSet('a', () => 1, { waitTimeout: 500 })).toBe(1);
     });
 
@@ -660,11 +700,11 @@ describe.each(VARIANTS)('batches on %s', (_, topology, variant) => {
       expect((await service.getMany(['a', 'b'])).size).toBe(0);
       await service.setMany([['a', 'old']]);
       const wrong = (() => 5) as unknown as () => [];
-      await expect(service.writeThroughMany(['a'], wrong)).rejects.toThrow(
-        new TypeError(
-          'writeThroughMany: its writer has to give pairs of key and value, for instance a Map, and gave 5',
-        ),
-      );
+      await expect(service.writeThroughMany(['a'], wrong)).rejects.toMatchObject({
+        code: 'ERR_CACHE_OPTIONS',
+        message:
+          'Wrong options for writeThroughMany:\n  writer (what it gives): given 5, accepted pairs of key and value, for instance a Map',
+      });
       expect(await service.has('a')).toBe(false);
     });
 

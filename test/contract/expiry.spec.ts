@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { CacheService } from '../../lib/cache/cache.service.js';
+import type { LoadOptions } from '../../lib/cache/entry.options.js';
 import { openCache, VARIANTS, type TestCache } from '../support/caches.js';
 import { waitFor } from '../support/wait-for.js';
 
@@ -181,6 +182,25 @@ describe.each(VARIANTS)('expiry on %s', (_, topology, variant) => {
       const { service: plain } = await openCache(topology, { ...variant, ttl: '10m' });
       await plain.getOrSet('null', () => null, { ttl: (value) => (value ? '1h' : '30s') });
       expect(await plain.ttl('null')).toBeLessThanOrEqual(30_000);
+    });
+
+    it.each<[string, options: () => LoadOptions]>([
+      ['ttl', () => ({ ttl: '30s' })],
+      ['expiresAt', () => ({ expiresAt: Date.now() + 30_000 })],
+    ])(
+      'A3 a null, %s of the call ends sooner than the module’s negativeTtl → then',
+      async (_what, options) => {
+        await service.getOrSet('one', () => null, options());
+        await service.getOrSetMany(['many'], () => [['many', null]], options());
+        await service.getOrSet('own', () => null, { ...options(), negativeTtl: '1m' });
+        for (const key of ['one', 'many']) await expectLife(key, 30_000);
+        await expectLife('own', MINUTE);
+      },
+    );
+
+    it('A3 a null, expiresAt of the call has passed → returned, not stored', async () => {
+      expect(await service.getOrSet('key', () => null, { expiresAt: inMs(-1) })).toBeNull();
+      expect(await service.has('key')).toBe(false);
     });
 
     it('setTtl of the loader → goes before it', async () => {

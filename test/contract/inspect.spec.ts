@@ -81,6 +81,14 @@ describe.each(VARIANTS)('inspect on %s', (_, topology, variant) => {
     expect(Math.abs(age! + ttl - 60_000)).toBeLessThan(50);
   });
 
+  it('O11 ttl, kept and age → whole ms, also where the clock of the server is known in fractions', async () => {
+    for (let i = 0; i < 20; i++) {
+      await service.getOrSet(`k${i}`, () => 1, { refreshAhead: { after: 0.9 }, ttl: '1m' });
+      const { age, ttl, kept } = (await service.inspect(`k${i}`))!;
+      for (const ms of [age, ttl, kept]) expect(Number.isInteger(ms)).toBe(true);
+    }
+  });
+
   if (topology !== 'single') return;
 
   it('O11 not of this cache → foreign', async () => {

@@ -295,6 +295,10 @@ describe.each(TOPOLOGIES)('L9 LockProvider on %s', (topology) => {
       expect(lock.signal.reason).toBeInstanceOf(LockLostError);
       expect(lock.signal.reason).toMatchObject({ code: 'ERR_CACHE_LOCK_LOST', key: 'x' });
       expect(cache.errors).toEqual([{ operation: 'lockRenew', error: lock.signal.reason }]);
+      // The name of a lock may be a user's.
+      const why = 'it has expired in Redis, or somebody has taken it';
+      expect(lock.signal.reason).toMatchObject({ message: `The lock "x" is lost: ${why}` });
+      expect(cache.log).toEqual([`lockRenew failed: a lock is lost: ${why}`]);
       expect(await lock.extend('1m')).toBe(false);
       expect(await lock.release()).toBe(false);
       expect(next.signal.aborted).toBe(false);

@@ -55,6 +55,33 @@ describe.each(VARIANTS)('tags and clear on %s', (_, topology, variant) => {
     expect(await service.get('a')).toBe(2);
   });
 
+  it('G4 the caller changes its list of tags meanwhile → what it was at the call counts', async () => {
+    const gate = new Gate();
+    const tags = ['t'];
+    const one = service.getOrSet('a', async () => (await gate.pass(), 1), { tags });
+    const many = service.getOrSetMany(['b'], async () => (await gate.pass(), [['b', 1]]), { tags });
+    await gate.arrived(2);
+    tags[0] = 'other';
+    gate.open();
+    await Promise.all([one, many]);
+    const sets = ['t'];
+    const setting = [
+      service.set('c', 1, { tags: sets }),
+      service.setMany([['d', 1]], { tags: sets }),
+      service.writeThrough('e', async () => 1, { tags: sets }),
+    ];
+    sets[0] = 'other';
+    await Promise.all(setting);
+    await service.evictTags('other');
+    const keys = ['a', 'b', 'c', 'd', 'e'];
+    expect([...(await service.getMany(keys)).keys()]).toEqual(keys);
+    const evicted = ['t'];
+    const evicting = service.evictTags(evicted);
+    evicted[0] = 'other';
+    await evicting;
+    expect((await service.getMany(keys)).size).toBe(0);
+  });
+
   it('G4 setTags — tags that the loader makes out of its result → count', async () => {
     await service.getOrSet(
       'a',

@@ -16,6 +16,7 @@ import {
   type INestApplication,
 } from '@nestjs/common';
 import { engineOf } from '../../lib/cache/cache.service.js';
+import type { Duration } from '../../lib/common/duration.js';
 import { Cacheable } from '../../lib/decorators/cacheable.decorator.js';
 import { Gate } from '../support/gate.js';
 import { waitFor } from '../support/wait-for.js';
@@ -472,6 +473,28 @@ describe.each(PLATFORMS)('@Cacheable on %s', (platform) => {
     await send('/null/own');
     expect(await cache.ttl('null:module')).toBeLessThanOrEqual(10_000);
     expect(await cache.ttl('null:own')).toBeLessThanOrEqual(2000);
+  });
+
+  it.each<[string, Duration | (() => Duration), number]>([
+    ['a shorter ttl → that', '1s', 1_000],
+    ['a function → the module’s', () => '1s', 10_000],
+  ])('A3 null with a negativeTtl of the module, and of the handler %s', async (_, ttl, ms) => {
+    @Controller('null')
+    class NullController {
+      @Get()
+      @Cacheable({ key: 'null:ttl', ttl })
+      all() {
+        return null;
+      }
+    }
+    const { send, cache } = await startApp(
+      platform,
+      { controllers: [NullController] },
+      { options: { negativeTtl: '10s' } },
+    );
+    await send('/null');
+    expect(await cache.ttl('null:ttl')).toBeLessThanOrEqual(ms);
+    expect(await cache.ttl('null:ttl')).toBeGreaterThan(ms - 1_000);
   });
 
   it('text — hit → the same bytes and type', async () => {

@@ -306,11 +306,11 @@ describe.each(PLATFORMS)('tags with Redis, on %s', (platform) => {
       ];
       expect(statuses).toEqual([ofTags, ofOthers, ofOthers]);
       expect(cities.get('1')!.name).toBe('Berne');
-      const evicts = errors.filter((error) => error.startsWith('evict'));
+      const evicts = errors.filter((error) => error.endsWith(' CacheEvictError'));
       expect(evicts).toEqual([
-        'evict CacheEvictError',
+        'evictTags CacheEvictError',
         'evictPattern CacheEvictError',
-        'evict CacheEvictError',
+        'clear CacheEvictError',
       ]);
     },
   );

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { atEndOfTick, deferred, SLICE, type Deferred } from '../../common/async.js';
 import type { Clock, TimerHandle } from '../../common/clock.js';
 import type { Duration } from '../../common/duration.js';
-import { shown } from '../../common/option-checks.js';
+import { pairsOf } from '../../common/option-checks.js';
 import type { Key } from '../../keys/encode-key.js';
 import type { EntryKey, KeySpace } from '../../keys/key-space.js';
 import { lifeMs, momentMs } from '../life.options.js';
@@ -127,15 +127,25 @@ export class BatchCall implements LoadTogether {
       for (let i = 0; i < parts.length; i += SLICE) {
         // Each is encoded and sent at once; other work of this process has its turn meanwhile.
         if (i > 0) await nextTurn();
-        for (const part of parts.slice(i, i + SLICE)) {
-          const { redisKey } = part.request.key;
-          const own = wishes.get(redisKey) ?? {};
-          const { settings } = part.request;
-          part.resolve(loadedAs(values.get(redisKey), own, settings, this.options.clock.now()));
-        }
+        for (const part of parts.slice(i, i + SLICE)) this.settle(part, values, wishes);
       }
     } catch (error) {
       for (const part of parts) part.reject(error);
+    }
+  }
+
+  /** A `ttl` function that throws for one value does not concern the others. */
+  private settle(
+    part: Part,
+    values: ReadonlyMap<string, unknown>,
+    wishes: ReadonlyMap<string, Wishes>,
+  ): void {
+    const { key, settings } = part.request;
+    const own = wishes.get(key.redisKey) ?? {};
+    try {
+      part.resolve(loadedAs(values.get(key.redisKey), own, settings, this.options.clock.now()));
+    } catch (error) {
+      part.reject(error);
     }
   }
 
@@ -143,7 +153,7 @@ export class BatchCall implements LoadTogether {
     const missing = new Map(parts.map(({ request: { key } }) => [key.redisKey, key.given]));
     const keys = [...missing.values()];
     const flights = parts.map(({ flight }) => flight);
-    const { wishes, context, valuesOf } = wishBook(this.options.space, 'getOrSetMany: its loader');
+    const { wishes, context, valuesOf } = wishBook(this.options.space, BY_LOADER);
     const values = await this.run.run(flights, {
       operation: 'getOrSetMany',
       load: ({ signal }) => this.loader([...keys], { keys, signal, ...context }),
@@ -153,8 +163,10 @@ export class BatchCall implements LoadTogether {
   }
 }
 
-/** What a loader or a writer says of each of its keys, by Redis key. `author`: in errors. */
-export function wishBook(space: KeySpace, author: string) {
+const BY_LOADER = { call: 'getOrSetMany', author: 'loader' };
+
+/** What a loader or a writer says of each of its keys, by Redis key. Whose it is goes into errors. */
+export function wishBook(space: KeySpace, { call, author }: { call: string; author: string }) {
   const idOf = (key: Key): string => space.entry(key).redisKey;
   const wishes = new Map<string, Wishes>();
   const wish = (key: Key, more: Wishes): void => {
@@ -172,18 +184,9 @@ export function wishBook(space: KeySpace, author: string) {
     },
     valuesOf: (pairs: Pairs): Map<string, unknown> => {
       const values = new Map<string, unknown>();
-      if (typeof (pairs as Pairs | undefined)?.[Symbol.iterator] !== 'function')
-        throw noPairs(author, shown(pairs));
-      for (const pair of pairs) {
-        if (!Array.isArray(pair)) throw noPairs(author, `${shown(pair)} among them`);
-        values.set(idOf(pair[0] as Key), pair[1]);
-      }
+      for (const [key, value] of pairsOf(call, `${author} (what it gives)`, pairs))
+        values.set(idOf(key), value);
       return values;
     },
   };
 }
-
-const noPairs = (author: string, given: string): TypeError =>
-  new TypeError(
-    `${author} has to give pairs of key and value, for instance a Map, and gave ${given}`,
-  );

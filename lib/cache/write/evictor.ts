@@ -16,6 +16,17 @@ export class Evictor {
    * `CacheEvictError`, or with `queue` resolves.
    */
   async evict(keys: readonly EntryKey[], failure: 'throw' | 'queue'): Promise<number> {
+    const { existed, error } = await this.tryToEvict(keys);
+    if (!error) return existed;
+    this.parts.reporter.report('evict', failure === 'queue' ? existed : undefined, error);
+    if (failure === 'throw') throw error;
+    return existed;
+  }
+
+  /** The same for who tells of the error, which is given and not thrown. */
+  async tryToEvict(
+    keys: readonly EntryKey[],
+  ): Promise<{ existed: number; error?: CacheEvictError }> {
     for (const key of keys) this.outdate(key);
     const results = await this.parts.store.evictMany(keys.map((key) => key.redisKey));
     const failed = keys.filter((_, i) => results[i]!.status === 'rejected');
@@ -25,15 +36,10 @@ export class Evictor {
     // Also of those that failed: in this process they are as good as evicted.
     this.parts.feed.own({ reason: 'evict', keys });
     const existed = results.filter((r) => r.status === 'fulfilled' && r.value).length;
-    if (failed.length === 0) return existed;
-    const first = results.find((r) => r.status === 'rejected')!.reason as unknown;
-    const error = new CacheEvictError(
-      failed.map((key) => key.given),
-      { cause: first },
-    );
-    this.parts.reporter.report('evict', failure === 'queue' ? existed : undefined, error);
-    if (failure === 'throw') throw error;
-    return existed;
+    if (failed.length === 0) return { existed };
+    const cause = results.find((r) => r.status === 'rejected')!.reason as unknown;
+    const given = failed.map((key) => key.given);
+    return { existed, error: new CacheEvictError(given, { cause }) };
   }
 
   /** Nobody in this process joins a load, or uses a copy, from before now. */

@@ -1,4 +1,4 @@
-import { CacheEvictError } from '../../common/errors.js';
+import { CacheEvictError, type EvictKind } from '../../common/errors.js';
 import type { Invalidation } from '../../common/invalidation.js';
 import type { EvictJournal } from '../evict-journal.js';
 import type { CacheParts } from '../parts.js';
@@ -12,6 +12,15 @@ interface TagChange {
 
 type TagInvalidation = Exclude<Invalidation, { keys: readonly string[] }>;
 
+/** One call. */
+interface TagEvict {
+  readonly operation: 'evictTags' | 'clear';
+  readonly run: () => Promise<void>;
+  readonly kind: EvictKind;
+  readonly failed: readonly unknown[];
+  readonly failure: 'throw' | 'queue';
+}
+
 /** Tags in one message, which has a limit. */
 const TOLD_TOGETHER = 50;
 
@@ -22,19 +31,23 @@ export class TagEvictor {
     private readonly journal: EvictJournal,
   ) {}
 
-  async evictTags(path: string, tags: readonly string[], failure: 'throw' | 'queue') {
-    if (tags.length === 0) return;
+  async evictTags(path: string, given: readonly string[], failure: 'throw' | 'queue') {
+    if (given.length === 0) return;
+    // The caller may change its list before this is over, or tried again.
+    const tags = [...given];
     const change = { path, tags, reason: 'evict' } as const;
     const run = (): Promise<void> => this.issue(change);
     // In one order, so that the same tags evicted twice wait in the journal once.
     const name = `tags ${path} ${JSON.stringify([...tags].sort())}`;
-    await this.orLater(name, change, { run, failed: tags, failure });
+    const evict = { operation: 'evictTags', run, kind: 'tags', failed: tags, failure } as const;
+    await this.orLater(name, change, evict);
   }
 
   async clear(path: string, failure: 'throw' | 'queue'): Promise<void> {
     const run = (): Promise<void> => this.clearNow(path);
     const change = { path, reason: 'clear' } as const;
-    await this.orLater(`clear ${path}`, change, { run, failed: [path], failure });
+    const evict = { operation: 'clear', run, kind: 'namespace', failed: [path], failure } as const;
+    await this.orLater(`clear ${path}`, change, evict);
   }
 
   /** Without a second try. */
@@ -56,17 +69,16 @@ export class TagEvictor {
   private async orLater(
     name: string,
     change: TagChange,
-    evict: { run: () => Promise<void>; failed: readonly unknown[]; failure: 'throw' | 'queue' },
+    { operation, run, kind, failed, failure }: TagEvict,
   ): Promise<void> {
-    const { run, failed, failure } = evict;
     try {
       await run();
     } catch (cause) {
       this.journal.add({ name, blocks: { path: change.path }, run });
       // In this process it is as good as done.
       this.parts.feed.own(change);
-      const error = new CacheEvictError(failed, { cause });
-      this.parts.reporter.report('evict', undefined, error);
+      const error = new CacheEvictError(failed, { cause, kind });
+      this.parts.reporter.report(operation, undefined, error);
       if (failure === 'throw') throw error;
     }
   }

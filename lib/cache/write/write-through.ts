@@ -96,7 +96,7 @@ export class WriteThrough {
     { writer, settings }: { writer: BatchWriter; settings: WriteSettings },
   ): Promise<Map<string, unknown>> {
     const sorted = [...keys].sort((a, b) => (a.redisKey < b.redisKey ? -1 : 1));
-    const book = wishBook(space, 'writeThroughMany: its writer');
+    const book = wishBook(space, { call: 'writeThroughMany', author: 'writer' });
     const context = { keys: keys.map((key) => key.given), ...book.context };
     return this.through(sorted, {
       kind: 'value',

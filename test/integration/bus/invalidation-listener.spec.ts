@@ -292,6 +292,14 @@ describe('handlers', () => {
     expect(heard).toEqual(['a', 'a', 'a', 'b']);
   });
 
+  it('on — no function → CacheOptionsError', async () => {
+    const { listener } = await openLive('memory');
+    for (const wrong of [5, undefined, {}])
+      expect(() => listener.on(wrong as never)).toThrow(
+        /^Wrong options for InvalidationListener\.on:\n {2}handler: given /,
+      );
+  });
+
   it('a handler changes the event → it cannot', async () => {
     const cache = await openLive('memory');
     cache.listener.on((event) => (event.keys as string[]).push('more'));

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Redis } from 'ioredis';
 import type { CacheService } from '../../../lib/cache/cache.service.js';
+import type { CacheEvictError } from '../../../lib/common/errors.js';
 import { NOTHING_PENDING, openCache, type TestCache } from '../../support/caches.js';
 import { Gate } from '../../support/gate.js';
 import { startServer } from '../../support/start-server.js';
@@ -130,6 +131,52 @@ describe('Redis fails', () => {
     await server.resume();
     await waitFor(() => cache.engine.pending().journal === 0, { timeoutMs: 10_000 });
   });
+
+  const itself = 'bypasses the cache for it until then';
+  const namespace = 'bypasses the cache for its namespace until then';
+  it.each<[string, act: (cache: CacheService) => Promise<unknown>, object, text: string[]]>([
+    [
+      'evict',
+      (c) => c.evict('k'),
+      { kind: 'keys', failed: ['k'] },
+      ['One key is not evicted yet', itself],
+    ],
+    [
+      'evictTags',
+      (c) => c.evictTags(['user', 't']),
+      { kind: 'tags', failed: ['user', 't'] },
+      ['2 tags are not evicted yet', namespace],
+    ],
+    [
+      'evictPattern',
+      (c) => c.evictPattern('k*'),
+      { kind: 'pattern', failed: ['k*'] },
+      ['What matches the pattern is not evicted yet, or not all of it', namespace],
+    ],
+    [
+      'clear',
+      (c) => c.namespace('n').clear(),
+      { kind: 'namespace', failed: [expect.stringMatching(/^t[0-9a-f]{12}\/n$/)] },
+      ['The namespace is not cleared yet', namespace],
+    ],
+  ])(
+    'O7 R6 %s, Redis takes no writes → its error and onError say which call it was, once',
+    async (operation, act, what, [begin, end]) => {
+      await service.set('k', 'old');
+      const client = new Redis(server.url);
+      await client.call('CLIENT', 'PAUSE', '700', 'WRITE');
+      const error = (await act(service).catch((reason: unknown) => reason)) as CacheEvictError;
+      expect(error).toMatchObject({ code: 'ERR_CACHE_EVICT', ...what });
+      expect(error.message).toBe(`${begin}; the evict is retried, and this process ${end}`);
+      await waitFor(() => cache.engine.pending().journal === 0, { timeoutMs: 10_000 });
+      // The heartbeat may fail meanwhile, by itself.
+      const heard = cache.errors.filter((event) => event.error.name === 'CacheEvictError');
+      expect(heard).toEqual([{ operation, error }]);
+      expect(service.stats().errors).toMatchObject({ [operation]: 1 });
+      expect(cache.log.filter((line) => line.startsWith(`${operation} failed: `))).toHaveLength(1);
+      client.disconnect();
+    },
+  );
 
   it('R6 more evicts by tag than are remembered → further ones are a clear of the namespace', async () => {
     const name = randomBytes(6).toString('hex');

@@ -260,6 +260,20 @@ describe.each(PLACES)('@CacheEvict on a method, %s', (topology) => {
     expect(await throwing.cache.has('b:1')).toBe(false);
   });
 
+  it('I6 tags that do not get through, evictFailure is throw → the error says that they are tags', async () => {
+    const { service, cache } = await open({ evictFailure: 'throw' });
+    engineOf(cache)!.evictTags = async (_path, tags) => {
+      throw new CacheEvictError(tags, { kind: 'tags', cause: new Error('no Redis') });
+    };
+    steps = ['touched'];
+    await expect(service.touch('1')).rejects.toMatchObject({
+      kind: 'tags',
+      failed: ['users'],
+      message: expect.stringMatching(/^One tag is not evicted yet/),
+      result: true,
+    });
+  });
+
   it('I7 run bypass, readonly → evicts act all the same', async () => {
     const { service, cache } = await open();
     for (const mode of ['bypass', 'readonly'] as const) {

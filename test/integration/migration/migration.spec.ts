@@ -12,6 +12,7 @@ import {
   CacheManagerModule,
   CacheTTL,
 } from '../../../lib/migration/index.js';
+import type { RedisCacheOptions } from '../../../lib/module/redis-cache.options.js';
 import { CacheTesting, RedisCacheTestingModule } from '../../../lib/testing/index.js';
 
 @Injectable()
@@ -67,11 +68,11 @@ afterEach(async () => {
   for (const close of closing.splice(0)) await close();
 });
 
-async function start(name?: string) {
+async function start(name?: string, options: Pick<RedisCacheOptions, 'refreshAhead'> = {}) {
   runs = [];
   const module = await Test.createTestingModule({
     imports: [
-      RedisCacheTestingModule.register({ ttl: '5m' }),
+      RedisCacheTestingModule.register({ ttl: '5m', ...options }),
       ...(name === undefined ? [] : [RedisCacheTestingModule.register({ name })]),
       CacheManagerModule.register({ cache: name }),
     ],
@@ -147,6 +148,74 @@ describe('Cache', () => {
     await expect(cache.wrap('d', load, raw)).rejects.toThrow(CacheOptionsError);
     await expect(cache.wrap('d', load, 1000, -5)).rejects.toThrow(/refreshThreshold: given -5/);
     expect(await cache.wrap('e', load, null as never)).toEqual(expect.any(Number));
+  });
+
+  it.each([0, undefined])(
+    'wrap — refreshThreshold %p → nothing is refreshed by it',
+    async (none) => {
+      const { cache, clock } = await start();
+      let loads = 0;
+      const load = async (): Promise<number> => ++loads;
+      const reads = [
+        () => cache.wrap('a', load, 60_000, none),
+        () => cache.wrap('b', load, { ttl: 60_000, refreshThreshold: none }),
+        () =>
+          cache.wrap('c', load, { ttl: () => 60_000, ...(none === 0 && { refreshThreshold: 0 }) }),
+        () => cache.wrap('d', load, { ttl: 0, refreshThreshold: none }),
+      ];
+      for (const read of reads) await read();
+      await clock.advance('50s');
+      for (const [i, read] of reads.entries()) expect(await read()).toBe(i + 1);
+      await clock.advance(1);
+      expect(loads).toBe(4);
+    },
+  );
+
+  it('wrap — refreshThreshold 0, the module refreshes ahead → not this entry', async () => {
+    const { cache, clock } = await start(undefined, { refreshAhead: { after: 0.5 } });
+    let loads = 0;
+    const load = async (): Promise<number> => ++loads;
+    await cache.wrap('a', load, 60_000, 0);
+    await clock.advance('50s');
+    expect(await cache.wrap('a', load, 60_000, 0)).toBe(1);
+    await clock.advance(1);
+    expect(loads).toBe(1);
+  });
+
+  it('wrap — a ttl by value beside refreshThreshold → the compiler refuses it, and so does wrap', async () => {
+    const { cache } = await start();
+    const load = async (): Promise<number> => 1;
+    const text = /ttl: given a function beside refreshThreshold/;
+    await expect(
+      // @ts-expect-error A read would not know what is left of it.
+      cache.wrap('a', load, { ttl: (value) => value, refreshThreshold: 300 }),
+    ).rejects.toThrow(text);
+    // @ts-expect-error The same.
+    await expect(cache.wrap('a', load, (value: number) => value, 300)).rejects.toThrow(text);
+  });
+
+  it.each(['300', NaN, null])('wrap — refreshThreshold %p → CacheOptionsError', async (wrong) => {
+    const { cache } = await start();
+    const options = { ttl: 0, refreshThreshold: wrong as number };
+    await expect(cache.wrap('a', () => 1, options)).rejects.toThrow(/refreshThreshold: given/);
+  });
+
+  it('mset, mdel — no list → CacheOptionsError', async () => {
+    const { cache } = await start();
+    for (const call of [cache.mset({} as never), cache.mdel('a' as never)])
+      await expect(call).rejects.toThrow(CacheOptionsError);
+  });
+
+  it.each<[given: unknown, text: RegExp]>([
+    [{ cach: 'reports' }, /cach: given an unknown option, accepted cache, isGlobal/],
+    [{ cache: '' }, /cache: given "", accepted a text, not empty/],
+    [{ isGlobal: 'yes' }, /isGlobal: given "yes"/],
+    [null, /options: given null, accepted an object/],
+    ['reports', /options: given "reports"/],
+  ])('T12 register — %p → CacheOptionsError', (given, text) => {
+    const register = (): unknown => CacheManagerModule.register(given as object);
+    expect(register).toThrow(CacheOptionsError);
+    expect(register).toThrow(text);
   });
 
   it('register — a cache of that name → that one', async () => {

@@ -23,8 +23,8 @@ const CALLS: [operation: string, call: Call][] = [
   ['touch', ({ service }) => service.touch('k', '1m')],
   ['touchMany', ({ service }) => service.touchMany(['k'], '1m')],
   ['evict', ({ service }) => service.evict('k')],
-  ['evict', ({ service }) => service.evictTags('t')],
-  ['evict', ({ service }) => service.clear()],
+  ['evictTags', ({ service }) => service.evictTags('t')],
+  ['clear', ({ service }) => service.clear()],
   ['evictPattern', ({ service }) => service.evictPattern('*')],
   ['withWrite', ({ service }) => service.withWrite('k', async () => 1)],
   ['writeThrough', ({ service }) => service.writeThrough('k', async () => 1)],
@@ -36,6 +36,8 @@ const CALLS: [operation: string, call: Call][] = [
 const ALWAYS: [operation: string, call: Call][] = [
   ['increment', ({ service }) => service.increment('k')],
   ['decrement', ({ service }) => service.decrement('k')],
+  ['inspect', ({ service }) => service.inspect('k')],
+  ['ping', ({ service }) => service.ping()],
   ['raw.increment', ({ service }) => service.raw.increment('k')],
   ['raw.evict', ({ service }) => service.raw.evict('k')],
   ['lockAcquire', ({ locks }) => locks.acquire('k')],
@@ -107,6 +109,15 @@ describe('onError without Redis', () => {
       expect(await service.set('k', 1, { if: 'absent' })).toBe(false);
     });
     expect(heard).toEqual(['set']);
+  });
+
+  it('R3 B12 nodes — not reached → it says so itself, and onError hears of nothing', async () => {
+    const all = await hearing('open', async (cache) => {
+      const [node] = await cache.service.nodes();
+      expect(node!.error).toMatchObject({ code: expect.stringMatching(/CONNECTION|TIMEOUT/) });
+      expect(cache.errors.filter(({ error }) => error === node!.error)).toEqual([]);
+    });
+    expect(all).toEqual([]);
   });
 
   it.each<[operation: string, call: Call]>([
