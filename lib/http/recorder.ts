@@ -64,9 +64,7 @@ export class Recorder {
     const tags = cacheable.tags?.of(givenBy(this.call.context, value)) as
       readonly string[] | undefined;
     if (tags && tagProblems(tags).length > 0) return { refusal: 'tags', warning: NO_TAG };
-    const nullMs = value === null ? cacheable.negativeTtlMs : undefined;
-    const leastMs = value === null ? negativeTtlMs : undefined;
-    const ttlMs = nullMs ?? shorter(ownMs(cacheable, value), leastMs);
+    const ttlMs = value === null ? nullMs(cacheable, negativeTtlMs) : ownMs(cacheable, value);
     if (made.sharedMaxAgeMs === undefined) return { ...made, tags, ttlMs };
     const longestMs = Math.min(made.sharedMaxAgeMs, ttlMs ?? this.cache.options.ttlMs);
     return { ...made, tags, ttlMs: longestMs };
@@ -77,8 +75,14 @@ function ownMs({ options: { ttl }, load }: CacheableRoute, value: unknown): numb
   return typeof ttl === 'function' ? lifeMs(ttl(value), 'ttl') : load.ttlMs;
 }
 
-const shorter = (a: number | undefined, b: number | undefined): number | undefined =>
-  a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
+/** As of any load: the handler's `negativeTtl`, or the module's, but no longer than its `ttl` says; a function is asked where there is neither. */
+function nullMs(cacheable: CacheableRoute, moduleMs: number | undefined): number | undefined {
+  const { negativeTtlMs, load } = cacheable;
+  if (negativeTtlMs !== undefined) return negativeTtlMs;
+  return moduleMs === undefined
+    ? ownMs(cacheable, null)
+    : Math.min(moduleMs, load.ttlMs ?? Infinity);
+}
 
 const NO_TAG =
   'a tag has no value for this request, or is no text of 1 to 256 characters; without it nobody could evict the response';
