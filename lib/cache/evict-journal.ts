@@ -1,5 +1,6 @@
 import { closedError } from '../common/errors.js';
 import type { TimerHandle } from '../common/clock.js';
+import { portionsOf } from '../common/portions.js';
 import type { EntryKey } from '../keys/key-space.js';
 import { pathOf } from '../tags/table-key.js';
 import type { Flights } from './flights.js';
@@ -132,9 +133,8 @@ export class EvictJournal {
   }
 
   private async retry(): Promise<void> {
-    const evicts = [...this.pending.values()];
-    for (let i = 0; i < evicts.length; i += BATCH) {
-      const done = await Promise.all(evicts.slice(i, i + BATCH).map((e) => this.tryOnce(e)));
+    for (const evicts of portionsOf([...this.pending.values()], BATCH)) {
+      const done = await Promise.all(evicts.map((evict) => this.tryOnce(evict)));
       if (!done.includes(true)) {
         this.waitMs = Math.min(this.waitMs * 2, RETRY_MS.longest);
         return;

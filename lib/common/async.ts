@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { portionsOf } from './portions.js';
 
 /** A promise that is settled from outside. */
 export interface Deferred<T> {
@@ -84,9 +85,9 @@ export async function inSlices<T, R>(
   step: (item: T) => Promise<R>,
 ): Promise<PromiseSettledResult<R>[]> {
   const running: Promise<PromiseSettledResult<R>[]>[] = [];
-  for (let i = 0; i < items.length; i += SLICE) {
-    if (i > 0) await nextTurn();
-    running.push(Promise.allSettled(items.slice(i, i + SLICE).map(step)));
+  for (const slice of portionsOf(items, SLICE)) {
+    if (running.length > 0) await nextTurn();
+    running.push(Promise.allSettled(slice.map(step)));
   }
   return (await Promise.all(running)).flat();
 }
@@ -100,7 +101,7 @@ export async function inTurns<T, R>(
   step: (item: T) => Promise<R>,
 ): Promise<PromiseSettledResult<R>[]> {
   const settled: PromiseSettledResult<R>[] = [];
-  for (let i = 0; i < items.length; i += AT_A_TIME)
-    settled.push(...(await Promise.allSettled(items.slice(i, i + AT_A_TIME).map(step))));
+  for (const some of portionsOf(items, AT_A_TIME))
+    settled.push(...(await Promise.allSettled(some.map(step))));
   return settled;
 }

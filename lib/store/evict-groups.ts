@@ -1,3 +1,4 @@
+import { portionsOf } from '../common/portions.js';
 import type { Topology } from '../redis/topology.js';
 
 /** Keys in one message about evicts. */
@@ -10,8 +11,7 @@ export function* evictTurns(
   keys: readonly string[],
   topology: Topology,
 ): Generator<readonly string[][]> {
-  for (let i = 0; i < keys.length; i += IN_ONE_TURN)
-    yield groupsOf(keys.slice(i, i + IN_ONE_TURN), topology);
+  for (const some of portionsOf(keys, IN_ONE_TURN)) yield groupsOf(some, topology);
 }
 
 /**

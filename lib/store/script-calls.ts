@@ -12,7 +12,7 @@ import type { Shard, Topology } from '../redis/topology.js';
 import type { CallGuard, CallKind } from '../resilience/call-guard.js';
 import { toCacheError } from '../resilience/redis-failure.js';
 import { evict } from './lua/evict.lua.js';
-import { portions } from './portions.js';
+import { commandsOf } from './command-portions.js';
 
 export interface ScriptCallOptions {
   /** Channel of an instance's wakes, up to its id. The message is the Redis key. */
@@ -176,7 +176,7 @@ export class ScriptCalls {
   ): Promise<PromiseSettledResult<T>[]> {
     const { client } = shard;
     const isSplit = this.topology.kind === 'cluster' || oneByOne.has(client);
-    const commands = isSplit ? steps.map((step) => [step]) : [...portions(steps)];
+    const commands = isSplit ? steps.map((step) => [step]) : [...commandsOf(steps)];
     const sent = await Promise.allSettled(
       commands.map((portion) => this.command(shard, script, portion)),
     );

@@ -1,4 +1,5 @@
 import { CacheConnectionError } from '../common/errors.js';
+import { portionsOf } from '../common/portions.js';
 import { runScript, type ScriptAnswer } from '../redis/script-runner.js';
 import type { Script, ScriptValue } from '../redis/script.js';
 import { BatchedReads } from '../redis/batched-reads.js';
@@ -143,10 +144,10 @@ export class RedisTagTable implements TagTable {
   private async issueAt(place: Place, members: readonly string[]): Promise<number> {
     const { keepMs, maxTags } = this.limits;
     let version = 0;
-    for (let i = 0; i < members.length; i += MAX_MEMBERS) {
+    for (const some of portionsOf(members, MAX_MEMBERS)) {
       const { details } = await this.run(bumpTags, place, {
         headKey: place.headKey,
-        members: JSON.stringify(members.slice(i, i + MAX_MEMBERS)),
+        members: JSON.stringify(some),
         keepMicros: Math.ceil(keepMs * 1_000),
         maxTags,
         forgetMore: FORGET_MORE,

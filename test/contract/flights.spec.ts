@@ -352,7 +352,7 @@ describe.each(VARIANTS)('loads on %s', (_, topology, variant) => {
 
   it('L10 callers who came one after the other, all woken again and again → each waits for its own waitTimeout', async () => {
     const waitTimeout = 600;
-    const lease = { ttl: 100, waitTimeout, onWaitTimeout: 'throw' } as const;
+    const lease = { ttl: 200, waitTimeout, onWaitTimeout: 'throw' } as const;
     const patient = await open({ lease });
     // In memory nobody else can have the lease.
     const holder =

@@ -1,5 +1,6 @@
 import { CacheEvictError, type EvictKind } from '../../common/errors.js';
 import type { Invalidation } from '../../common/invalidation.js';
+import { portionsOf } from '../../common/portions.js';
 import type { EvictJournal } from '../evict-journal.js';
 import type { CacheParts } from '../parts.js';
 
@@ -62,8 +63,10 @@ export class TagEvictor {
     const invalidation: TagInvalidation = tags ? { ...whole, tags } : whole;
     mirror.apply(invalidation);
     feed.own(invalidation);
-    const portions = tags ? inPortions(tags).map((some) => ({ ...whole, tags: some })) : [whole];
-    await Promise.all(portions.map((each) => announce(each)));
+    const told = tags
+      ? [...portionsOf(tags, TOLD_TOGETHER)].map((some) => ({ ...whole, tags: some }))
+      : [whole];
+    await Promise.all(told.map((each) => announce(each)));
   }
 
   private async orLater(
@@ -82,11 +85,4 @@ export class TagEvictor {
       if (failure === 'throw') throw error;
     }
   }
-}
-
-function inPortions(tags: readonly string[]): (readonly string[])[] {
-  const portions: (readonly string[])[] = [];
-  for (let i = 0; i < tags.length; i += TOLD_TOGETHER)
-    portions.push(tags.slice(i, i + TOLD_TOGETHER));
-  return portions;
 }

@@ -3,8 +3,8 @@ import type { ScriptValue } from '../redis/script.js';
 /** Values in one command, or one value that is larger: while a server takes them in it does nothing else. */
 const MOST_BYTES = 65_536;
 
-/** In order, each small enough for one command. */
-export function* portions<S extends { readonly values: Record<string, ScriptValue> }>(
+/** Steps in their order, in portions each small enough for one command. */
+export function* commandsOf<S extends { readonly values: Record<string, ScriptValue> }>(
   steps: readonly S[],
 ): Generator<S[]> {
   let portion: S[] = [];
