@@ -1,6 +1,6 @@
 import { isDeepStrictEqual, types } from 'node:util';
 import { CacheKeyError } from '../common/errors.js';
-import { classOf, hasOwnJson, hidesState, isBuiltIn, isPlain } from './instances.js';
+import { classOf, hasOwnJson, hiddenIn, isBuiltIn, isPlain } from './instances.js';
 
 /**
  * The arguments of a call as text, such that two lists have the same text exactly if they hold equal data: of the same
@@ -137,7 +137,8 @@ class Encoding {
 
   /** Of a class that shows all there is of it in its fields, and in what its built-in base holds. */
   private name(value: object, base: 'known' | 'unknown'): string {
-    if (hidesState(value, base)) throw this.unusable(`an instance of ${classOf(value)}`);
+    const hidden = hiddenIn(value, base);
+    if (hidden) throw this.unusable(`an instance of ${classOf(value)} (${hidden})`);
     return nameOf(value);
   }
 

@@ -1,5 +1,6 @@
 import type { Cached } from '../cache/decorated/compile.js';
-import { SET_OPTIONS, type SetOptions } from '../cache/entry.options.js';
+import { loadSettings, SET_OPTIONS, type SetOptions } from '../cache/entry.options.js';
+import { keptMs } from '../cache/life.options.js';
 import { CacheEvictError } from '../common/errors.js';
 import type { Key } from '../keys/encode-key.js';
 import type { Given } from '../keys/key-source.js';
@@ -79,12 +80,13 @@ class PutMethod {
     { value, context, engine }: { value: unknown; context: Context; engine: CacheOfCall['engine'] },
   ): Promise<void> {
     const { unless, tags, options } = this.cached;
-    const { negativeTtlMs, cacheNull } = engine.options;
+    const { cacheNull } = engine.options;
     if (await unless?.call(call.instance, value, ...call.args)) return context.skip();
     if (value === null) {
       if (!(options.cacheNull ?? cacheNull)) return context.skip();
-      const ttl = options.negativeTtl ?? (options.ttl === undefined ? negativeTtlMs : undefined);
-      if (ttl !== undefined) context.setTtl(ttl);
+      // As of a null that is loaded.
+      const life = loadSettings(this.place.where, options, engine.options);
+      context.setTtl(keptMs(value, undefined, life, engine.parts.clock.now()));
     }
     if (!tags) return;
     const own = tagsFrom(tags, this.place, call, value);

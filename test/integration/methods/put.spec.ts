@@ -61,6 +61,12 @@ class UsersService {
     return null;
   }
 
+  @CachePut({ key: 'user:{0}', ttl: '1h' })
+  async removeSome(id: string) {
+    users.delete(id);
+    return null;
+  }
+
   @CachePut({ key: 'user:{0}', cacheNull: false })
   async removeQuietly(id: string) {
     users.delete(id);
@@ -76,8 +82,8 @@ beforeEach(() => {
 });
 
 describe.each(PLACES)('@CachePut on a method, %s', (topology) => {
-  const open = async () => {
-    const app = await start(topology, { providers: [UsersService] });
+  const open = async (options?: Parameters<typeof start>[2]) => {
+    const app = await start(topology, { providers: [UsersService] }, options);
     return { ...app, service: app.module.get(UsersService) };
   };
 
@@ -156,6 +162,12 @@ describe.each(PLACES)('@CachePut on a method, %s', (topology) => {
     expect(await cache.ttl('user:1')).toBeLessThanOrEqual(7_000);
     await service.removeQuietly('1');
     expect(await cache.has('user:1')).toBe(false);
+  });
+
+  it('A3 null, negativeTtl of the module, and a longer ttl → negativeTtl', async () => {
+    const { service, cache } = await open({ negativeTtl: '10s' });
+    await service.removeSome('1');
+    expect(await cache.ttl('user:1')).toBeLessThanOrEqual(10_000);
   });
 
   it('I7 run bypass, readonly → runs, stores nothing, and nothing older remains', async () => {

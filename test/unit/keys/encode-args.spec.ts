@@ -1,5 +1,5 @@
 import { createContext, runInContext } from 'node:vm';
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
 import { isDeepStrictEqual } from 'node:util';
 import ts from 'typescript';
@@ -209,7 +209,11 @@ describe('encodeArgs', () => {
     ['a symbol', [Symbol('x')], 'Argument 0 is a symbol'],
     ['a symbol as a key', [{ [Symbol('x')]: 1 }], 'Argument 0 is an object with a symbol as a key'],
     ['a circle', [circle], 'Argument 0.0.0 is a circle'],
-    ['a private member', [new Secret()], 'Argument 0 is an instance of Secret'],
+    [
+      'a private member',
+      [new Secret()],
+      'Argument 0 is an instance of Secret (its class has private members), of which no key',
+    ],
     ['an inherited one', [[new HeirOfSecret()]], 'Argument 0.0 is an instance of HeirOfSecret'],
     [
       'one that was compiled',
@@ -253,7 +257,11 @@ describe('encodeArgs', () => {
       [new KeptByHelper(1)],
       'Argument 0 is an instance of KeptByHelper',
     ],
-    ['a field that is not enumerable', [new Unseen(1)], 'Argument 0 is an instance of Unseen'],
+    [
+      'a field that is not enumerable',
+      [new Unseen(1)],
+      'Argument 0 is an instance of Unseen (its property value is not enumerable)',
+    ],
     ['a private member of a date', [new SecretDate(0)], 'Argument 0 is an instance of SecretDate'],
     [
       'no constructor',
@@ -289,6 +297,36 @@ describe('encodeArgs', () => {
     const encode = (): string => encodeArgs(args);
     expect(encode).toThrow(CacheKeyError);
     expect(encode).toThrow(text);
+  });
+
+  it.each([
+    'seen.has(this)',
+    'bus.set(this, 1)',
+    'lodash_1.default.set(this, "a.b", 1)',
+    'this.classBrand(1)',
+    'this._private_method(1)',
+    'this._privateGet(1)',
+    '"__privateGet"',
+  ])('D3 a class with %s in a method → its fields, as of any', (text) => {
+    expect(encodeArgs([reading(text)])).toBe('[Id("kind":"id")]');
+  });
+
+  it('D3 what is computed, and a method that was bound → no part of it', () => {
+    const filter = new Filter('a');
+    // As an entity has its lazy relations.
+    Object.defineProperty(filter, 'friends', { get: () => Promise.resolve([]) });
+    Object.defineProperty(filter, 'match', { value: () => true });
+    expect(encodeArgs([filter])).toBe(encodeArgs([new Filter('a')]));
+  });
+
+  it('D3 a date of fake timers → that of a real one', () => {
+    const real = encodeArgs([new Date(5)]);
+    jest.useFakeTimers();
+    try {
+      expect(encodeArgs([new Date(5)])).toBe(real);
+    } finally {
+      jest.useRealTimers();
+    }
   });
 
   it.each<[string, unknown, string]>([
