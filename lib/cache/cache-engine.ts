@@ -24,7 +24,7 @@ import type { Served } from './read/passenger.js';
 import { Reader } from './read/reader.js';
 import type { CacheSettings } from './settings.js';
 import { Evictor } from './write/evictor.js';
-import { asStored, assertTags } from '../tags/tag-names.js';
+import { assertTags } from '../tags/tag-names.js';
 import { Finder } from './read/finder.js';
 import { TagEvictor } from './write/tag-evictor.js';
 import { WriteBarrier } from './write/write-barrier.js';
@@ -136,7 +136,7 @@ export class CacheEngine {
     assertTags('evictTags', tags);
     await this.journal.run(undefined, () => {
       this.meter.evictIn(path, tags);
-      return this.tags.evictTags(path, tags.map(asStored), failure);
+      return this.tags.evictTags(path, tags, failure);
     });
   }
 

@@ -53,7 +53,7 @@ export interface SetOptions extends ReadOptions, LifeOptions {
 export interface LoadOptions extends ReadOptions, LifeOptions {
   /** The value goes when one of them is evicted; the loader may say otherwise by `setTags`. */
   tags?: readonly string[];
-  /** How long a loaded null is kept. Default: the module's `negativeTtl`, or the call's own life where that is shorter. */
+  /** How long a loaded null is kept. Default: the module's `negativeTtl`, or the call's fixed `ttl` or `expiresAt` where that is sooner. */
   negativeTtl?: Duration;
   /** False: a loaded null is returned and not stored. Default: the module's `cacheNull`. */
   cacheNull?: boolean;

@@ -39,6 +39,8 @@ export class Flight {
   stale: Opened | undefined;
   /** Evicted or its lease lost: its result is not stored. */
   doomed = false;
+  /** Called when that comes to be so. */
+  onDoom: (() => void) | undefined;
   /** Whether its loader is one of several keys at once. */
   loads: 'one' | 'several' = 'one';
   /** Of the entry that it loads. */
@@ -97,9 +99,10 @@ export class Flights {
 
   /** Its key was evicted here, or its lease lost: those who wait may still be served, nothing is stored. */
   doom(flight: Flight | undefined): void {
-    if (!flight) return;
+    if (!flight || flight.doomed) return;
     flight.doomed = true;
     this.seal(flight);
+    flight.onDoom?.();
   }
 
   /** As `doom`, for all loads of a namespace. */

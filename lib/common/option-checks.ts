@@ -65,8 +65,10 @@ export function pairsOf<Pair extends readonly unknown[]>(
     const accepted = 'pairs of key and value, for instance a Map';
     throw new CacheOptionsError(of, [{ path, given: text + among, accepted }]);
   };
-  if (typeof (given as Iterable<Pair> | undefined)?.[Symbol.iterator] !== 'function') refuse(given);
-  const pairs = typeof given === 'string' ? refuse(given) : [...given];
+  const isText = typeof given === 'string';
+  if (isText || typeof (given as Iterable<Pair> | undefined)?.[Symbol.iterator] !== 'function')
+    refuse(given);
+  const pairs = [...given];
   for (const pair of pairs) if (!Array.isArray(pair)) refuse(pair, ' among them');
   return pairs;
 }

@@ -25,8 +25,9 @@ const OFF_BY_DEFAULT: ReadonlyMap<string, new () => object> = new Map<string, ne
   ['encryption', EncryptionOptions],
 ]);
 
-/** Options that are handed on as they are, to what looks at own fields alone. */
+/** Options that are handed on as they are, to what looks at own fields alone, and ignores what it does not know. */
 const HANDED_ON = new Set(['redis', 'cluster', 'refreshAhead']);
+const ALL = { has: (name: string) => name !== 'constructor' };
 
 /** Fields that belong to the registration and are easily put among the options. */
 const REGISTRATION_FIELDS = ['name', 'isGlobal', 'extraProviders'];
@@ -68,7 +69,7 @@ function fill(
       problems.push({ path: at, given: 'undefined', accepted: A_URL });
     else if (value !== undefined) {
       const Off = value === false ? undefined : OFF_BY_DEFAULT.get(at);
-      const ofObject = HANDED_ON.has(name) && isObject(value) ? fieldsOf(value) : value;
+      const ofObject = HANDED_ON.has(name) && isObject(value) ? fieldsOf(value, ALL) : value;
       fields[name] = filled(Off ? new Off() : fields[name], ofObject, at, problems);
     }
   }

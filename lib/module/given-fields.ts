@@ -6,8 +6,10 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return (
     typeof value === 'object' &&
     value !== null &&
-    WITH_FIELDS.has(Object.prototype.toString.call(value)) &&
-    !isPromise(value)
+    !Array.isArray(value) &&
+    !ArrayBuffer.isView(value) &&
+    !isPromise(value) &&
+    (WITH_FIELDS.has(Object.prototype.toString.call(value)) || Object.keys(value).length > 0)
   );
 }
 
@@ -16,25 +18,25 @@ export function isPromise(value: object): boolean {
 }
 
 /**
- * The fields of an object, as a plain one: also those that its class has as getters, or as methods where the name is `known`.
- * Other methods are its own affair.
+ * The fields of an object, as a plain one: its own, and those of a `known` name that its class has as getters or methods. What else
+ * a class has is its own affair.
  */
 export function fieldsOf(
   given: object,
-  known: { has(name: string): boolean } = new Set(),
+  known: { has(name: string): boolean },
 ): Record<string, unknown> {
-  const fields = new Map<string, unknown>();
-  for (let layer: object | null = given; isAboveRoot(layer); layer = Object.getPrototypeOf(layer))
+  const fields = new Map(Object.entries(given));
+  for (let layer = prototypeOf(given); isAboveRoot(layer); layer = prototypeOf(layer))
     for (const name of Object.getOwnPropertyNames(layer)) {
-      const { enumerable, get } = Object.getOwnPropertyDescriptor(layer, name)!;
-      if (fields.has(name) || !(enumerable || get || known.has(name))) continue;
+      if (fields.has(name) || !known.has(name)) continue;
       const value = (given as Record<string, unknown>)[name];
       // It will be called without its object.
-      const isMethod = !enumerable && !get && typeof value === 'function';
-      fields.set(name, isMethod ? (value.bind(given) as unknown) : value);
+      fields.set(name, typeof value === 'function' ? (value.bind(given) as unknown) : value);
     }
   return Object.fromEntries(fields);
 }
+
+const prototypeOf = (value: object): object | null => Object.getPrototypeOf(value) as object | null;
 
 /** By what it has: code of another realm, such as a test runner's, has an `Object.prototype` of its own. */
 function isAboveRoot(layer: object | null): layer is object {

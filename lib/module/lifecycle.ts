@@ -12,7 +12,7 @@ import type { AssembledCache } from './assemble.js';
  *
  * Opened in `onModuleInit`: not earlier, because an application that fails to compile has no hook in which to close
  * what a constructor has opened; not later, because other modules warm the cache in theirs. Nest runs a global module's
- * first, and that of an imported one before its importer's.
+ * first, and that of an imported one before its importer's, unless that is global as well.
  *
  * Closed in `onApplicationShutdown`: Nest lets the HTTP server finish the requests in flight after `onModuleDestroy` and
  * `beforeApplicationShutdown`, and they still use the cache. In that hook the order of modules is reversed, so the

@@ -13,7 +13,6 @@ import { surveyNodes } from '../redis/node-survey.js';
 import type { Shard, Topology } from '../redis/topology.js';
 import type { ServerTopologyOptions } from '../redis/topology.options.js';
 import type { CallGuard } from '../resilience/call-guard.js';
-import type { CircuitChange } from '../resilience/circuit-breaker.js';
 import { RedisEntryStore } from '../store/redis-entry-store.js';
 import { RedisRawStore } from '../store/redis-raw-store.js';
 import { RedisTagTable } from '../tags/redis-tag-table.js';
@@ -21,8 +20,8 @@ import type { Backend, BackendParts } from './backend.js';
 import type { ResolvedCacheOptions } from './resolved-options.js';
 import { Voice } from './voice.js';
 
-const NOT_STARTED =
-  'the cache connects in onModuleInit, which has not been called; a module that LazyModuleLoader has loaded has no such hook: import RedisCacheModule in the root module';
+/** Of calls in a constructor, of a module that LazyModuleLoader has loaded, and of one that was compiled and not initialised. */
+const NOT_STARTED = 'the cache connects in onModuleInit, which has not been called';
 
 export function createRedisBackend(
   options: ResolvedCacheOptions,
@@ -43,7 +42,14 @@ export function createRedisBackend(
       'client',
       'the given Redis client repeats commands after a reconnect: set its autoResendUnfulfilledCommands to false, or an evict that falls into a reconnect may not be final',
     );
-  const { guard, unwatch } = createGuard(redis, options, parts);
+  const { guard, unwatch } = guardNodes(redis, {
+    readMs: timeouts.readMs,
+    writeMs: timeouts.writeMs,
+    clock,
+    onStateChange: ({ node, state, message }) => reporter.warn(`${state} ${node}`, message),
+  });
+  if (!('client' in topology && topology.client))
+    for (const { name } of redis.connections()) guard.disconnected(name, new Error(NOT_STARTED));
   const reads = new BatchedReads(guard);
   const wakePrefix = `${namespace}:w:`;
   const voice = new Voice(`${namespace}:i`, { redis, guard, clock, instance, reporter, meter });
@@ -66,7 +72,6 @@ export function createRedisBackend(
     nodes: () => surveyNodes({ redis, guard, clock }),
     // Nobody waits for the listeners: without them waiters are woken by timers, and no copies are kept.
     connect: () => {
-      guard.release();
       for (const listener of listeners) listener.start();
       return redis.connect();
     },
@@ -78,20 +83,6 @@ export function createRedisBackend(
       await redis.close();
     },
   };
-}
-
-/** Lets nothing through before the start, but to a client of the application. */
-function createGuard(
-  redis: Topology,
-  { timeouts, topology }: ResolvedCacheOptions,
-  { clock, reporter }: BackendParts,
-): ReturnType<typeof guardNodes> {
-  const { readMs, writeMs } = timeouts;
-  const onStateChange = ({ node, state, message }: CircuitChange): void =>
-    reporter.warn(`${state} ${node}`, message);
-  const watched = guardNodes(redis, { readMs, writeMs, clock, onStateChange });
-  if (!('client' in topology && topology.client)) watched.guard.hold(NOT_STARTED);
-  return watched;
 }
 
 interface ListenerParts extends BackendParts {

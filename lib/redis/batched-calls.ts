@@ -110,8 +110,9 @@ export class BatchedCalls<Kind extends { readonly name: string }, Call> {
   private sendNext(shard: Shard, line: Line<Batch<Kind, Call>>): void {
     const stream = streamOf(shard);
     stream?.cork();
-    this.options.reads.of(shard).flush();
-    for (let batch = line.next(); batch; batch = line.next()) {
+    let batch = line.next();
+    if (batch) this.options.reads.of(shard).flush();
+    for (; batch; batch = line.next()) {
       const { length } = batch.waiting;
       void this.send(batch).then(() => {
         line.unanswered -= length;

@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis';
 const UNANSWERED = 'connect ETIMEDOUT';
 
 /**
- * Calls `tell` when a server has closed a connection before it was ready, of which the client says nothing: most likely it expects
+ * Calls `tell` when a server has closed a connection before it was ready, of which the client says nothing: perhaps it expects
  * TLS. The client has to have a listener to errors. Returns what ends it.
  */
 export function hearUnreadyClose(client: Redis, tell: (why: Error) => void): () => void {
@@ -14,7 +14,10 @@ export function hearUnreadyClose(client: Redis, tell: (why: Error) => void): () 
   const close = (): void => {
     // Neither by us, nor by the client, which leaves what Sentinel takes for a master and is none.
     if (isExplained || client.status !== 'reconnecting' || client.options.sentinels) return;
-    const perhaps = client.options.tls ? '' : '; does it want TLS (rediss://)?';
+    // A server that has said anything does not wait for TLS, and has perhaps said why: too many clients, protected mode.
+    const isMute =
+      (client.stream as Redis['stream'] | undefined)?.bytesRead === 0 && !client.options.tls;
+    const perhaps = isMute ? '; does it want TLS (rediss://)?' : '';
     tell(new Error(`the server closed the connection before it was ready${perhaps}`));
   };
   client.on('connecting', begin).on('ready', explain).on('error', explain).on('close', close);

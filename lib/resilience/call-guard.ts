@@ -1,5 +1,4 @@
 import type { Clock } from '../common/clock.js';
-import { CacheConnectionError } from '../common/errors.js';
 import { CallSlots } from './call-slots.js';
 import { CircuitBreaker, type CircuitChange, type CircuitState } from './circuit-breaker.js';
 import { Deadlines } from './deadlines.js';
@@ -48,8 +47,6 @@ export class CallGuard {
   private readonly overdue: Deadlines;
   /** Every server that was called. */
   private readonly nodes = new Map<string, Node>();
-  /** Why nothing is to be sent. */
-  private held: string | undefined;
 
   constructor(private readonly options: CallGuardOptions) {
     const { readMs, writeMs, clock } = options;
@@ -62,8 +59,6 @@ export class CallGuard {
 
   /** `node` is the server's name, also in errors. */
   run<T>(kind: CallKind, operation: string, call: () => Promise<T>, node = 'Redis'): Promise<T> {
-    if (this.held !== undefined)
-      return Promise.reject(new CacheConnectionError(`${operation} was not sent: ${this.held}`));
     const to = this.nodes.get(node) ?? this.meet(node);
     const { breaker, slots } = to;
     if (breaker && breaker.state !== 'closed') return Promise.reject(breaker.refusal(operation));
@@ -76,15 +71,6 @@ export class CallGuard {
       if (isFree) guarded.start();
       else slots.wait(guarded);
     });
-  }
-
-  /** Calls are refused until `release`: at the first of them a client would connect by itself, and nobody might be there to close it. */
-  hold(why: string): void {
-    this.held = why;
-  }
-
-  release(): void {
-    this.held = undefined;
   }
 
   state(node: string): CircuitState {

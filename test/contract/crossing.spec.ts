@@ -2,6 +2,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { CacheService } from '../../lib/cache/cache.service.js';
+import type { Flights } from '../../lib/cache/flights.js';
 import { openCache, VARIANTS, type TestCache } from '../support/caches.js';
 import { Gate } from '../support/gate.js';
 import { waitFor } from '../support/wait-for.js';
@@ -82,14 +83,31 @@ describe.each(VARIANTS)('calls that cross on %s', (_, topology, variant) => {
       await gate.arrived();
       const load = jest.fn(() => 'loaded');
       const user = one.service.getOrSet('user', load);
-      const inLine = (): boolean[] =>
-        one.engine['flights']['open'].values().map(({ begin }) => begin !== undefined);
-      if (isInLine) await waitFor(() => inLine().join() === 'true,true');
+      const { flights } = one.engine as unknown as { flights: Flights };
+      const areInLine = (): boolean => flights['open'].values().every(({ begin }) => begin);
+      if (isInLine) await waitFor(() => flights.size === 2 && areInLine());
       gate.open();
       expect(await Promise.all([order, user])).toEqual(['loaded', 'loaded']);
       expect(load).toHaveBeenCalledTimes(1);
     },
   );
+
+  it('loaderConcurrency — what a load needs is evicted while a load of it is in line → nobody waits for that', async () => {
+    const one = await openCache(topology, { ...variant, loaderConcurrency: 1 });
+    const order = one.service.getOrSet('order', async () => {
+      await gate.pass();
+      return one.service.getOrSet('user', () => 'new');
+    });
+    await gate.arrived();
+    const user = one.service.getOrSet('user', () => 'old');
+    // In line, and not to be joined.
+    const { flights } = one.engine as unknown as { flights: Flights };
+    await waitFor(() => flights.size === 2 && flights['open'].values().every(({ begin }) => begin));
+    flights.doomWithin(one.namespace);
+    gate.open();
+    expect(await order).toBe('new');
+    expect(await user).toBe('old');
+  });
 
   it('N2 a counter that was kept for ever counts on with a ttl → ttl tells it, whatever its grace', async () => {
     await service.set('n', 5, { ttl: 1_000 });

@@ -100,6 +100,10 @@ describe.each(TOPOLOGIES)('a step of the protocol fails on %s', (topology) => {
       await evict(cache.service);
       expect(cache.engine.pending().journal).toBe(1);
       const after = cache.service.getOrSet('k', () => 'new', { tags: ['t'] });
+      // Nor does anybody elsewhere wait for it, as nothing of it will be stored.
+      const { namespace } = cache;
+      const other = topology === 'memory' ? cache : await openCache(topology, { namespace });
+      expect(await other.service.getOrSet('k', () => 'new', { tags: ['t'] })).toBe('new');
       gate.open();
       expect(await before).toBe('old');
       expect(await after).toBe('new');

@@ -55,15 +55,17 @@ export class LeaseKeeper {
     if (this.due.size === 0) this.parts.clock.clearTimer(this.timer);
   }
 
-  /** Gives all of them back now, so that others need not wait until they expire. */
+  /** Gives it back now, so that others need not wait until it expires. */
+  async giveBack(lease: KeptLease): Promise<void> {
+    if (!this.due.has(lease)) return;
+    const { key, token } = lease;
+    this.stop(lease);
+    lease.onLost();
+    await this.parts.store.release(key, { token, holdMs: 0 }).catch(() => undefined);
+  }
+
   async giveUp(): Promise<void> {
-    const giveBack = async (lease: KeptLease): Promise<void> => {
-      const { key, token } = lease;
-      this.stop(lease);
-      lease.onLost();
-      await this.parts.store.release(key, { token, holdMs: 0 }).catch(() => undefined);
-    };
-    await Promise.all(this.due.entries().map(([lease]) => giveBack(lease)));
+    await Promise.all(this.due.entries().map(([lease]) => this.giveBack(lease)));
   }
 
   private schedule(ms: number): void {

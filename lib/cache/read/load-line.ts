@@ -4,8 +4,8 @@ import type { Flight } from '../flights.js';
 import { isWithinLoad } from '../nested-loads.js';
 
 /**
- * So many loads at a time, the others in line. A load that runs does not wait there for what it needs: its own loads, and those
- * of others that it joins, begin at once, or they would wait for its place, and it for them.
+ * So many loads at a time, the others in line. A load that runs does not wait there for what it needs in this process: its own loads, and
+ * those of others that it joins, begin at once, or they would wait for its place, and it for them.
  */
 export class LoadLine {
   private readonly limit: ReturnType<typeof pLimit> | undefined;

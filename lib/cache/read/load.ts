@@ -147,6 +147,9 @@ export class Loads {
     const { flights } = this.state;
     const kept = { key: lease.key, token: lease.token, onLost: () => flights.doom(flight) };
     this.keeper.keep(kept);
+    // Nothing will be stored, so nobody is to wait for it: a load of this process might, which has the place that this one waits for.
+    flight.onDoom = () => void this.keeper.giveBack(kept);
+    if (flight.doomed) flight.onDoom();
     try {
       const loaded = await this.loader.load(flight, request);
       const encoding = this.encode(request, loaded, { flight, c0 });

@@ -1,6 +1,7 @@
 import { CacheEvictError, type EvictKind } from '../../common/errors.js';
 import type { Invalidation } from '../../common/invalidation.js';
 import { portionsOf } from '../../common/portions.js';
+import { asStored } from '../../tags/tag-names.js';
 import type { EvictJournal } from '../evict-journal.js';
 import type { CacheParts } from '../parts.js';
 
@@ -34,13 +35,13 @@ export class TagEvictor {
 
   async evictTags(path: string, given: readonly string[], failure: 'throw' | 'queue') {
     if (given.length === 0) return;
-    // The caller may change its list before this is over, or tried again.
-    const tags = [...given];
+    // Copies: the caller may change its list before this is over, or tried again.
+    const [tags, failed] = [given.map(asStored), [...given]];
     const change = { path, tags, reason: 'evict' } as const;
     const run = (): Promise<void> => this.issue(change);
     // In one order, so that the same tags evicted twice wait in the journal once.
     const name = `tags ${path} ${JSON.stringify([...tags].sort())}`;
-    const evict = { operation: 'evictTags', run, kind: 'tags', failed: tags, failure } as const;
+    const evict = { operation: 'evictTags', run, kind: 'tags', failed, failure } as const;
     await this.orLater(name, change, evict);
   }
 

@@ -58,7 +58,6 @@ describe.each([
 ] as const)('K6 an application — %s', (_, urlOf, isThere) => {
   it.each([
     ['whole', /^loaded value\nover\n$/],
-    ['lazy', /^loaded value 0\nloaded value 1\nover\n$/],
     ['never-started', /^over\n$/],
     ['options-fail', /^failed CacheOptionsError .*RedisCacheModule 'second'[^]*over\n$/],
     ['compile-fails', /^failed \w+ Nest can't resolve[^]*over\n$/],

@@ -81,6 +81,20 @@ describe('one side speaks TLS, the other does not', () => {
     expect(cache.log.join()).not.toContain('TLS');
   });
 
+  it('T1 R2 a server that refuses a connection in words → no guess about TLS', async () => {
+    const refusing = createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.end('-ERR max number of clients reached\r\n');
+    });
+    await new Promise<void>((resolve) => refusing.listen(0, '127.0.0.1', resolve));
+    const { port } = refusing.address() as AddressInfo;
+    const cache = await openCache({ type: 'single', url: `redis://127.0.0.1:${port}` }, {});
+    await waitFor(() => cache.log.join().includes('connection failed'));
+    expect(cache.log.join()).not.toContain('TLS');
+    await cache.close();
+    refusing.close();
+  });
+
   it('T11 closed before it is ready → no word of it', async () => {
     const { port } = silent.address() as AddressInfo;
     const options = { timeouts: { connect: 100 } };

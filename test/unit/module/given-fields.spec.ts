@@ -87,19 +87,47 @@ describe('T12 resolveOptions — an instance of a class of the application', () 
     });
   });
 
-  it('getters that are no options, or wrong ones → their paths', () => {
+  it('a wrong getter, a field that is no option → their paths', () => {
     class Wrong extends Config {
+      readonly tll = '1h';
       override get failure(): string {
         return 'closed';
-      }
-      get tll(): string {
-        return '1h';
       }
     }
     expect(problems(new Wrong())).toMatchObject([
       { path: 'tll', accepted: expect.stringContaining('did you mean ttl?') },
       { path: 'failure', given: "'closed'" },
     ]);
+  });
+
+  it('getters and methods of the class that are no options → its own affair', () => {
+    class Helped extends Config {
+      get isProduction(): never {
+        throw new Error('NODE_ENV is not set');
+      }
+      emit(): void {}
+    }
+    Object.defineProperty(Helped.prototype, 'emit', { enumerable: true });
+    expect(resolveOptions(new Helped(), 'x').ttlMs).toBe(7_200_000);
+  });
+
+  it('methods of what the client is given → have their object', () => {
+    class Client {
+      readonly waitMs = 7;
+      retryStrategy(): number {
+        return this.waitMs;
+      }
+    }
+    const { topology } = resolveOptions({ topology: { type: 'single', redis: new Client() } }, 'x');
+    const { retryStrategy } = (topology as unknown as { redis: { retryStrategy: () => number } })
+      .redis;
+    expect(retryStrategy()).toBe(7);
+  });
+
+  it('an object that has its fields from elsewhere, as a Proxy → accepted', () => {
+    const fields: Record<string, unknown> = { ttl: '2h' };
+    const given = new Proxy(fields, {});
+    expect(resolveOptions(given, 'x').ttlMs).toBe(7_200_000);
   });
 
   it('a getter that throws → its error', () => {

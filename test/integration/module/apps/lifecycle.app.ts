@@ -5,7 +5,7 @@
 import 'reflect-metadata';
 
 import { Injectable, Module } from '@nestjs/common';
-import { LazyModuleLoader, NestFactory } from '@nestjs/core';
+import { NestFactory } from '@nestjs/core';
 
 import { CacheService } from '../../../../lib/cache/cache.service.js';
 import { RedisCacheModule } from '../../../../lib/redis-cache.module.js';
@@ -65,18 +65,6 @@ const lives: Record<string, () => Promise<void>> = {
     } finally {
       await app.close();
     }
-  },
-
-  /** Loaded when the application has started, for which Nest runs no hooks. */
-  async lazy() {
-    @Module({})
-    class App {}
-    const app = await NestFactory.createApplicationContext(App, { logger: false });
-    const loaded = await app.get(LazyModuleLoader).load(() => cache);
-    const service = loaded.get(CacheService);
-    for (let i = 0; i < 2; i++)
-      console.log('loaded', await service.getOrSet('k', () => `value ${i}`));
-    await app.close();
   },
 
   /** Built and closed, never started. */
