@@ -20,9 +20,6 @@ import type { Backend, BackendParts } from './backend.js';
 import type { ResolvedCacheOptions } from './resolved-options.js';
 import { Voice } from './voice.js';
 
-/** Of calls in a constructor, of a module that LazyModuleLoader has loaded, and of one that was compiled and not initialised. */
-const NOT_STARTED = 'the cache connects in onModuleInit, which has not been called';
-
 export function createRedisBackend(
   options: ResolvedCacheOptions,
   topology: ServerTopologyOptions,
@@ -48,8 +45,7 @@ export function createRedisBackend(
     clock,
     onStateChange: ({ node, state, message }) => reporter.warn(`${state} ${node}`, message),
   });
-  if (!('client' in topology && topology.client))
-    for (const { name } of redis.connections()) guard.disconnected(name, new Error(NOT_STARTED));
+  if (!('client' in topology && topology.client)) notStarted(redis, guard);
   const reads = new BatchedReads(guard);
   const wakePrefix = `${namespace}:w:`;
   const voice = new Voice(`${namespace}:i`, { redis, guard, clock, instance, reporter, meter });
@@ -83,6 +79,12 @@ export function createRedisBackend(
       await redis.close();
     },
   };
+}
+
+/** Until there is a connection: calls of a constructor, of a module that LazyModuleLoader has loaded, of one that was compiled and not initialised. */
+function notStarted(redis: Topology, guard: CallGuard): void {
+  const why = new Error('the cache connects in onModuleInit, which has not been called');
+  for (const { name } of redis.connections()) guard.disconnected(name, why);
 }
 
 interface ListenerParts extends BackendParts {
