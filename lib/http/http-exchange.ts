@@ -110,11 +110,19 @@ export class HttpExchange {
     else this.response.setHeader(name, value);
   }
 
-  removeHeader(name: string): void {
-    this.response.removeHeader(name);
+  /** For {@link onHead}: by then a reply of Fastify that sends a stream has given its headers to the raw response. */
+  replaceHeader(name: string, value?: string): void {
+    const { response } = this;
+    const raw: ServerResponse = response.raw ?? response;
+    const isGivenOn = raw.getHeader(name) === response.getHeader(name);
+    response.removeHeader(name);
+    if (isGivenOn) raw.removeHeader(name);
+    if (value === undefined) return;
+    if (isGivenOn) raw.setHeader(name, value);
+    else this.setHeader(name, value);
   }
 
-  /** Runs `action` when the head is about to be written, with the status that it will have; it may still change the headers. */
+  /** Runs `action` when the head is about to be written, with the status that it will have; it may still replace headers. */
   onHead(action: (status: number) => void): void {
     const response: Pick<ServerResponse, 'writeHead'> = this.response.raw ?? this.response;
     const { writeHead } = response;
