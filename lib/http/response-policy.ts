@@ -88,8 +88,8 @@ export async function storable(answer: Answer): Promise<Storable | Refusal> {
   if (body === 'no-json') return { refusal: 'no-json' };
   if (answer.route.serializes && holdsInstance(value))
     return { refusal: 'serializer', warning: UNSERIALIZED };
-  if (body && !isKept(answer, body)) return { refusal: 'no-json', warning: NOT_KEPT };
   if (await cacheable.unless?.(value, context)) return { refusal: 'unless' };
+  if (body && !isKept(answer, body)) return { refusal: 'no-json', warning: NOT_KEPT };
   const maxAge = sharedMaxAge(directives);
   return {
     response: {
@@ -201,9 +201,9 @@ function toJson(value: unknown, status: number): Buffer | undefined | 'no-json' 
 /** Whether what is stored is sent as what was returned: JSON makes JSON of both, but there are views, replacers and serializers. */
 function isKept({ value, route, exchange }: Answer, body: Buffer): boolean {
   if (typeof value !== 'object' || value === null) return true;
-  if (route.returnsBody && exchange.sendsPlainJson) return true;
-  const kept = JSON.parse(body.toString()) as object;
-  return route.returnsBody ? exchange.sendsAlike(value, kept) : isDeepStrictEqual(value, kept);
+  return route.returnsBody
+    ? exchange.sendsAlike(value, body)
+    : isDeepStrictEqual(value, JSON.parse(body.toString()));
 }
 
 function holdsInstance(value: unknown): boolean {

@@ -89,6 +89,12 @@ class RichController {
     return RICH[what]!();
   }
 
+  @Get('excluded/:what')
+  @Cacheable({ unless: () => true })
+  excluded(@Param('what') what: string) {
+    return RICH[what]!();
+  }
+
   @Get('cached-view/:what')
   @Render('view')
   @Cacheable()
@@ -194,6 +200,12 @@ describe.each(PLATFORMS)('what JSON does not keep, on %s', (platform) => {
     await sent(app, 'cached/plain');
     expect((await sent(app, 'cached/plain')).said).toMatch(/; hit/);
   });
+
+  it('P6 unless excludes what a replacer would see more of → that is the reason, and no warning', async () => {
+    const app = await start(replacing);
+    const { said } = await sent(app, 'excluded/map');
+    expect([said, app.log]).toEqual(['nestjs-redis-cache; fwd=miss; detail=unless', []]);
+  });
 });
 
 describe('what an application does with JSON is done on a hit, too', () => {
@@ -226,6 +238,20 @@ describe('what an application does with JSON is done on a hit, too', () => {
       }),
     );
     expect(await texts(app)).toEqual(['{"data":{"run":1}}', '{"data":{"run":1}}']);
+  });
+
+  it('P6 Express, a middleware that looks at what is given to json → a miss parses it once, and writes it to store and to send it', async () => {
+    const { send } = await onExpress((own) =>
+      own.use((_: unknown, response: any, next: () => void) => {
+        const json = response.json;
+        response.json = (body: object) => json.call(response, body);
+        next();
+      }),
+    );
+    const { parse, stringify } = watched();
+    await send('/bodies/large');
+    expect(ofBodies(parse.mock.calls)).toHaveLength(1);
+    expect(ofBodies(stringify.mock.calls)).toHaveLength(2);
   });
 
   it('P6 Fastify, a hook before serialisation → it is called', async () => {
