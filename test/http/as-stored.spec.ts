@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import { Controller, Get, Param, Render, type INestApplication } from '@nestjs/common';
+import { Controller, Get, Param, Redirect, Render, type INestApplication } from '@nestjs/common';
 import { inspect } from 'node:util';
 import { map } from 'rxjs';
 import { Cacheable } from '../../lib/decorators/cacheable.decorator.js';
@@ -99,7 +99,14 @@ class RichController {
   @Render('view')
   @Cacheable()
   cachedView(@Param('what') what: string) {
-    return RICH[what]!();
+    return (RICH[what] ?? MODELS[what])!();
+  }
+
+  @Get('redirect')
+  @Redirect('/here')
+  @Cacheable()
+  redirect() {
+    return { url: '/there', statusCode: undefined };
   }
 
   @Get('uncached-view/:what')
@@ -124,6 +131,29 @@ const RICH: Record<string, () => unknown> = {
   numbers: () => ({ list: [NaN, Infinity, -0] }),
   'date-alone': () => new Date(0),
   'map-alone': () => new Map([['a', 1]]),
+};
+
+class Cat {
+  name = 'Tom';
+}
+class Kitten extends Cat {
+  age = 1;
+}
+class Named extends Cat {
+  get title() {
+    return `Mr ${this.name}`;
+  }
+}
+class Cats extends Array<Cat> {}
+
+/** Models of views, with what is of their classes. */
+const MODELS: Record<string, () => unknown> = {
+  'no prototype': () => ({ query: Object.assign(Object.create(null), { page: '1' }) }),
+  'an empty prototype': () => ({ query: Object.create(Object.create(null)) }),
+  'instances with fields alone': () => ({ cats: [new Cat(), new Kitten()] }),
+  'an instance with a getter': () => ({ cats: [new Named()] }),
+  'an instance with a function': () => ({ cat: Object.assign(new Cat(), { call: () => 'Tom!' }) }),
+  'an array of a class': () => ({ cats: Cats.of(new Cat()) }),
 };
 
 function replacer(this: any, key: string, value: unknown): unknown {
@@ -189,6 +219,27 @@ describe.each(PLATFORMS)('what JSON does not keep, on %s', (platform) => {
       expect(hit.said).toMatch(what === 'plain' ? /; hit/ : /; fwd=miss; detail=no-json/);
     },
   );
+
+  it.each(Object.keys(MODELS))(
+    'P6 a view of %s → stored where JSON keeps what it sees',
+    async (what) => {
+      const app = await start(viewing);
+      const path = `cached-view/${encodeURIComponent(what)}`;
+      await sent(app, path);
+      const { status, said } = await sent(app, path);
+      const isKept = /prototype|alone/.test(what);
+      expect(status).toBe(200);
+      expect(said).toMatch(isKept ? /; hit/ : /; fwd=miss; detail=no-json/);
+    },
+  );
+
+  it('P6 a redirect with a member that is undefined → stored', async () => {
+    const { send } = await start();
+    const replies = [await send('/rich/redirect'), await send('/rich/redirect')];
+    expect(replies.map(({ headers }) => headers['x-cache'])).toEqual(['MISS', 'HIT']);
+    for (const { status, headers } of replies)
+      expect([status, headers.location]).toEqual([302, '/there']);
+  });
 
   it('P6 a replacer that would see more than JSON keeps → not stored, with one warning; else stored', async () => {
     const app = await start(replacing);
