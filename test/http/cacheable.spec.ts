@@ -476,8 +476,8 @@ describe.each(PLATFORMS)('@Cacheable on %s', (platform) => {
   });
 
   it.each<[string, Duration | (() => Duration), number]>([
-    ['a shorter ttl → that', '1s', 1_000],
-    ['a function → the module’s', () => '1s', 10_000],
+    ['a shorter ttl → that', '5s', 5_000],
+    ['a function → the module’s', () => '5s', 10_000],
   ])('A3 null with a negativeTtl of the module, and of the handler %s', async (_, ttl, ms) => {
     @Controller('null')
     class NullController {
@@ -493,8 +493,9 @@ describe.each(PLATFORMS)('@Cacheable on %s', (platform) => {
       { options: { negativeTtl: '10s' } },
     );
     await send('/null');
-    expect(await cache.ttl('null:ttl')).toBeLessThanOrEqual(ms);
-    expect(await cache.ttl('null:ttl')).toBeGreaterThan(ms - 1_000);
+    const left = await cache.ttl('null:ttl');
+    expect(left).toBeLessThanOrEqual(ms);
+    expect(left).toBeGreaterThan(ms - 5_000);
   });
 
   it('text — hit → the same bytes and type', async () => {
