@@ -4,6 +4,8 @@ import { parseDuration } from '../common/duration.js';
 import type { OptionProblem } from '../common/errors.js';
 import * as check from '../common/option-checks.js';
 import type { Rules } from '../common/option-checks.js';
+import type { KeySource } from '../keys/key-source.js';
+import { parametersOf } from '../keys/parameters.js';
 import type { CacheableHttpOptions, CacheableOptions, CacheableRoute } from './http.options.js';
 import * as rule from './option-rules.js';
 
@@ -32,11 +34,16 @@ export function compileCacheable(
   return {
     ...cached,
     kind,
+    isKeyOfResult: cached.key !== undefined && isOfResult(cached.key),
     load: { ttlMs: lifeMs(ttl), waitTimeoutMs: lifeMs(waitTimeout), force, version, sliding },
     negativeTtlMs: lifeMs(negativeTtl),
     cacheNull,
     http: { ...http, headers: http?.headers?.map((name) => name.toLowerCase()) },
   };
+}
+
+function isOfResult({ computed, paths }: KeySource): boolean {
+  return computed ? parametersOf(computed) !== 1 : paths.some(([root]) => root === 'result');
 }
 
 function lifeMs(given: CacheableOptions['ttl']): number | undefined {

@@ -78,6 +78,8 @@ export interface CacheEvictOptions extends CacheChoice {
 export interface CacheableRoute extends Cached {
   /** 'put': the handler always runs, and its response replaces what is stored. */
   readonly kind: 'load' | 'put';
+  /** Of a `put`: its key is not known before the handler has run. */
+  readonly isKeyOfResult: boolean;
   readonly load: HttpLoadOptions;
   readonly negativeTtlMs: number | undefined;
   readonly cacheNull: boolean | undefined;

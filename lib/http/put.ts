@@ -33,7 +33,7 @@ export async function put(
   let key: EntryKey | undefined;
   let bytes: unknown;
   try {
-    if (needsResult(call)) {
+    if (cacheable.isKeyOfResult) {
       const emitted = await run.outcome(signal);
       key = emitted.one ? keyOf(emitted.value) : undefined;
     } else key = keyOf();
@@ -61,9 +61,4 @@ export async function put(
     refusal,
     storedAt: stored ? key : undefined,
   };
-}
-
-function needsResult({ cacheable: { key } }: Call): boolean {
-  if (key?.computed) return key.computed.length !== 1;
-  return key!.paths.some(([root]) => root === 'result');
 }

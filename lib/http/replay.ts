@@ -51,14 +51,16 @@ export function replay(
 const OF_THE_ANSWER = ['age', 'cache-control', 'etag', 'expires', 'last-modified'];
 
 /** An interceptor further out may make an error of the answer: whoever gets that must not keep it for as long as the answer. */
-export function takeBackOnError(exchange: HttpExchange, { status: own }: StoredResponse): void {
-  const said = OF_THE_ANSWER.map((name) => [name, exchange.headerList(name)] as const);
+export function takeBackOnError(exchange: HttpExchange, stored: StoredResponse): void {
+  const said = OF_THE_ANSWER.filter((name) => name === 'age' || name in stored.headers).map(
+    (name) => [name, exchange.headerList(name)] as const,
+  );
   exchange.onHead((status) => {
-    if (status < 400 || status === own) return;
+    if (status < 400 || status === stored.status) return;
     for (const [name, value] of said)
-      if (value !== undefined && exchange.headerList(name) === value) exchange.removeHeader(name);
+      if (exchange.headerList(name) === value) exchange.replaceHeader(name);
     // Removed, Node would send none.
-    exchange.setHeader('date', new Date(systemClock.now()).toUTCString());
+    exchange.replaceHeader('date', new Date(systemClock.now()).toUTCString());
   });
 }
 

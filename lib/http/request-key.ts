@@ -43,7 +43,9 @@ export class KnownKeys {
   constructor(private readonly isOfUrl: (request: HttpRequest) => boolean) {}
 
   of({ request }: HttpExchange, make: () => EntryKey): EntryKey {
-    const url = `${proxiedScheme(request) ?? ''} ${request.hostname} ${request.originalUrl}`;
+    // A proxy may say nothing at all, as ''.
+    const scheme = proxiedScheme(request);
+    const url = `${scheme === undefined ? '' : `${scheme}:`} ${request.hostname} ${request.originalUrl}`;
     const isKnowable = url.length <= LONGEST_KNOWN && this.isOfUrl(request);
     let key = isKnowable ? this.keys.get(url) : undefined;
     if (key) return key;

@@ -1,5 +1,5 @@
 import type { ExecutionContext } from '@nestjs/common';
-import { isDeepStrictEqual, types } from 'node:util';
+import { types } from 'node:util';
 import { systemClock } from '../common/clock.js';
 import { forbiddenBy, parseCacheControl, sharedMaxAge } from './cache-control.js';
 import { strongEtag } from './etag.js';
@@ -8,6 +8,7 @@ import type { CacheableRoute } from './http.options.js';
 import { identifiedBy } from './request-policy.js';
 import type { Route } from './route.js';
 import type { StoredResponse } from './stored-response.js';
+import { looksAlike } from './view-model.js';
 
 /** Stored with every response that has them; `headers` of the decorator adds to these. */
 const STORED_HEADERS = [
@@ -88,8 +89,8 @@ export async function storable(answer: Answer): Promise<Storable | Refusal> {
   if (body === 'no-json') return { refusal: 'no-json' };
   if (answer.route.serializes && holdsInstance(value))
     return { refusal: 'serializer', warning: UNSERIALIZED };
-  if (body && !isKept(answer, body)) return { refusal: 'no-json', warning: NOT_KEPT };
   if (await cacheable.unless?.(value, context)) return { refusal: 'unless' };
+  if (body && !isKept(answer, body)) return { refusal: 'no-json', warning: NOT_KEPT };
   const maxAge = sharedMaxAge(directives);
   return {
     response: {
@@ -201,9 +202,8 @@ function toJson(value: unknown, status: number): Buffer | undefined | 'no-json' 
 /** Whether what is stored is sent as what was returned: JSON makes JSON of both, but there are views, replacers and serializers. */
 function isKept({ value, route, exchange }: Answer, body: Buffer): boolean {
   if (typeof value !== 'object' || value === null) return true;
-  if (route.returnsBody && exchange.sendsPlainJson) return true;
-  const kept = JSON.parse(body.toString()) as object;
-  return route.returnsBody ? exchange.sendsAlike(value, kept) : isDeepStrictEqual(value, kept);
+  if (route.returnsBody) return exchange.sendsAlike(value, body);
+  return !route.renders || looksAlike(value, JSON.parse(body.toString()));
 }
 
 function holdsInstance(value: unknown): boolean {

@@ -37,6 +37,8 @@ export class Route {
   readonly excluded: boolean;
   /** What it returns is the body, and not the model of a view or a redirect. */
   readonly returnsBody: boolean;
+  /** What it returns is the model of a view. */
+  readonly renders: boolean;
   /** No interceptor but the acting one of ours sees what is answered. */
   readonly isOutermost: boolean;
   /** One interceptor of ours stands before the handler, and no second one. */
@@ -62,7 +64,8 @@ export class Route {
     this.isDecorated = own !== undefined;
     this.cacheable = own ?? compileCacheable(this.name, {});
     this.excluded = (noCache.get(handler) ?? noCache.get(controller)) === true;
-    this.returnsBody = !read(RENDER_METADATA, handler) && !read(REDIRECT_METADATA, handler);
+    this.renders = Boolean(read(RENDER_METADATA, handler));
+    this.returnsBody = !this.renders && !read(REDIRECT_METADATA, handler);
     this.versions = read(VERSION_METADATA, handler, controller);
     if (read(SSE_METADATA, handler)) this.beyondUs = 'sse';
     else if (writesResponse(controller, handler)) this.beyondUs = 'response';

@@ -4,9 +4,10 @@ import { keptMs } from '../cache/life.options.js';
 import { CacheEvictError } from '../common/errors.js';
 import type { Key } from '../keys/encode-key.js';
 import type { Given } from '../keys/key-source.js';
+import { parametersOf } from '../keys/parameters.js';
 import { CacheFinder, type CacheOfCall } from './cache-of-call.js';
 import { givenByArgs, givenByBoth, keyFrom, tagsFrom } from './call-key.js';
-import { methodParameters, parametersOf } from './parameters.js';
+import { methodParameters } from './parameters.js';
 import { valueOf, wrapMethod, type Call, type Place } from './wrap-method.js';
 
 /** Always runs the method, and stores what it returns, so that no load that began before it can overwrite it. */

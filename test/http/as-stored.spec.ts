@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import { Controller, Get, Param, Render, type INestApplication } from '@nestjs/common';
+import { Controller, Get, Param, Redirect, Render, type INestApplication } from '@nestjs/common';
 import { inspect } from 'node:util';
 import { map } from 'rxjs';
 import { Cacheable } from '../../lib/decorators/cacheable.decorator.js';
@@ -89,11 +89,24 @@ class RichController {
     return RICH[what]!();
   }
 
+  @Get('excluded/:what')
+  @Cacheable({ unless: () => true })
+  excluded(@Param('what') what: string) {
+    return RICH[what]!();
+  }
+
   @Get('cached-view/:what')
   @Render('view')
   @Cacheable()
   cachedView(@Param('what') what: string) {
-    return RICH[what]!();
+    return (RICH[what] ?? MODELS[what])!();
+  }
+
+  @Get('redirect')
+  @Redirect('/here')
+  @Cacheable()
+  redirect() {
+    return { url: '/there', statusCode: undefined };
   }
 
   @Get('uncached-view/:what')
@@ -118,6 +131,29 @@ const RICH: Record<string, () => unknown> = {
   numbers: () => ({ list: [NaN, Infinity, -0] }),
   'date-alone': () => new Date(0),
   'map-alone': () => new Map([['a', 1]]),
+};
+
+class Cat {
+  name = 'Tom';
+}
+class Kitten extends Cat {
+  age = 1;
+}
+class Named extends Cat {
+  get title() {
+    return `Mr ${this.name}`;
+  }
+}
+class Cats extends Array<Cat> {}
+
+/** Models of views, with what is of their classes. */
+const MODELS: Record<string, () => unknown> = {
+  'no prototype': () => ({ query: Object.assign(Object.create(null), { page: '1' }) }),
+  'an empty prototype': () => ({ query: Object.create(Object.create(null)) }),
+  'instances with fields alone': () => ({ cats: [new Cat(), new Kitten()] }),
+  'an instance with a getter': () => ({ cats: [new Named()] }),
+  'an instance with a function': () => ({ cat: Object.assign(new Cat(), { call: () => 'Tom!' }) }),
+  'an array of a class': () => ({ cats: Cats.of(new Cat()) }),
 };
 
 function replacer(this: any, key: string, value: unknown): unknown {
@@ -184,6 +220,27 @@ describe.each(PLATFORMS)('what JSON does not keep, on %s', (platform) => {
     },
   );
 
+  it.each(Object.keys(MODELS))(
+    'P6 a view of %s → stored where JSON keeps what it sees',
+    async (what) => {
+      const app = await start(viewing);
+      const path = `cached-view/${encodeURIComponent(what)}`;
+      await sent(app, path);
+      const { status, said } = await sent(app, path);
+      const isKept = /prototype|alone/.test(what);
+      expect(status).toBe(200);
+      expect(said).toMatch(isKept ? /; hit/ : /; fwd=miss; detail=no-json/);
+    },
+  );
+
+  it('P6 a redirect with a member that is undefined → stored', async () => {
+    const { send } = await start();
+    const replies = [await send('/rich/redirect'), await send('/rich/redirect')];
+    expect(replies.map(({ headers }) => headers['x-cache'])).toEqual(['MISS', 'HIT']);
+    for (const { status, headers } of replies)
+      expect([status, headers.location]).toEqual([302, '/there']);
+  });
+
   it('P6 a replacer that would see more than JSON keeps → not stored, with one warning; else stored', async () => {
     const app = await start(replacing);
     for (const _ of [1, 2])
@@ -193,6 +250,12 @@ describe.each(PLATFORMS)('what JSON does not keep, on %s', (platform) => {
     expect(app.log).toEqual([expect.stringMatching(/not stored: .* replacer or serializer/)]);
     await sent(app, 'cached/plain');
     expect((await sent(app, 'cached/plain')).said).toMatch(/; hit/);
+  });
+
+  it('P6 unless excludes what a replacer would see more of → that is the reason, and no warning', async () => {
+    const app = await start(replacing);
+    const { said } = await sent(app, 'excluded/map');
+    expect([said, app.log]).toEqual(['nestjs-redis-cache; fwd=miss; detail=unless', []]);
   });
 });
 
@@ -226,6 +289,20 @@ describe('what an application does with JSON is done on a hit, too', () => {
       }),
     );
     expect(await texts(app)).toEqual(['{"data":{"run":1}}', '{"data":{"run":1}}']);
+  });
+
+  it('P6 Express, a middleware that looks at what is given to json → a miss parses it once, and writes it to store and to send it', async () => {
+    const { send } = await onExpress((own) =>
+      own.use((_: unknown, response: any, next: () => void) => {
+        const json = response.json;
+        response.json = (body: object) => json.call(response, body);
+        next();
+      }),
+    );
+    const { parse, stringify } = watched();
+    await send('/bodies/large');
+    expect(ofBodies(parse.mock.calls)).toHaveLength(1);
+    expect(ofBodies(stringify.mock.calls)).toHaveLength(2);
   });
 
   it('P6 Fastify, a hook before serialisation → it is called', async () => {

@@ -65,6 +65,12 @@ class CatsController {
     return save(cat);
   }
 
+  @Post('defaulted')
+  @CachePut({ key: (_: ExecutionContext, cat: Partial<Cat> = {}) => `cat:${cat.id}` })
+  defaulted(@Body() cat: Cat) {
+    return save(cat);
+  }
+
   @Put(':id/private')
   @Header('Cache-Control', 'private')
   @CachePut({ key: 'cat:{params.id}', condition: (context: ExecutionContext) => context.switchToHttp().getRequest().body.name !== 'no' }) // prettier-ignore
@@ -132,7 +138,7 @@ describe.each(PLATFORMS)('@CachePut on a handler, %s', (platform) => {
   it('D2 a key made of the result, tags and ttl → as for @Cacheable', async () => {
     const app = await start();
     const body = { id: '7', name: 'Ann' };
-    for (const path of ['/cats', '/cats/computed']) {
+    for (const path of ['/cats', '/cats/computed', '/cats/defaulted']) {
       await app.send(path, { method: 'POST', body: { ...body, name: path } });
       const { json, headers } = await app.send('/cats/7');
       expect([json().name, headers['x-cache']]).toEqual([path, 'HIT']);

@@ -278,13 +278,13 @@ describe.each(PLATFORMS)('@Cacheable on %s', (platform) => {
   it('P1 another scheme, by a proxy → an entry of its own if that is trusted; that of the connection is none of its own', async () => {
     const verdicts = async ({ verdict }: TestApp): Promise<unknown[]> => {
       const seen = [await verdict('/cats/list')];
-      for (const scheme of ['http', 'https', 'https'])
+      for (const scheme of ['http', 'https', 'https', ',', ','])
         seen.push(await verdict('/cats/list', { 'x-forwarded-proto': scheme }));
       return seen;
     };
     const behind = await startApp(platform, { controllers }, { behindProxy: true });
-    expect(await verdicts(behind)).toEqual(['MISS', 'HIT', 'MISS', 'HIT']);
-    expect(await verdicts(await start())).toEqual(['MISS', 'HIT', 'HIT', 'HIT']);
+    expect(await verdicts(behind)).toEqual(['MISS', 'HIT', 'MISS', 'HIT', 'MISS', 'HIT']);
+    expect(await verdicts(await start())).toEqual(['MISS', 'HIT', 'HIT', 'HIT', 'HIT', 'HIT']);
   });
 
   it('P1 a HEAD handler of its own → an entry of its own', async () => {
@@ -476,8 +476,8 @@ describe.each(PLATFORMS)('@Cacheable on %s', (platform) => {
   });
 
   it.each<[string, Duration | (() => Duration), number]>([
-    ['a shorter ttl → that', '1s', 1_000],
-    ['a function → the module’s', () => '1s', 10_000],
+    ['a shorter ttl → that', '5s', 5_000],
+    ['a function → the module’s', () => '5s', 10_000],
   ])('A3 null with a negativeTtl of the module, and of the handler %s', async (_, ttl, ms) => {
     @Controller('null')
     class NullController {
@@ -493,8 +493,9 @@ describe.each(PLATFORMS)('@Cacheable on %s', (platform) => {
       { options: { negativeTtl: '10s' } },
     );
     await send('/null');
-    expect(await cache.ttl('null:ttl')).toBeLessThanOrEqual(ms);
-    expect(await cache.ttl('null:ttl')).toBeGreaterThan(ms - 1_000);
+    const left = await cache.ttl('null:ttl');
+    expect(left).toBeLessThanOrEqual(ms);
+    expect(left).toBeGreaterThan(ms - 5_000);
   });
 
   it('text — hit → the same bytes and type', async () => {

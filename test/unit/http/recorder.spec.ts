@@ -12,7 +12,7 @@ describe('Recorder', () => {
       status: 200,
       headerList: () => undefined,
       header: () => undefined,
-      sendsPlainJson: true,
+      sendsAlike: () => true,
     };
     const cacheable = compileCacheable('the test', {});
     const call = { run, exchange, cacheable, route: { returnsBody: true } } as unknown as Call;
