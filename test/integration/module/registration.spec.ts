@@ -168,9 +168,7 @@ describe('K1 forRoot', () => {
     expect(await ttlOf(app.get(getCacheToken('reports')))).toBeGreaterThan(3_590_000);
     await app.close();
     class Typo {
-      get tll(): string {
-        return '1h';
-      }
+      readonly tll = '1h';
     }
     await expect(start(RedisCacheModule.forRoot(new Typo() as object))).rejects.toThrow(
       /did you mean ttl/,
