@@ -41,9 +41,11 @@ describe('one master of a cluster does not answer', () => {
     expect(least).toBeGreaterThan(5);
     expect(most).toBeLessThan(keys.length);
     const about = (words: string): string[] => log.filter((line) => line.includes(words));
-    expect(about('does not answer, and').every((line) => line.startsWith(killed!.address))).toBe(
-      true,
+    // A heartbeat goes to any master, and five in a row may meet this one: that is said of the cluster as a whole.
+    const others = about('does not answer, and').filter(
+      (line) => !line.startsWith(killed!.address) && !line.includes('heartbeat failed at cluster'),
     );
+    expect(others).toEqual([]);
 
     await killed!.server.restart();
     await waitFor(async () => (await load(), (await hits()) === keys.length), {
