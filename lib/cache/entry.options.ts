@@ -20,6 +20,7 @@ import {
   lifeMs,
   lifeOf,
   lifeOfLoaded,
+  lifeOfNull,
   lifeProblems,
   type LifeOf,
   type LifeOptions,
@@ -209,14 +210,13 @@ function filledIn(options: LoadOptions, defaults: CacheSettings): LoadSettings {
     given === undefined ? undefined : lifeMs(given, 'ttl');
   const ownMs = fixedMs(options);
   const ttlMs = ownMs ?? defaults.ttlMs;
-  const nullMs = ms(options.negativeTtl);
-  const { negativeTtlMs } = defaults;
+  const ofNull = { ownMs: ms(options.negativeTtl), moduleMs: defaults.negativeTtlMs };
   return {
     ttlMs,
-    lifeOf: lifeOfLoaded(options, nullMs, negativeTtlMs),
+    lifeOf: lifeOfLoaded(options, ofNull),
     sliding: options.sliding,
     tags: options.tags && [...options.tags],
-    negativeTtlMs: nullMs ?? Math.min(negativeTtlMs ?? ttlMs, ownMs ?? Infinity),
+    negativeTtlMs: lifeOfNull({ ...ofNull, longestMs: ownMs }) ?? ttlMs,
     cacheNull: options.cacheNull ?? defaults.cacheNull,
     graceMs: options.grace === false ? 0 : (ms(options.grace) ?? defaults.graceMs),
     staleWhileRevalidate: options.staleWhileRevalidate ?? defaults.staleWhileRevalidate,

@@ -55,21 +55,32 @@ export function lifeOf({ ttl, expiresAt }: LifeOptions): LifeOf | undefined {
 }
 
 /**
- * The same of a load. The module's `negativeTtl` keeps a null no longer than the call says; the call's own goes first. A function is
- * about values: of a null it is asked only where there is no `negativeTtl`.
+ * How long a null that was loaded is kept: for the call's own `negativeTtl`, else for the module's and no longer than its own life.
+ * Undefined: as any other value.
  */
+export function lifeOfNull({
+  ownMs,
+  moduleMs,
+  longestMs = Infinity,
+}: {
+  ownMs: number | undefined;
+  moduleMs: number | undefined;
+  longestMs?: number | undefined;
+}): number | undefined {
+  return ownMs ?? (moduleMs === undefined ? undefined : Math.min(moduleMs, longestMs));
+}
+
+/** As `lifeOf`, of a load. A function is about values: of a null it is asked only where there is no `negativeTtl`. */
 export function lifeOfLoaded(
   options: LifeOptions,
-  nullMs: number | undefined,
-  moduleNullMs?: number,
+  ofNull: { ownMs: number | undefined; moduleMs: number | undefined },
 ): LifeOf | undefined {
   const life = lifeOf(options);
   if (!life) return undefined;
-  const ofNull = nullMs ?? (typeof options.ttl === 'function' ? moduleNullMs : undefined);
-  return (value, now) =>
-    value === null
-      ? (ofNull ?? Math.min(moduleNullMs ?? Infinity, life(value, now)))
-      : life(value, now);
+  const isFixed = typeof options.ttl !== 'function';
+  const nullMs = (now: number): number | undefined =>
+    lifeOfNull({ ...ofNull, longestMs: isFixed ? life(null, now) : undefined });
+  return (value, now) => (value === null ? nullMs(now) : undefined) ?? life(value, now);
 }
 
 /** A life that a loader or a writer has said of its value. */

@@ -1,5 +1,5 @@
 import type { CallHandler, ExecutionContext } from '@nestjs/common';
-import { lifeMs } from '../cache/life.options.js';
+import { lifeMs, lifeOfNull } from '../cache/life.options.js';
 import { tagProblems } from '../tags/tag-names.js';
 import type { HandlerRun } from './handler-run.js';
 import type { HttpCache, HttpLoadContext } from './http-cache.js';
@@ -64,24 +64,19 @@ export class Recorder {
     const tags = cacheable.tags?.of(givenBy(this.call.context, value)) as
       readonly string[] | undefined;
     if (tags && tagProblems(tags).length > 0) return { refusal: 'tags', warning: NO_TAG };
-    const ttlMs = value === null ? nullMs(cacheable, negativeTtlMs) : ownMs(cacheable, value);
+    const ttlMs =
+      (value === null ? nullMs(cacheable, negativeTtlMs) : undefined) ?? ownMs(cacheable, value);
     if (made.sharedMaxAgeMs === undefined) return { ...made, tags, ttlMs };
     const longestMs = Math.min(made.sharedMaxAgeMs, ttlMs ?? this.cache.options.ttlMs);
     return { ...made, tags, ttlMs: longestMs };
   }
 }
 
+const nullMs = ({ negativeTtlMs: ownMs, load }: CacheableRoute, moduleMs: number | undefined) =>
+  lifeOfNull({ ownMs, moduleMs, longestMs: load.ttlMs });
+
 function ownMs({ options: { ttl }, load }: CacheableRoute, value: unknown): number | undefined {
   return typeof ttl === 'function' ? lifeMs(ttl(value), 'ttl') : load.ttlMs;
-}
-
-/** As of any load: the handler's `negativeTtl`, or the module's, but no longer than its `ttl` says; a function is asked where there is neither. */
-function nullMs(cacheable: CacheableRoute, moduleMs: number | undefined): number | undefined {
-  const { negativeTtlMs, load } = cacheable;
-  if (negativeTtlMs !== undefined) return negativeTtlMs;
-  return moduleMs === undefined
-    ? ownMs(cacheable, null)
-    : Math.min(moduleMs, load.ttlMs ?? Infinity);
 }
 
 const NO_TAG =
