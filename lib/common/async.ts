@@ -77,7 +77,7 @@ export function atEndOfTick(step: () => void): void {
 }
 
 /** Of a long list, so many are worked on before the event loop turns. */
-export const SLICE = 128;
+const SLICE = 128;
 
 /** `step` for each, the event loop turning now and then; settles for every one, in the order given. */
 export async function inSlices<T, R>(

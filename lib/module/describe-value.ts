@@ -1,4 +1,4 @@
-import { isPromise } from './given-fields.js';
+import { isPromiseLike } from '../common/async.js';
 
 const LONGEST = 60;
 const SECRET_NAME = /pass|secret|token|auth|cred|^encrypt|keys?$/i;
@@ -27,7 +27,7 @@ export function describeValue(value: unknown, name = ''): string {
 
 function describeObject(value: object): string {
   if (Array.isArray(value)) return `an array of ${value.length}`;
-  if (isPromise(value)) return 'a promise; forgot an await?';
+  if (isPromiseLike(value)) return 'a promise; forgot an await?';
   const maker: unknown = (value as { constructor?: { name?: unknown } }).constructor?.name;
   return typeof maker === 'string' && maker !== '' && maker !== 'Object'
     ? `an instance of ${shorten(maker)}`

@@ -1,3 +1,5 @@
+import { isPromiseLike } from '../common/async.js';
+
 /** What says something by its fields. `Module`: of `import * as config`. */
 const WITH_FIELDS = new Set(['[object Object]', '[object Module]']);
 
@@ -8,13 +10,9 @@ export function isObject(value: unknown): value is Record<string, unknown> {
     value !== null &&
     !Array.isArray(value) &&
     !ArrayBuffer.isView(value) &&
-    !isPromise(value) &&
+    !isPromiseLike(value) &&
     (WITH_FIELDS.has(Object.prototype.toString.call(value)) || Object.keys(value).length > 0)
   );
-}
-
-export function isPromise(value: object): boolean {
-  return typeof (value as { then?: unknown }).then === 'function';
 }
 
 /**

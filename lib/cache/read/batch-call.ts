@@ -1,5 +1,4 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import { atEndOfTick, deferred, SLICE, type Deferred } from '../../common/async.js';
+import { atEndOfTick, deferred, inSlices, type Deferred } from '../../common/async.js';
 import type { Clock, TimerHandle } from '../../common/clock.js';
 import type { Duration } from '../../common/duration.js';
 import { pairsOf } from '../../common/option-checks.js';
@@ -124,11 +123,8 @@ export class BatchCall implements LoadTogether {
     this.hasLoaded = true;
     try {
       const { values, wishes } = await this.callLoader(parts);
-      for (let i = 0; i < parts.length; i += SLICE) {
-        // Each is encoded and sent at once; other work of this process has its turn meanwhile.
-        if (i > 0) await nextTurn();
-        for (const part of parts.slice(i, i + SLICE)) this.settle(part, values, wishes);
-      }
+      // Each is encoded and sent at once; other work of this process has its turn meanwhile.
+      await inSlices(parts, async (part) => this.settle(part, values, wishes));
     } catch (error) {
       for (const part of parts) part.reject(error);
     }
