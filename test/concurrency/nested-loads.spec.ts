@@ -2,20 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import type { CacheService } from '../../lib/cache/cache.service.js';
 import { openCache } from '../support/caches.js';
+import { seeded } from '../support/seeded.js';
 
 const KEYS = 6;
 const CALLS = 25;
-
-/** mulberry32: the same numbers in every run. */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** Loads that need others of lower keys, one by one, side by side or as a batch; in no circle. */
 class Loads {

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { Controller, Get, Query, Req, Res } from '@nestjs/common';
 import { setImmediate as turn } from 'node:timers/promises';
 import { Cacheable } from '../../lib/decorators/cacheable.decorator.js';
+import { seeded } from '../support/seeded.js';
 import { PLATFORMS, startApp, type Reply, type TestApp } from './http-app.js';
 
 const USERS = 50;
@@ -93,7 +94,7 @@ const careless = ({ send }: TestApp): Shot[] => [
 
 /** What was foreign in the replies to that many random requests, and what the cache did. */
 async function fire(all: Shot[], requests: number) {
-  const random = randomFrom(21);
+  const random = seeded(21);
   const foreign: string[] = [];
   const verdicts: Record<string, number> = {};
   let left = requests;
@@ -111,16 +112,6 @@ async function fire(all: Shot[], requests: number) {
   };
   await Promise.all(Array.from({ length: AT_A_TIME }, worker));
   return { foreign, verdicts };
-}
-
-/** Mulberry32: the same requests in every run. */
-function randomFrom(seed: number): () => number {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), seed | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 describe.each(PLATFORMS)('leakage on %s', (platform) => {

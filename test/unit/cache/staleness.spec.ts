@@ -1,16 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { headStartMs, isDue, type RefreshAhead } from '../../../lib/cache/staleness.js';
-
-/** mulberry32: the same numbers in every run. */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let bits = Math.imul(state ^ (state >>> 15), 1 | state);
-    bits = (bits + Math.imul(bits ^ (bits >>> 7), 61 | bits)) ^ bits;
-    return ((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+import { seeded } from '../../support/seeded.js';
 
 const DRAWS = 20_000;
 
