@@ -9,7 +9,7 @@ import { classOf, hasOwnJson, hiddenIn, isBuiltIn, isPlain } from './instances.j
  * date, map, set, array or bytes hold where they are derived from those.
  *
  * Throws `CacheKeyError` for what has no such text: functions, symbols, circles, and instances that keep state to themselves
- * (of built-in classes and those with `#private` members, and what has properties that are not enumerable).
+ * (of built-in classes, of those with private members or a WeakMap, and with data that is not enumerable).
  */
 export function encodeArgs(args: readonly unknown[]): string {
   return new Encoding().list(args);

@@ -81,7 +81,7 @@ export function createRedisBackend(
   };
 }
 
-/** Until there is a connection: calls of a constructor, of a module that LazyModuleLoader has loaded, of one that was compiled and not initialised. */
+/** Told until there is a connection, to a constructor, or in a module that was loaded lazily or not initialised. */
 function notStarted(redis: Topology, guard: CallGuard): void {
   const why = new Error('the cache connects in onModuleInit, which has not been called');
   for (const { name } of redis.connections()) guard.disconnected(name, why);

@@ -12,8 +12,9 @@ interface Place {
 }
 
 /**
- * The server and the database that a client of these options uses, without credentials: equal for two that are one and the same, through Sentinel if they name the same Sentinels.
- * As in the client, what the URL says goes before the options. Throws a TypeError for a URL that is none.
+ * The server and the database that a client of these options uses, without credentials: equal for two that are one and the same,
+ * through Sentinel if they name the same Sentinels. As in the client, what the URL says goes before the options. Throws a TypeError
+ * for a URL that is none.
  */
 export function serverOf({ url, redis = {} }: { url?: string; redis?: RedisOptions }): string {
   const said = url === undefined ? {} : placeOf(url);
