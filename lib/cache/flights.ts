@@ -45,10 +45,10 @@ export class Flight {
   loads: 'one' | 'several' = 'one';
   /** Of the entry that it loads. */
   version: string | number | undefined;
-  /** A load that runs waits for it. */
-  isUrgent = false;
-  /** Begins its loader, which is in line. */
-  begin: (() => unknown) | undefined;
+  /** Called when a load that runs waits for it; undefined: it was not in line. */
+  onUrgent: (() => void) | undefined;
+  /** Called when its loader has ended. */
+  onLoaded: (() => void) | undefined;
   outcome!: Promise<FlightOutcome>;
 
   constructor(readonly key: string) {}
@@ -71,10 +71,7 @@ export class Flights {
   /** The same for who joins it: for a load that runs it does not wait in line. */
   join(key: string): Flight | undefined {
     const flight = this.joinable(key);
-    if (flight && isWithinLoad()) {
-      flight.isUrgent = true;
-      flight.begin?.();
-    }
+    if (flight && isWithinLoad()) flight.onUrgent?.();
     return flight;
   }
 

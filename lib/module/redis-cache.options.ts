@@ -124,7 +124,8 @@ export class RedisCacheOptions {
   softTimeout?: Duration;
 
   /**
-   * Loaders that run at a time in this process, a whole number from 1; further ones queue.
+   * Loaders that run at a time in this process, a whole number from 1; further ones queue, and meanwhile a process that has room may
+   * load in their place.
    * @default Infinity
    */
   @IsNumberFrom({ min: 1, max: Number.MAX_SAFE_INTEGER, whole: true, orInfinity: true })

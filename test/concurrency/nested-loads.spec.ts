@@ -36,17 +36,28 @@ class Loads {
   }
 }
 
-describe.each(['memory', 'single'] as const)('loads that need other loads on %s', (topology) => {
+describe.each([
+  ['memory', 'memory', 1],
+  ['single', 'single', 1],
+  ['single, by two processes', 'single', 2],
+] as const)('loads that need other loads on %s', (_, topology, processes) => {
   it.each(Array.from({ length: 12 }, (_, i) => i + 1))(
     'loaderConcurrency L1 few at a time, evicted meanwhile, seed %d → none waits for its loaderTimeout',
     async (seed) => {
       const random = seeded(seed);
       const loaderConcurrency = 1 + Math.floor(random() * 2);
       const l1 = random() < 0.5 && {};
-      const { service } = await openCache(topology, { loaderConcurrency, l1, loaderTimeout: '5s' });
-      const loads = new Loads(service, random);
+      const options = { loaderConcurrency, l1, loaderTimeout: '5s' } as const;
+      const first = await openCache(topology, options);
+      const services = [first.service];
+      while (services.length < processes) {
+        const { namespace } = first;
+        services.push((await openCache(topology, { ...options, namespace })).service);
+      }
       const calls: Promise<unknown>[] = [];
       for (let i = 0; i < CALLS; i++) {
+        const service = services[i % processes]!;
+        const loads = new Loads(service, random);
         const n = Math.floor(random() * KEYS);
         calls.push(random() < 0.3 ? loads.many([n, (n + 1) % KEYS]) : loads.get(n));
         if (random() < 0.3) await sleep(random() * 10);

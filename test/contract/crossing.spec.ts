@@ -84,7 +84,7 @@ describe.each(VARIANTS)('calls that cross on %s', (_, topology, variant) => {
       const load = jest.fn(() => 'loaded');
       const user = one.service.getOrSet('user', load);
       const { flights } = one.engine as unknown as { flights: Flights };
-      const areInLine = (): boolean => flights['open'].values().every(({ begin }) => begin);
+      const areInLine = (): boolean => flights['open'].values().every(({ onUrgent }) => onUrgent);
       if (isInLine) await waitFor(() => flights.size === 2 && areInLine());
       gate.open();
       expect(await Promise.all([order, user])).toEqual(['loaded', 'loaded']);
@@ -102,7 +102,9 @@ describe.each(VARIANTS)('calls that cross on %s', (_, topology, variant) => {
     const user = one.service.getOrSet('user', () => 'old');
     // In line, and not to be joined.
     const { flights } = one.engine as unknown as { flights: Flights };
-    await waitFor(() => flights.size === 2 && flights['open'].values().every(({ begin }) => begin));
+    await waitFor(
+      () => flights.size === 2 && flights['open'].values().every(({ onUrgent }) => onUrgent),
+    );
     flights.doomWithin(one.namespace);
     gate.open();
     expect(await order).toBe('new');

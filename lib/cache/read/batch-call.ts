@@ -15,6 +15,7 @@ import {
   type LoadTogether,
   type Wishes,
 } from './loader-run.js';
+import type { LoadLine, Place } from './load-line.js';
 
 /** What the loader of `getOrSetMany` is given. A key that it is not to load is ignored. */
 export interface BatchLoadContext {
@@ -59,6 +60,7 @@ export class BatchCall implements LoadTogether {
   /** The place of each key in the list as it was given. */
   private readonly ranks: ReadonlyMap<string, number>;
   private waiting = 0;
+  private place: Place | undefined;
   private parts: Part[] = [];
   private looksAtEndOfTick = false;
   private gathering: TimerHandle | undefined;
@@ -73,6 +75,11 @@ export class BatchCall implements LoadTogether {
   ) {
     this.undecided = new Set(keys);
     this.ranks = new Map(keys.map((key, i) => [key, i]));
+  }
+
+  placeIn(line: LoadLine): Place | undefined {
+    if (!this.place || this.place.isLeft) this.place = line.place();
+    return this.place;
   }
 
   load(flight: Flight, request: LoadRequest, run: LoaderRun): Promise<Loaded> {

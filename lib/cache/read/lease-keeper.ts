@@ -39,6 +39,8 @@ export class LeaseKeeper {
   /** When each is to be prolonged, monotonic ms, the first one first. */
   private readonly due = new PassingMap<KeptLease, number>();
   private timer: TimerHandle;
+  /** No lease is to be taken any more. */
+  hasGivenUp = false;
   private readonly periodMs: number;
 
   constructor(private readonly parts: CacheParts) {
@@ -65,6 +67,7 @@ export class LeaseKeeper {
   }
 
   async giveUp(): Promise<void> {
+    this.hasGivenUp = true;
     await Promise.all(this.due.entries().map(([lease]) => this.giveBack(lease)));
   }
 

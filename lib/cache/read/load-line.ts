@@ -1,10 +1,18 @@
-import { AsyncResource } from 'node:async_hooks';
 import pLimit from 'p-limit';
+import { deferred } from '../../common/async.js';
 import type { Flight } from '../flights.js';
 import { isWithinLoad } from '../nested-loads.js';
 
+/** Loads of several keys that are run as one, and so take one place. */
+export interface OnePlace {
+  placeIn(line: LoadLine): Place | undefined;
+}
+
+type AnyLoader = (...args: never[]) => unknown;
+
 /**
- * So many loads at a time, the others in line. A load that runs does not wait there for what it needs in this process: its own loads, and
+ * So many loads at a time, the others in line. Who is in line has no lease yet, or other processes, which might load at once, would
+ * wait for one that waits itself. A load that runs does not wait here for what it needs in this process: its own loads, and
  * those of others that it joins, begin at once, or they would wait for its place, and it for them.
  */
 export class LoadLine {
@@ -14,14 +22,43 @@ export class LoadLine {
     if (most !== Infinity) this.limit = pLimit(most);
   }
 
-  run<T>(flights: readonly Flight[], load: () => Promise<T>): Promise<T> {
-    const { limit } = this;
-    if (!limit || isWithinLoad() || flights.some(({ isUrgent }) => isUrgent)) return load();
-    return new Promise((resolve, reject) => {
-      let loading: Promise<void> | undefined;
-      const begin = AsyncResource.bind(() => (loading ??= load().then(resolve, reject)));
-      for (const flight of flights) flight.begin = begin;
-      void limit(begin);
-    });
+  /** Begins when it is its turn. */
+  run<T>(flight: Flight, loader: OnePlace | AnyLoader, begin: () => Promise<T>): Promise<T> {
+    const place = typeof loader === 'function' ? this.place() : loader.placeIn(this);
+    return place ? place.run(flight, begin) : begin();
+  }
+
+  /** At the end of the line; undefined: there is none for this load. */
+  place(): Place | undefined {
+    return this.limit && !isWithinLoad() ? new Place(this.limit) : undefined;
+  }
+}
+
+/** A place in line, free for the next when its loader has ended, or when none of its loads has one to run. */
+export class Place {
+  isLeft = false;
+  private readonly turn = deferred<void>();
+  private readonly left = deferred<void>();
+  private loads = 0;
+
+  constructor(limit: ReturnType<typeof pLimit>) {
+    void limit(() => (this.turn.resolve(), this.left.promise));
+  }
+
+  async run<T>(flight: Flight, begin: () => Promise<T>): Promise<T> {
+    this.loads++;
+    flight.onUrgent = () => this.turn.resolve();
+    flight.onLoaded = () => this.leave();
+    try {
+      await this.turn.promise;
+      return await begin();
+    } finally {
+      if (--this.loads === 0) this.leave();
+    }
+  }
+
+  private leave(): void {
+    this.isLeft = true;
+    this.left.resolve();
   }
 }

@@ -1,250 +1,94 @@
-import { types } from 'node:util';
-import { handled } from '../../common/async.js';
 import { refreshKeyOf } from '../../keys/key-space.js';
-import { isValid } from '../../tags/tag-table.js';
-import { isReadable, look, unstored, type Opened } from '../entry.js';
-import { goOnWithout } from '../failure.js';
-import { READ_AGAIN, type Flight, type Flights, type FlightOutcome } from '../flights.js';
-import type { LeaseWaits } from '../lease-waits.js';
+import type { Opened } from '../entry.js';
+import type { Flight, FlightOutcome } from '../flights.js';
 import type { CacheParts } from '../parts.js';
-import { keep } from '../tier.js';
-import type { Encoded, EntryFormats } from './entry-formats.js';
-import { LeaseKeeper, type Lease } from './lease-keeper.js';
-import { isStillThere, takeAway } from './superseded.js';
-import { LoaderRun, type Loaded, type LoadRequest } from './loader-run.js';
+import type { Lease } from './lease-keeper.js';
+import { LeasedLoads, type LoadState } from './leased-load.js';
+import { LoadLine } from './load-line.js';
+import type { LoadRequest } from './loader-run.js';
 
-interface LoadState {
-  readonly flights: Flights;
-  readonly waits: LeaseWaits;
-  readonly formats: EntryFormats;
-}
-
-/** One load, from ACQUIRE to FILL. It never reads again by itself: the reader does, when the outcome says so. */
+/** Loads, each when it is its turn and under the lease that it needs. */
 export class Loads {
-  private readonly loader: LoaderRun;
-  private readonly keeper: LeaseKeeper;
+  private readonly line: LoadLine;
+  private readonly leased: LeasedLoads;
 
   constructor(
     private readonly parts: CacheParts,
-    private readonly state: LoadState,
+    state: LoadState,
   ) {
-    this.loader = new LoaderRun(parts);
-    this.keeper = new LeaseKeeper(parts);
+    this.line = new LoadLine(parts.settings.loaderConcurrency);
+    this.leased = new LeasedLoads(parts, state);
   }
 
   /** A miss: the lease is taken at the entry itself, in place of `reject`, a value that cannot be used. */
   load(
     flight: Flight,
     request: LoadRequest,
-    { reject, c0, onMissing }: Pick<Lease, 'reject' | 'c0' | 'onMissing'>,
+    miss: Pick<Lease, 'reject' | 'c0' | 'onMissing'>,
   ): Promise<FlightOutcome> {
-    const { ids, settings } = this.parts;
-    const token = ids.next();
-    const { redisKey: key } = request.key;
-    const { errorBackoffMs: backoffMs } = settings;
-    const note = this.parts.tier?.note(key);
-    const lease = { key, token, expectId: token, reject, c0, backoffMs, note, onMissing };
-    return this.underLease(flight, request, lease);
+    return this.inTurn(flight, request, () => {
+      const { ids, settings, tier } = this.parts;
+      const token = ids.next();
+      const { redisKey: key } = request.key;
+      const { errorBackoffMs: backoffMs, loaderConcurrency } = settings;
+      const note = tier?.note(key);
+      // While it was in line tags may have been evicted.
+      const c0 = loaderConcurrency === Infinity ? miss.c0 : undefined;
+      const { reject, onMissing } = miss;
+      const lease = { key, token, expectId: token, reject, c0, backoffMs, note, onMissing };
+      return this.leased.run(flight, request, lease);
+    });
   }
 
   /** A value that stays where it is until the new one is there: the lease is taken at the key's refresh lease. */
-  async refresh(
+  refresh(
     flight: Flight,
     request: LoadRequest,
-    { id: expectId, value, backoffMs }: { id: string; value: Opened; backoffMs: number },
+    seen: { id: string; value: Opened; backoffMs: number },
   ): Promise<FlightOutcome> {
-    flight.stale = value;
+    flight.stale = seen.value;
+    return this.inTurn(flight, request, () => this.refreshNow(flight, request, seen));
+  }
+
+  /** Redis cannot be reached, or must not be asked, or the wait for somebody else's load took too long: nothing is stored. */
+  loadAside(flight: Flight, request: LoadRequest): Promise<FlightOutcome> {
+    return this.line.run(flight, request.loader, () => this.leased.withoutLease(flight, request));
+  }
+
+  /** Loads go on for those who wait for them, and are not stored; who comes to another process loads there at once. */
+  giveUpLeases(): Promise<void> {
+    return this.leased.keeper.giveUp();
+  }
+
+  /** What would not be stored needs no lease. */
+  private inTurn(
+    flight: Flight,
+    request: LoadRequest,
+    begin: () => Promise<FlightOutcome>,
+  ): Promise<FlightOutcome> {
+    return this.line.run(flight, request.loader, () =>
+      flight.doomed || this.leased.keeper.hasGivenUp
+        ? this.leased.withoutLease(flight, request)
+        : begin(),
+    );
+  }
+
+  private async refreshNow(
+    flight: Flight,
+    request: LoadRequest,
+    { id: expectId, backoffMs }: { id: string; backoffMs: number },
+  ): Promise<FlightOutcome> {
     const token = this.parts.ids.next();
     const key = refreshKeyOf(request.key);
     const note = this.parts.tier?.note(request.key.redisKey);
     const own = { reject: '', c0: undefined, backoffMs, note };
     const lease = { key, token, expectId, ...own };
-    const outcome = await this.underLease(flight, request, lease);
+    const outcome = await this.leased.run(flight, request, lease);
     // Filling the entry ends a lease that lies there, and not this one.
     if (outcome.kind === 'stored') {
       this.parts.feed.own({ reason: 'set', keys: [request.key] });
-      await this.release(lease, 0);
+      await this.leased.release(lease, 0);
     }
     return outcome;
-  }
-
-  /** Redis cannot be reached, or must not be asked, or the wait for somebody else's load took too long: nothing is stored. */
-  async loadAside(flight: Flight, request: LoadRequest): Promise<FlightOutcome> {
-    const loaded = await this.loader.load(flight, request);
-    return this.unstored(request, loaded, await this.encode(request, loaded, { flight }));
-  }
-
-  /** Loads go on for those who wait for them, and are not stored; who comes to another process loads there at once. */
-  giveUpLeases(): Promise<void> {
-    return this.keeper.giveUp();
-  }
-
-  private async underLease(
-    flight: Flight,
-    request: LoadRequest,
-    lease: Lease,
-  ): Promise<FlightOutcome> {
-    const { store, tags, wakeups, settings } = this.parts;
-    const expectation = wakeups.expect(lease.key);
-    const { token, reject } = lease;
-    let reply;
-    let { c0 } = lease;
-    try {
-      // Before the load, so that an evict of a tag while it runs is not lost.
-      const clock = c0 ?? handled(tags.clock(request.key.redisKey));
-      reply = await store.acquire(lease.key, { token, leaseMs: settings.lease.ttlMs, reject });
-      c0 = await clock;
-    } catch (error) {
-      expectation.cancel();
-      return this.withoutRedis(flight, request, lease, error);
-    }
-    if (reply.state !== 'value') lease.onMissing?.();
-    if (reply.state === 'held') {
-      this.state.flights.seal(flight);
-      const { ended, backoff } = this.state.waits.start(lease.key, reply, expectation);
-      return { kind: 'held', changed: ended, backoff };
-    }
-    expectation.cancel();
-    if (reply.state === 'granted') {
-      if (lease.key !== request.key.redisKey && (await this.isInVain(request, lease)))
-        return READ_AGAIN;
-      return await this.loadAndFill(flight, request, lease, c0);
-    }
-    this.state.flights.seal(flight);
-    if (reply.state === 'barrier') return this.loadAside(flight, request);
-    return this.found(request, reply.bytes);
-  }
-
-  /** Of a refresh: its lease may have been free because somebody else has just done what this one is about to do. */
-  private async isInVain({ key, settings }: LoadRequest, lease: Lease): Promise<boolean> {
-    if (settings.force || (await isStillThere(this.parts, key, lease.expectId))) return false;
-    await this.release(lease, 0);
-    return true;
-  }
-
-  /** Somebody else was faster: their value, if it can be used and no tag of it has been evicted. */
-  private async found(request: LoadRequest, bytes: Buffer): Promise<FlightOutcome> {
-    const { key, kind, settings } = request;
-    const seen = look(bytes, { key, kind }, this.parts.layout);
-    if (seen.state !== 'usable' || this.state.formats.staleMs(seen.record, key) !== undefined)
-      return READ_AGAIN;
-    const { c0, tags } = seen.record.header;
-    // Without an answer the reader looks again, and finds out that Redis cannot be reached.
-    const table = this.parts.tags;
-    const versions = await table.versions(key.redisKey, tags ?? []).catch(() => undefined);
-    const value =
-      isValid(c0, tags, versions) &&
-      (await this.state.formats.open(seen.record, { key, serializer: settings.serializer }));
-    return value && isReadable(value, settings) ? { kind: 'found', value } : READ_AGAIN;
-  }
-
-  private async loadAndFill(
-    flight: Flight,
-    request: LoadRequest,
-    lease: Lease,
-    c0: number,
-  ): Promise<FlightOutcome> {
-    const { flights } = this.state;
-    const kept = { key: lease.key, token: lease.token, onLost: () => flights.doom(flight) };
-    this.keeper.keep(kept);
-    // Nothing will be stored, so nobody is to wait for it: a load of this process might, which has the place that this one waits for.
-    flight.onDoom = () => void this.keeper.giveBack(kept);
-    if (flight.doomed) flight.onDoom();
-    try {
-      const loaded = await this.loader.load(flight, request);
-      const encoding = this.encode(request, loaded, { flight, c0 });
-      const encoded = types.isPromise(encoding) ? await encoding : encoding;
-      if (encoded && !flight.doomed) {
-        flights.seal(flight);
-        if (await this.fill(request, lease, encoded))
-          return { kind: 'stored', value: encoded.value, stamp: encoded.stamp };
-      } else if (encoded) this.parts.meter.count('lostLeases');
-      if (loaded.gone && lease.expectId !== lease.token)
-        await takeAway(this.parts, request.key, lease.expectId);
-      await this.release(lease, 0);
-      return this.unstored(request, loaded, encoded);
-    } catch (error) {
-      await this.release(lease, lease.backoffMs);
-      return { kind: 'failed', error };
-    } finally {
-      this.keeper.stop(kept);
-    }
-  }
-
-  private fill(request: LoadRequest, lease: Lease, encoded: Encoded): Promise<boolean> {
-    const { body, value, stamp } = encoded;
-    const { expectId, note } = lease;
-    const { key, kind } = request;
-    const { store, ids, meter, reporter } = this.parts;
-    const id = expectId === lease.token ? lease.token : ids.next();
-    return store.fill(key.redisKey, { expectId, newId: id, ...body }).then(
-      (filled) => {
-        const copy = { kind, id, value, stamp, note, bytes: body.body.length };
-        if (filled) keep(this.parts, key, copy);
-        else meter.count('lostLeases');
-        return filled;
-      },
-      (error: unknown) => {
-        reporter.report('getOrSet', 'the loaded value, perhaps not stored', error);
-        return false;
-      },
-    );
-  }
-
-  /** Field by field: to spread what has come of a load takes as long as to encode it. */
-  private encode(
-    request: LoadRequest,
-    { store, value, ttlMs, tags, sliding }: Loaded,
-    { flight, c0 = 0 }: { flight: Flight; c0?: number | undefined },
-  ): Encoded | undefined | Promise<Encoded | undefined> {
-    if (!store) return undefined;
-    const { graceMs, refreshAhead, version, serializer, schema } = request.settings;
-    return this.state.formats.encode(request, {
-      value,
-      ttlMs,
-      tags,
-      sliding,
-      c0,
-      graceMs,
-      refreshAhead,
-      costMs: flight.costMs,
-      version,
-      serializer,
-      schema,
-    });
-  }
-
-  private unstored(
-    request: LoadRequest,
-    loaded: Loaded,
-    encoded: Encoded | undefined,
-  ): FlightOutcome {
-    if (request.kind === 'http' && loaded.value === undefined) return { kind: 'private' };
-    const asLoaded = { take: () => loaded.value, freshMs: () => 0 };
-    return { kind: 'unstored', value: encoded ? unstored(encoded.value) : asLoaded };
-  }
-
-  private async withoutRedis(
-    flight: Flight,
-    request: LoadRequest,
-    lease: Lease,
-    error: unknown,
-  ): Promise<FlightOutcome> {
-    try {
-      goOnWithout(this.parts, { operation: 'getOrSet', returning: 'the loaded value' }, error);
-      this.parts.meter.count('degraded');
-      return await this.loadAside(flight, request);
-    } finally {
-      // ACQUIRE may have been executed although its reply never came; others must not wait for that lease.
-      void this.release(lease, 0);
-    }
-  }
-
-  private async release(lease: Lease, holdMs: number): Promise<void> {
-    try {
-      await this.parts.store.release(lease.key, { token: lease.token, holdMs });
-    } catch {
-      // The lease expires by itself.
-    }
   }
 }

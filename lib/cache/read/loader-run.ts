@@ -9,7 +9,7 @@ import { keptMs, lifeMs, momentMs, slides, type Life } from '../life.options.js'
 import { nextMoment, type Flight } from '../flights.js';
 import { runAsLoadOf } from '../nested-loads.js';
 import type { CacheParts } from '../parts.js';
-import { LoadLine } from './load-line.js';
+import type { OnePlace } from './load-line.js';
 
 /** What a loader is given. */
 export interface LoadContext {
@@ -40,7 +40,7 @@ export interface LoadRequest {
 }
 
 /** A loader of several keys, as seen by the request of one of them. */
-export interface LoadTogether {
+export interface LoadTogether extends OnePlace {
   /** The key has to be loaded; `run` is what runs loaders. */
   load(flight: Flight, request: LoadRequest, run: LoaderRun): Promise<Loaded>;
   /** The request waits for somebody else's load, and then goes on. */
@@ -75,13 +75,9 @@ interface Run<T, R> {
   readonly as: (value: T) => R;
 }
 
-/** Runs loaders: so many at a time, so long at most. */
+/** Runs loaders, so long at most. */
 export class LoaderRun {
-  private readonly line: LoadLine;
-
-  constructor(private readonly parts: CacheParts) {
-    this.line = new LoadLine(parts.settings.loaderConcurrency);
-  }
+  constructor(private readonly parts: CacheParts) {}
 
   load(flight: Flight, request: LoadRequest): Promise<Loaded> {
     const { key, loader, settings } = request;
@@ -96,15 +92,14 @@ export class LoaderRun {
     });
   }
 
-  /** Runs one loader for these flights, when it is its turn; what `as` makes of its result. */
+  /** Runs one loader for these flights; what `as` makes of its result. */
   run<T, R>(flights: readonly Flight[], run: Run<T, R>): Promise<R> {
     const subject = { given: run.key, redisKey: flights[0]!.key };
-    const now = (): Promise<R> =>
-      this.parts.meter.load(run.operation, subject, (ended) => this.runNow(flights, run, ended));
-    return this.line.run(flights, now);
+    const metered = (ended: LoadEnded): Promise<R> => this.runMetered(flights, run, ended);
+    return this.parts.meter.load(run.operation, subject, metered);
   }
 
-  private runNow<T, R>(
+  private runMetered<T, R>(
     flights: readonly Flight[],
     { key, operation, load, as }: Run<T, R>,
     ended: LoadEnded,
@@ -121,7 +116,10 @@ export class LoaderRun {
         isOver = true;
         clock.clearTimer(timer);
         const costMs = clock.monotonic() - began;
-        for (const flight of flights) flight.costMs = costMs;
+        for (const flight of flights) {
+          flight.costMs = costMs;
+          flight.onLoaded?.();
+        }
         ended(failure);
       };
       const fail = (error: unknown): void => {
