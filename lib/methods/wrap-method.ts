@@ -60,7 +60,7 @@ function misplaced(value: unknown, isStatic: boolean): OptionProblem | undefined
   if (typeof value !== 'function')
     return { path, given: 'a property or an accessor', accepted: 'a method' };
   if (isStatic)
-    return { path, given: 'static', accepted: 'a method of instances, since Nest injects the cache into them' }; // prettier-ignore
+    return { path, given: 'static', accepted: 'a method of instances, which Nest makes and injects the cache into' }; // prettier-ignore
   return undefined;
 }
 
