@@ -4,6 +4,7 @@ import { CacheOptionsError } from '../common/errors.js';
 import { problemsOf, type Rules } from '../common/option-checks.js';
 import { DEFAULT_CACHE } from '../common/tokens.js';
 import { aCacheName } from '../cache/decorated/option-rules.js';
+import { placeOf } from '../methods/wrap-method.js';
 
 export interface OnInvalidationOptions {
   /** The `name` of the cache; without it, the unnamed one. */
@@ -26,13 +27,10 @@ export const heardCaches = new Metadata<readonly string[]>('on-invalidation');
  */
 export function OnInvalidation(options: OnInvalidationOptions = {}): MethodDecorator {
   return (target, name, descriptor) => {
+    const place = placeOf('@OnInvalidation', target, name, descriptor);
     const problems = problemsOf(options, RULES);
-    if (problems.length > 0)
-      throw new CacheOptionsError(
-        `@OnInvalidation on ${target.constructor.name}.${String(name)}`,
-        problems,
-      );
-    const method = descriptor.value as object;
+    if (problems.length > 0) throw new CacheOptionsError(place.where, problems);
+    const method = place.descriptor.value as object;
     const others = heardCaches.get(method) ?? [];
     heardCaches.set(method, [...new Set([options.cache ?? DEFAULT_CACHE, ...others])]);
   };

@@ -17,16 +17,18 @@ export function givenByArgs({ args, instance }: Call): Given {
 
 /** And when it has: `{result…}`, and the argument of functions behind all that the method declares. */
 export function givenByBoth(call: Call, result: unknown): Given {
-  const { args, instance, parameters } = call;
+  const { args, instance, parameters, takesMore } = call;
   const { lookup } = givenByArgs(call);
   return {
     lookup: ([root, ...path]) =>
       root === 'result' ? walk(result, path) : lookup([root!, ...path]),
     call: (fn) => {
-      // Optional arguments that were left out: none gets the result in its place.
+      // Optional arguments that were left out: none gets the result in its place. Nor is what the method does not take, as
+      // job queues and `map` give it, in that of the result.
       const declared = Math.max(parameters, fn.length - 1);
-      const missing = Array.from({ length: Math.max(0, declared - args.length) });
-      return fn.apply(instance, [...args, ...missing, result]);
+      const taken = takesMore ? args : args.slice(0, declared);
+      const missing = Array.from({ length: Math.max(0, declared - taken.length) });
+      return fn.apply(instance, [...taken, ...missing, result]);
     },
   };
 }

@@ -10,6 +10,7 @@ import { LOCK_OPTIONS, type LockOptions } from '../locks/lock.options.js';
 import type { LockNames, LockProvider } from '../locks/lock.provider.js';
 import { givenByArgs, valuesFrom } from './call-key.js';
 import { injectedInto, injectInto, notRegistered, type Wanted } from './injection.js';
+import { isPartOfOverriding, keeping } from './super-calls.js';
 import { resultOf, wrapMethod, type Call, type Place } from './wrap-method.js';
 
 /** Options of `@Locked`. */
@@ -72,19 +73,22 @@ class LockedMethod {
     const locks = injectedInto<LockProvider>(call.instance, this.wanted);
     // Unlike a cache that is missing, this would not only be slower.
     if (!locks) throw notRegistered(this.wanted);
-    const lock = await this.take(locks, call);
+    const names = this.namesOf(call);
+    const own = { owner: locks, names: [names].flat(), call, place: this.place };
+    const run = (): Promise<unknown> => resultOf(this.place, call);
+    if (isPartOfOverriding(own)) return run();
+    const lock = await this.take(locks, names, call);
     if (!lock) return undefined;
     try {
-      return await resultOf(this.place, call);
+      return await keeping(own, run);
     } finally {
       await lock[Symbol.asyncDispose]();
     }
   }
 
   /** Undefined: others hold it, and the call is to be skipped. */
-  private async take(locks: LockProvider, call: Call): Promise<Lock | undefined> {
+  private async take(locks: LockProvider, names: LockNames, call: Call): Promise<Lock | undefined> {
     const { ttl, wait, onBusy } = this.options;
-    const names = this.namesOf(call);
     const own = { ttl, signal: this.options.signal?.apply(call.instance, call.args) };
     if (onBusy !== 'skip') return locks.acquire(names, { ...own, wait });
     if (wait === undefined) return locks.tryAcquire(names, own);

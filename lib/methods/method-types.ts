@@ -117,21 +117,28 @@ interface DoesNotFitTheMethod<Option> {
 
 type Verdict<Misfit> = [Misfit] extends [never] ? void : DoesNotFitTheMethod<Misfit>;
 
-/**
- * A decorator for methods that return a promise and whose parameters and result its functions can take. Where they cannot,
- * the error names the option.
- */
-export type MethodDecoratorFor<Options, Kinds> = <M extends (...args: any[]) => PromiseLike<any>>(
-  target: object,
-  name: string | symbol,
-  descriptor: TypedPropertyDescriptor<M>,
-) => Verdict<Misfits<Options, Kinds, M>>;
+/** What a decorator says of a method with a result that it cannot wait for. */
+type ResultOf<M extends Method, Accepted> = [ReturnType<M>] extends [Accepted]
+  ? never
+  : 'no promise is returned';
 
-/** The same for methods that may have no result to wait for, as handlers of events do. */
-export type HandlerDecoratorFor<Options, Kinds> = <
-  M extends (...args: any[]) => PromiseLike<any> | void,
->(
-  target: object,
-  name: string | symbol,
-  descriptor: TypedPropertyDescriptor<M>,
-) => Verdict<Misfits<Options, Kinds, M>>;
+/** A decorator for methods whose parameters and result its functions can take. Where they cannot, the error names the option. */
+interface DecoratorFor<Options, Kinds, Result> {
+  <M extends Method>(
+    target: object,
+    name: string | symbol,
+    descriptor: TypedPropertyDescriptor<M>,
+  ): Verdict<Misfits<Options, Kinds, M> | ResultOf<M, Result>>;
+  /** As one of `applyDecorators`, where there is no method to compare with. */
+  <T>(target: object, name: string | symbol, descriptor: TypedPropertyDescriptor<T>): void;
+}
+
+/** For methods that return a promise. */
+export type MethodDecoratorFor<Options, Kinds> = DecoratorFor<Options, Kinds, PromiseLike<any>>;
+
+/** And for those that may have no result to wait for, as handlers of events do. */
+export type HandlerDecoratorFor<Options, Kinds> = DecoratorFor<
+  Options,
+  Kinds,
+  PromiseLike<any> | void
+>;

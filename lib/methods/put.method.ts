@@ -8,6 +8,7 @@ import { parametersOf } from '../keys/parameters.js';
 import { CacheFinder, type CacheOfCall } from './cache-of-call.js';
 import { givenByArgs, givenByBoth, keyFrom, tagsFrom } from './call-key.js';
 import { methodParameters } from './parameters.js';
+import { isPartOfOverriding, keeping } from './super-calls.js';
 import { valueOf, wrapMethod, type Call, type Place } from './wrap-method.js';
 
 /** Always runs the method, and stores what it returns, so that no load that began before it can overwrite it. */
@@ -54,11 +55,14 @@ class PutMethod {
 
   private async put(
     call: Call,
-    { service, engine }: CacheOfCall,
+    { service, engine, space }: CacheOfCall,
     { key, result }: { key: Key; result: () => Promise<unknown> },
   ): Promise<unknown> {
+    const { redisKey } = space.entry(key);
+    const own = { owner: engine, names: [redisKey], call, place: this.place };
+    if (isPartOfOverriding(own)) return result();
     const write = async (context: Context): Promise<unknown> => {
-      const value = await result();
+      const value = await keeping(own, result);
       await this.judge(call, { value, context, engine });
       return value;
     };

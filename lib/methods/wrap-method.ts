@@ -9,7 +9,7 @@ import {
 } from '../cache/decorated/decorated-method.js';
 import { CacheOptionsError, type OptionProblem } from '../common/errors.js';
 import { log } from './injection.js';
-import { methodParameters, standsFor } from './parameters.js';
+import { methodParameters, standsFor, takesMore } from './parameters.js';
 
 /** Where a decorator is written. */
 export interface Place {
@@ -27,6 +27,8 @@ export interface Call {
   readonly args: unknown[];
   /** How many the method declares, a rest parameter aside; a call may give less, or more. */
   readonly parameters: number;
+  /** The method may take those as well. */
+  readonly takesMore: boolean;
   /** Runs the method, or the wrap below; may be called once. */
   run(): unknown;
   /** The instance has a method of its own over this one, and has called it by `super`. */
@@ -58,7 +60,7 @@ function misplaced(value: unknown, isStatic: boolean): OptionProblem | undefined
   if (typeof value !== 'function')
     return { path, given: 'a property or an accessor', accepted: 'a method' };
   if (isStatic)
-    return { path, given: 'static', accepted: 'a method of instances, since Nest injects the cache into them' }; // prettier-ignore
+    return { path, given: 'static', accepted: 'a method of instances, which Nest makes and injects the cache into' }; // prettier-ignore
   return undefined;
 }
 
@@ -74,7 +76,10 @@ export function wrapMethod(
   inHttp: 'acts' | 'stands-aside' = 'stands-aside',
 ): void {
   const method = descriptor.value as Method;
-  const parameters = methodParameters(target, name, method);
+  const declared = {
+    parameters: methodParameters(target, name, method),
+    takesMore: takesMore(method),
+  };
   const known = identity.get(method);
   const self = known ?? {};
   const isGenerator = types.isGeneratorFunction(method);
@@ -88,10 +93,10 @@ export function wrapMethod(
     const isSuper = (): boolean => own() !== self;
     if (inHttp === 'stands-aside' && isAtWork(own) && isSuper()) return run();
     if (isGenerator) throw severalResults(where, 'a generator');
-    return layer({ instance: this, args, parameters, run, isSuper });
+    return layer({ instance: this, args, ...declared, run, isSuper });
   }
   descriptor.value = like(method, wrapped);
-  standsFor(wrapped, parameters);
+  standsFor(wrapped, method);
   if (inHttp === 'stands-aside') {
     identity.set(wrapped, self);
     places.set(target, { ...places.get(target), [name]: where });

@@ -73,9 +73,10 @@ export class Faults {
     return run();
   }
 
-  /** Hears whether reads have ceased to get through, and when they do again. */
+  /** Hears whether reads have ceased to get through, perhaps before there was a cache, and when they do again. */
   watch(watcher: (readsAreDown: boolean) => void): void {
     this.watchers.add(watcher);
+    if (this.readsAreDown) watcher(true);
   }
 
   private change(kinds: readonly FaultKind[], to: (fault: Fault) => Fault | undefined): void {

@@ -54,6 +54,13 @@ export const composed = applyDecorators(
   Locked({ key: ['a', '{0}'], ttl: '5s', onBusy: 'skip' }),
 );
 
+export const composedOfFunctions = applyDecorators(
+  Cacheable({ key: (id: number) => ['user', id], tags: (id: number) => [`${id}`] }),
+  CacheEvict({ keys: (user: User) => [user.id] }),
+  CachePut({ key: (user: User) => user.id }),
+  Locked({ key: (id: number) => `${id}` }),
+);
+
 export class DoesNotFit {
   // @ts-expect-error the parameter of `key`
   @Cacheable({ key: (id: number) => ['user', id] })

@@ -16,30 +16,31 @@ export async function evictFrom(
   values: readonly unknown[],
   failure: 'throw' | 'queue',
 ): Promise<void> {
-  const evict = (): Promise<unknown> => evictNow(cache, evicting, values, failure);
+  const evict = evictOf(cache, evicting, values, failure);
   if (evicting.when === 'before' || evicting.afterCommit === false) return void (await evict());
   await afterCommit(cache.parts, evict, { asked: evicting.afterCommit === true });
 }
 
-async function evictNow(
+/** Which keys those are is settled now, and whether they are keys. */
+function evictOf(
   cache: Evictable,
   { target, namespace }: Evicting,
   values: readonly unknown[],
   failure: 'throw' | 'queue',
-): Promise<unknown> {
+): () => Promise<unknown> {
   const space = cache.keySpace(namespace);
   switch (target.kind) {
     case 'keys': {
       const keys = space.entries(values as readonly Key[]);
-      return cache.evict(keys, failure);
+      return () => cache.evict(keys, failure);
     }
     case 'tags':
-      return cache.evictTags(space.path, values as string[], failure);
+      return () => cache.evictTags(space.path, values as string[], failure);
     case 'patterns': {
       const evict = (glob: unknown) => cache.evictPattern(space, glob as string, { failure });
-      return Promise.all(values.map(evict));
+      return () => Promise.all(values.map(evict));
     }
     case 'all':
-      return cache.clear(space.path, failure);
+      return () => cache.clear(space.path, failure);
   }
 }

@@ -206,6 +206,12 @@ describe('I2 @OnInvalidation', () => {
       expect(() => decorate({}, 'hear', descriptor)).toThrow(CacheOptionsError);
     },
   );
+
+  it('D4 on a static method, which nobody would call → CacheOptionsError at decoration', () => {
+    const decorate = () =>
+      OnInvalidation()(Prices, 'hear', { value: () => undefined } as PropertyDescriptor);
+    expect(decorate).toThrow(/@OnInvalidation on Prices\.hear[^]*given static/);
+  });
 });
 
 describe('K1 InvalidationListener in Nest', () => {

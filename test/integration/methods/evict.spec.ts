@@ -61,6 +61,11 @@ class UsersService {
     return { id };
   }
 
+  @CacheEvict({ key: (...idsAndCount: (string | number)[]) => `rest:${idsAndCount.join(':')}` })
+  async removeAll(...ids: string[]): Promise<number> {
+    return ids.length;
+  }
+
   @CacheEvict({ key: 'user:{0}', when: 'before' })
   async remove(id: string): Promise<void> {
     steps.push(`removing ${id}`);
@@ -186,6 +191,20 @@ describe.each(PLACES)('@CacheEvict on a method, %s', (topology) => {
       'evict user:main:7',
       'evict user:b:7',
     ]);
+  });
+
+  it('D4 more arguments than the method takes, as of map → the result is in the place of none', async () => {
+    const { service, cache } = await open();
+    await cache.setMany([['user:7', 1], [['team', 'red'], 2]]); // prettier-ignore
+    expect(await Promise.all(['7'].map(service.computed, service))).toHaveLength(1);
+    expect((await cache.getMany(['user:7', ['team', 'red']])).size).toBe(0);
+  });
+
+  it('D4 a rest parameter → the result is behind all that it takes', async () => {
+    const { service, cache } = await open();
+    await cache.set('rest:7:8:2', 1);
+    await service.removeAll('7', '8');
+    expect(await cache.has('rest:7:8:2')).toBe(false);
   });
 
   it('D4 a value is missing → CacheKeyError: of the arguments before the method runs, of the result after', async () => {

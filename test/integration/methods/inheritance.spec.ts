@@ -1,7 +1,10 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { Injectable, SetMetadata } from '@nestjs/common';
+import { LockTimeoutError } from '../../../lib/common/errors.js';
 import { CacheEvict } from '../../../lib/decorators/cache-evict.decorator.js';
+import { CachePut } from '../../../lib/decorators/cache-put.decorator.js';
 import { Cacheable } from '../../../lib/decorators/cacheable.decorator.js';
+import { Locked } from '../../../lib/decorators/locked.decorator.js';
 import { NoCache } from '../../../lib/decorators/no-cache.decorator.js';
 import { start } from './app.js';
 
@@ -96,9 +99,65 @@ class Recursive {
   }
 }
 
+@Injectable()
+class Import {
+  @Locked({ wait: 50 })
+  async run(): Promise<string> {
+    return `import ${++runs}`;
+  }
+
+  @Locked({ key: ['import', 'file:{0}'], onBusy: 'skip' })
+  async runOnce(_file: string): Promise<string> {
+    return `import ${++runs}`;
+  }
+
+  @Locked({ wait: 50 })
+  async runAgain(): Promise<unknown> {
+    return this.runAgain();
+  }
+
+  @CachePut({ key: 'import:{0}' })
+  async store(id: string): Promise<string> {
+    return `${id} ${++runs}`;
+  }
+
+  @CachePut({ key: 'result:{result}' })
+  async storeResult(id: string): Promise<string> {
+    return id;
+  }
+}
+
+@Injectable()
+class NightlyImport extends Import {
+  @Locked({ wait: 50 })
+  override async run() {
+    return `nightly ${await super.run()}`;
+  }
+
+  @Locked({ key: ['import', 'file:{0}'], onBusy: 'skip' })
+  override async runOnce(file: string) {
+    return `nightly ${await super.runOnce(file)}`;
+  }
+
+  /** Does not hold the lock of that one. */
+  async runBase() {
+    return super.run();
+  }
+
+  @CachePut({ key: 'import:{0}', tags: 'nightly' })
+  override async store(id: string) {
+    return `nightly ${await super.store(id)}`;
+  }
+
+  @CachePut({ key: 'result:{0}' })
+  override async storeResult(id: string) {
+    return super.storeResult(id);
+  }
+}
+
 describe('decorated methods of classes that inherit', () => {
   const open = async () => {
-    const providers = [Users, Cats, Dogs, Uncached, AllUncached, Recursive];
+    const providers = [Users, Cats, Dogs, Uncached, AllUncached, Recursive, NightlyImport];
     const { module, cache } = await start('memory', { providers });
     return { cache, of: <T>(type: new () => T): T => module.get(type) };
   };
@@ -122,6 +181,26 @@ describe('decorated methods of classes that inherit', () => {
     expect(await cache.get('shared:1')).toBe('dogs 1 1 (2)');
     await of(Dogs).forget('1');
     expect(await cache.has('shared:1')).toBe(false);
+  });
+
+  it('D1 D12 the same with one lock → the inner one is a part of that, others wait', async () => {
+    const { of } = await open();
+    const nightly = of(NightlyImport);
+    expect(await nightly.run()).toBe('nightly import 1');
+    expect(await nightly.runOnce('a')).toBe('nightly import 2');
+    expect(await nightly.runBase()).toBe('import 3');
+    await expect(nightly.runAgain()).rejects.toThrow(LockTimeoutError);
+    expect(await Promise.all([nightly.runOnce('a'), nightly.runOnce('a')])).toEqual(['nightly import 4', undefined]); // prettier-ignore
+  });
+
+  it('D1 D2 the same with @CachePut → stored once, by the outer one', async () => {
+    const { of, cache } = await open();
+    const nightly = of(NightlyImport);
+    expect(await nightly.store('a')).toBe('nightly a 1');
+    expect(await cache.get('import:a')).toBe('nightly a 1');
+    await nightly.storeResult('b');
+    expect(await cache.get('result:b')).toBe('b');
+    expect(cache.stats().sets).toBe(2);
   });
 
   it('D2 @NoCache on a method that overrides, or on the class → the method runs each time', async () => {

@@ -109,6 +109,12 @@ describe.each(PLACES)('@CachePut on a method, %s', (topology) => {
     expect(await cache.has(['main', '9', 'late'])).toBe(true);
   });
 
+  it('D2 D4 a key of the result, more arguments than the method takes → under that key', async () => {
+    const { service, cache } = await open();
+    await Promise.all(['9'].map(service.byResult, service));
+    expect(await cache.get('user:9')).toEqual({ id: '9', name: 'late' });
+  });
+
   it.each(['save', 'create'] as const)(
     'D2 %s while a load runs that has read before → the load does not overwrite it',
     async (method) => {

@@ -261,6 +261,17 @@ describe('Faults', () => {
     expect(invalidations.live).toBe(true);
   });
 
+  it('K7 drop — before the application has started → as with a Redis that is down by then', async () => {
+    const builder = Test.createTestingModule({ imports: [RedisCacheModule.forRoot()] });
+    const { faults } = RedisCacheTestingModule.replaceIn(builder);
+    faults.drop();
+    const module = await start(builder);
+    const invalidations = module.get(InvalidationListener);
+    expect(invalidations.live).toBe(false);
+    faults.restore();
+    expect(invalidations.live).toBe(true);
+  });
+
   it('K7 drop — evicts alone → reads and writes work, and what was to be evicted is bypassed', async () => {
     const { cache, faults, invalidations } = testCache();
     await cache.set('key', 'old');

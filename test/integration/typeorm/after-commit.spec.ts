@@ -5,7 +5,7 @@ import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import request from 'supertest';
 import { Column, DataSource, Entity, PrimaryColumn } from 'typeorm';
 import { CacheService } from '../../../lib/cache/cache.service.js';
-import { CacheOptionsError } from '../../../lib/common/errors.js';
+import { CacheKeyError, CacheOptionsError } from '../../../lib/common/errors.js';
 import type { TransactionAdapter } from '../../../lib/common/transaction.js';
 import { CacheEvict } from '../../../lib/decorators/cache-evict.decorator.js';
 import { Cacheable } from '../../../lib/decorators/cacheable.decorator.js';
@@ -37,6 +37,9 @@ class CatsService {
 
   @CacheEvict({ key: 'cat:{0}' })
   async evicted(_id: string): Promise<void> {}
+
+  @CacheEvict({ key: (key: (string | number)[]) => key })
+  async evictedBy(_key: (string | number)[]): Promise<void> {}
 
   @CacheEvict({ key: 'cat:{0}', afterCommit: false })
   async evictedAtOnce(_id: string): Promise<void> {}
@@ -239,6 +242,19 @@ describe('afterCommit, TypeORM', () => {
     committed.open();
     await later;
     expect(await isStored()).toBe(false);
+  });
+
+  it('K4 what the key is made of changes before the commit → the key as it was; no key → an error of the call', async () => {
+    const { dataSource, cats, cache } = await start();
+    await cache.set(['cat', 1], 'Tom');
+    await dataSource.transaction(async () => {
+      const key = ['cat', 1];
+      await cats.evictedBy(key);
+      key[1] = 2;
+    });
+    expect(await cache.has(['cat', 1])).toBe(false);
+    const failing = dataSource.transaction(() => cats.evictedBy(['cat', NaN]));
+    await expect(failing).rejects.toThrow(CacheKeyError);
   });
 
   it('K4 COMMIT and ROLLBACK both fail → nobody knows, so it is evicted', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { CacheEvict } from '../../../lib/decorators/cache-evict.decorator.js';
 import type { Fn } from '../../../lib/keys/parameters.js';
-import { methodParameters } from '../../../lib/methods/parameters.js';
+import { methodParameters, takesMore } from '../../../lib/methods/parameters.js';
 
 /** Calls the method with whatever it is given. */
 function Other() {
@@ -34,6 +34,17 @@ describe('methodParameters', () => {
 
   it('D4 D10 under wraps of ours and of others, a rest parameter → those that are declared', () => {
     expect((['own', 'other', 'rest', 'unnoted'] as const).map(of)).toEqual([2, 1, 1, 2]);
+  });
+
+  it('D4 a rest parameter, a function of others, `arguments` → may take more than those', () => {
+    class Plain {
+      async byName() {
+        return Array.from(arguments);
+      }
+    }
+    const { own, other, rest, unnoted } = Service.prototype;
+    expect([own, other, rest, unnoted].map((method) => takesMore(method as Fn))).toEqual([false, true, true, true]); // prettier-ignore
+    expect(takesMore(Plain.prototype.byName)).toBe(true);
   });
 
   it('D4 nothing noted → what the text says, under wraps of ours as well', () => {

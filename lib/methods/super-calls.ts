@@ -1,0 +1,40 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Call, Place } from './wrap-method.js';
+
+/** What one call of a decorated method keeps others from while it runs: a key of a cache, or locks. */
+export interface Kept {
+  readonly owner: object;
+  readonly names: readonly string[];
+  readonly call: Call;
+  readonly place: Place;
+}
+
+const kept = new AsyncLocalStorage<readonly (Kept & { isOver: boolean })[]>();
+
+const keptNow = () => (kept.getStore() ?? []).filter(({ isOver }) => !isOver);
+
+/** Runs `work`, which keeps others from that. */
+export async function keeping<T>(own: Kept, work: () => Promise<T>): Promise<T> {
+  const entry = { ...own, isOver: false };
+  try {
+    return await kept.run([...keptNow(), entry], work);
+  } finally {
+    entry.isOver = true;
+  }
+}
+
+/**
+ * Whether a method that overrides this one keeps all of that already, and has called it by `super`: then it is a part of that one,
+ * for which it would otherwise wait in vain, or be the other that comes in between.
+ */
+export function isPartOfOverriding({ owner, names, call, place }: Kept): boolean {
+  const others = keptNow().filter(
+    (other) =>
+      other.owner === owner &&
+      other.call.instance === call.instance &&
+      other.place.name === place.name &&
+      other.place.target !== place.target,
+  );
+  const theirs = others.flatMap((other) => other.names);
+  return theirs.length > 0 && names.every((name) => theirs.includes(name));
+}
