@@ -1,5 +1,6 @@
 import type { CacheService } from '../cache/cache.service.js';
 import type { SetOptions } from '../cache/entry.options.js';
+import { parsed } from '../cache/schema.js';
 import type { QueuedWrite } from '../cache/write/write-behind.options.js';
 import { CacheOptionsError } from '../common/errors.js';
 import {
@@ -58,6 +59,12 @@ export class CachedSource<K, V> {
     const found = new Map<K, V>();
     for (const [i, value] of values.entries()) if (value !== undefined) found.set(keys[i]!, value);
     return found;
+  }
+
+  /** A value that has not been read through the cache, as reads of it would give it. */
+  async fitting(value: V): Promise<V> {
+    const schema = this.options.load?.schema;
+    return schema ? ((await parsed(schema, value)) as V) : value;
   }
 
   private async loadMany(keys: readonly K[]): Promise<(V | undefined)[]> {
