@@ -7,6 +7,7 @@ import {
   aFunction,
   aLife,
   anObject,
+  pairsOf,
   problemsOf,
   shown,
   type Rules,
@@ -75,8 +76,9 @@ export class CachedSource<K, V> {
       [...keyAt.keys()],
       async (missing, context) => {
         const asked = missing.map((place) => keyAt.get(place)!);
-        const rows = [...(await source.loadMany!(asked, { signal: context.signal }))];
-        return rows.map(([key, value]) => {
+        const rows = await source.loadMany!(asked, { signal: context.signal });
+        const pairs = pairsOf(this.name, 'source.loadMany (what it gives)', rows);
+        return pairs.map(([key, value]) => {
           const place = this.options.key(key);
           const { tags } = this.lifeAndTags(key);
           if (tags) context.setTags(place, tags);

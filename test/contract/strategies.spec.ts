@@ -349,6 +349,20 @@ describe('strategies', () => {
     ]);
   });
 
+  it('W7 loadMany — gives no pairs → CacheOptionsError that says so', async () => {
+    const { service } = await openCache('memory');
+    for (const given of [undefined, [tom], 'text']) {
+      const loadMany = (): never => given as never;
+      const cats = readThrough<number, Cat>(service, {
+        source: { load: () => tom, loadMany },
+        key,
+      });
+      await expect(cats.getMany([1])).rejects.toThrow(
+        /readThrough:\n {2}source.loadMany \(what it gives\): .*pairs of key and value/,
+      );
+    }
+  });
+
   it('W7 loadMany — takes longer than loaderTimeout → its signal fires', async () => {
     const { service } = await openCache('memory', { loaderTimeout: 10 });
     let signal: AbortSignal | undefined;
