@@ -17,6 +17,11 @@ import type { StandardSchema } from './schema.js';
 import type { BatchLoadContext } from './read/batch-call.js';
 import type { BatchWriteContext } from './write/write-through.js';
 
+type BatchLoaderOf<T> = (
+  missing: Key[],
+  context: BatchLoadContext,
+) => Iterable<readonly [Key, T]> | Promise<Iterable<readonly [Key, T]>>;
+
 /** The part of `CacheService` that reads and writes many values at once: in as few round trips as one value takes. */
 export abstract class CacheBatches extends CacheChanges {
   readonly #engine: CacheEngine;
@@ -59,12 +64,19 @@ export abstract class CacheBatches extends CacheChanges {
    * Otherwise each key goes its way as with `getOrSet`, and may be shared with its callers. The loader's error is passed on as it
    * is. With `loaderConcurrency` a call of the loader counts as one load.
    */
-  async getOrSetMany<T>(
+  getOrSetMany<Input, T>(
+    keys: readonly Key[],
+    loader: BatchLoaderOf<NoInfer<Input>>,
+    options: LoadOptions & { schema: StandardSchema<Input, T> },
+  ): Promise<Map<Key, T>>;
+  getOrSetMany<T>(
     keys: readonly KeyOf<T>[],
-    loader: (
-      missing: Key[],
-      context: BatchLoadContext,
-    ) => Iterable<readonly [Key, T]> | Promise<Iterable<readonly [Key, T]>>,
+    loader: BatchLoaderOf<T>,
+    options?: Omit<LoadOptions, 'schema'>,
+  ): Promise<Map<Key, T>>;
+  async getOrSetMany<T>(
+    keys: readonly Key[],
+    loader: BatchLoaderOf<unknown>,
     options?: LoadOptions,
   ): Promise<Map<Key, T>> {
     const entries = this.#space.entries(keys);

@@ -33,10 +33,11 @@ export const aSchema: Rule = {
 
 /** What the schema makes of a value. Rejects with `CacheSerializationError`, which has nothing of the value in it. */
 export async function parsed(schema: StandardSchema, value: unknown): Promise<unknown> {
-  const { vendor, validate } = schema['~standard'];
+  const standard = schema['~standard'];
+  const { vendor } = standard;
   let result: SchemaResult<unknown>;
   try {
-    result = await validate(value);
+    result = await standard.validate(value);
   } catch (error) {
     const name = types.isNativeError(error) ? error.name : typeof error;
     throw new CacheSerializationError(`The schema (${vendor}) threw ${name}`);

@@ -1,11 +1,13 @@
 import type { CacheService } from '../cache/cache.service.js';
 import type { SetOptions } from '../cache/entry.options.js';
+import { parsed } from '../cache/schema.js';
 import type { QueuedWrite } from '../cache/write/write-behind.options.js';
 import { CacheOptionsError } from '../common/errors.js';
 import {
   aFunction,
   aLife,
   anObject,
+  pairsOf,
   problemsOf,
   shown,
   type Rules,
@@ -60,6 +62,12 @@ export class CachedSource<K, V> {
     return found;
   }
 
+  /** A value that has not been read through the cache, as reads of it would give it. */
+  async fitting(value: V): Promise<V> {
+    const schema = this.options.load?.schema;
+    return schema ? ((await parsed(schema, value)) as V) : value;
+  }
+
   private async loadMany(keys: readonly K[]): Promise<(V | undefined)[]> {
     const { source, load, ttl } = this.options;
     const places = keys.map((key): Key => this.options.key(key));
@@ -68,8 +76,9 @@ export class CachedSource<K, V> {
       [...keyAt.keys()],
       async (missing, context) => {
         const asked = missing.map((place) => keyAt.get(place)!);
-        const rows = [...(await source.loadMany!(asked, { signal: context.signal }))];
-        return rows.map(([key, value]) => {
+        const rows = await source.loadMany!(asked, { signal: context.signal });
+        const pairs = pairsOf(this.name, 'source.loadMany (what it gives)', rows);
+        return pairs.map(([key, value]) => {
           const place = this.options.key(key);
           const { tags } = this.lifeAndTags(key);
           if (tags) context.setTags(place, tags);

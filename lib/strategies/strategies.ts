@@ -52,14 +52,15 @@ export function writeBehind<K, V>(
     queue,
     async get(key) {
       const waiting = queue.pending(key);
-      return waiting === undefined ? through.get(key) : waiting;
+      return waiting === undefined ? through.get(key) : cached.fitting(waiting);
     },
     async getMany(keys) {
       const waiting = keys.map((key) => queue.pending(key));
       const others = await through.getMany(keys.filter((_, i) => waiting[i] === undefined));
       const found = new Map<K, V>();
       for (const [i, key] of keys.entries()) {
-        const value = waiting[i] === undefined ? others.get(key) : waiting[i];
+        const own = waiting[i];
+        const value = own === undefined ? others.get(key) : await cached.fitting(own);
         if (value !== undefined) found.set(key, value);
       }
       return found;
@@ -68,6 +69,7 @@ export function writeBehind<K, V>(
       await queue.put(key, value, cached.entryOptions(key));
     },
     async delete(key) {
+      cached.method('remove');
       await queue.flush(key);
       await through.delete(key);
     },
@@ -82,7 +84,8 @@ export function refreshAhead<K, V>(
   cache: CacheService,
   options: StrategyOptions<K, V>,
 ): CacheStrategy<K, V> {
-  const load = { refreshAhead: { after: 0.8 }, ...options?.load };
+  const given = options?.load;
+  const load = { ...given, refreshAhead: given?.refreshAhead ?? { after: 0.8 } };
   return throughCache(new CachedSource('refreshAhead', cache, { ...options, load }));
 }
 

@@ -107,6 +107,37 @@ describe.each(VARIANTS)('Serializer and schema of a call on %s', (_, topology, v
       expect(await service.get('many')).toEqual({ id: 2, name: 'b' });
     });
 
+    it('O1 value of which there is a copy does not match → judged, told and counted once for each call', async () => {
+      const cache = await open();
+      const { service } = cache;
+      await service.set('key', 'text');
+      await service.get('key');
+      const judge = jest.fn(() => ({ issues: [{ message: 'no' }] }));
+      const strict = { '~standard': { version: 1, vendor: 'own', validate: judge } } as const;
+      expect(await service.get('key', { schema: strict })).toBeUndefined();
+      expect(await service.has('key', { schema: strict })).toBe(false);
+      expect((await service.getMany(['key'], { schema: strict })).size).toBe(0);
+      expect(await service.getOrSet('key', () => undefined, { schema: strict })).toBeUndefined();
+      expect(judge).toHaveBeenCalledTimes(4);
+      expect(cache.errors).toHaveLength(4);
+      expect(service.stats()).toMatchObject({ undecodable: 4, misses: 3 });
+    });
+
+    it('S5 schema whose validate is a method that needs its object → called on it', async () => {
+      const { service } = await open();
+      const standard = {
+        version: 1,
+        vendor: 'own',
+        least: 3,
+        validate(value: unknown) {
+          return (value as number) < this.least ? { issues: [{ message: 'less' }] } : { value };
+        },
+      } as const;
+      const schema = { '~standard': standard };
+      expect(await service.getOrSet('key', () => 3, { schema })).toBe(3);
+      await expect(service.set('key', 2, { schema })).rejects.toThrow('does not match');
+    });
+
     it('S5 loaded value that does not match → CacheSerializationError, nothing stored, the lease free', async () => {
       const cache = await open();
       const loader = (): never => ({ id: 'hunter2' }) as never;

@@ -96,6 +96,19 @@ describe('sliding by the clock', () => {
     expect(await service.getOrSet('k', () => Promise.reject(new Error('down')))).toBe('kept');
   });
 
+  it('X9 C8 read within a memo → its life is prolonged, and its answer stays', async () => {
+    await service.set('k', 'kept', { ttl: '1h', sliding: true });
+    await service.touch('k', '30m');
+    const { stats } = await service.withStats(() =>
+      service.withMemo(async () => {
+        await service.get('k');
+        await waitFor(async () => (await service.ttl('k'))! > 31 * 60_000);
+        await service.get('k');
+      }),
+    );
+    expect(stats.hits.memo).toBe(1);
+  });
+
   it('X9 readonly, ttl, has, peek → only peek prolongs', async () => {
     await read();
     clock.advance(50_000);

@@ -221,6 +221,9 @@ describe.each(VARIANTS)('stats on %s', (_, topology, variant) => {
     );
     await expectCounts(() => service.writeThrough('k', () => 2), { sets: 1 });
     await expectCounts(() => service.writeThrough('k', (context) => (context.skip(), 2)), {});
+    const refused = (): Promise<number> =>
+      service.run('readonly', () => service.writeThrough('k', () => 2));
+    await expectCounts(refused, { refusedSets: 1 });
   });
 
   it('O1 evict, evictTags, evictPattern, clear → by key, tag, match and call', async () => {
@@ -247,6 +250,11 @@ describe.each(VARIANTS)('stats on %s', (_, topology, variant) => {
     await service.set('k', 1);
     await expectCounts(() => service.take('k'), { hits: 1 });
     await expectCounts(() => service.take('k'), { misses: 1 });
+    const validate = () => ({ issues: [{ message: 'no' }] });
+    const schema = { '~standard': { version: 1, vendor: 'own', validate } } as const;
+    await service.set('k', 1);
+    const unfit = { misses: 1, undecodable: 1, errors: { take: 1 } };
+    await expectCounts(() => service.take('k', { schema }), unfit);
   });
 
   it('O3 E8 a value in grace, served while it is refreshed → a miss, and stale served; one refresh', async () => {

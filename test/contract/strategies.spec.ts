@@ -235,6 +235,47 @@ describe('strategies', () => {
     await waitFor(async () => (await numbers.get(1)) === 2);
   });
 
+  it('W7 refreshAhead — refreshAhead of its load options is undefined → as without it', async () => {
+    const { service } = await openCache('memory');
+    let loads = 0;
+    const source = { load: (): number => ++loads };
+    const load = { refreshAhead: undefined };
+    const numbers = refreshAhead<number, number>(service, { source, key, ttl: '1h', load });
+    await numbers.get(1);
+    await service.touch(key(1), '1m');
+    await numbers.get(1);
+    await waitFor(() => loads === 2);
+  });
+
+  it('W6 writeBehind — schema of the loads → what waits is given as it is read afterwards', async () => {
+    const { service } = await openCache('memory');
+    const validate = (cat: unknown) => ({ value: { role: 'cat', ...(cat as Cat) } });
+    const schema = { '~standard': { version: 1, vendor: 'own', validate } } as const;
+    const source = new Cats();
+    const queue = { flushInterval: '1h' };
+    const cats = writeBehind(service, { source, key, load: { schema }, queue });
+    await cats.set(1, tom);
+    const expected = { role: 'cat', name: 'Tom' };
+    for (let i = 0; i < 2; i++) {
+      expect(await cats.get(1)).toEqual(expected);
+      expect([...(await cats.getMany([1]))]).toEqual([[1, expected]]);
+      await cats.queue.flush();
+    }
+    expect(source.rows.get(1)).toEqual(tom);
+  });
+
+  it('W7 writeBehind — delete without remove → rejects, and nothing is written', async () => {
+    const { service } = await openCache('memory');
+    const write = jest.fn(() => undefined);
+    const source = { load: () => undefined, write };
+    const queue = { flushInterval: '1h' };
+    const cats = writeBehind<number, Cat>(service, { source, key, queue });
+    await cats.set(1, tom);
+    await expect(cats.delete(1)).rejects.toMatchObject({ code: 'ERR_CACHE_OPTIONS' });
+    expect(write).not.toHaveBeenCalled();
+    expect(cats.queue.pending(1)).toEqual(tom);
+  });
+
   it('W7 loadMany → one call for all that is missing; each value has its tags and ttl', async () => {
     const { service } = await openCache('memory');
     const source = new Cats();
@@ -306,6 +347,20 @@ describe('strategies', () => {
       [ids[1], 'cat 1'],
       [ids[2], 'cat 2'],
     ]);
+  });
+
+  it('W7 loadMany — gives no pairs → CacheOptionsError that says so', async () => {
+    const { service } = await openCache('memory');
+    for (const given of [undefined, [tom], 'text']) {
+      const loadMany = (): never => given as never;
+      const cats = readThrough<number, Cat>(service, {
+        source: { load: () => tom, loadMany },
+        key,
+      });
+      await expect(cats.getMany([1])).rejects.toThrow(
+        /readThrough:\n {2}source.loadMany \(what it gives\): .*pairs of key and value/,
+      );
+    }
   });
 
   it('W7 loadMany — takes longer than loaderTimeout → its signal fires', async () => {

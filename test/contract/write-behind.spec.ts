@@ -7,6 +7,7 @@ import type {
 } from '../../lib/cache/write/write-behind.options.js';
 import { openCache, VARIANTS, type TestCache } from '../support/caches.js';
 import { Gate } from '../support/gate.js';
+import { startServer } from '../support/start-server.js';
 import { waitFor } from '../support/wait-for.js';
 
 type Batch = readonly QueuedWrite<string, unknown>[];
@@ -215,6 +216,16 @@ describe.each(VARIANTS)('writes behind on %s', (_, topology, variant) => {
     expect(await service.has('bad')).toBe(false);
   });
 
+  it('W6 one bad value, and nobody flushes → the others are not held back for an interval each', async () => {
+    source.before = (batch) => {
+      if (batch.some(({ key }) => key === 'bad')) throw new Error('not that one');
+    };
+    const queue = queueOf({ retries: 1, batchSize: 5 });
+    for (const key of ['a', 'b', 'bad', 'c', 'd']) await queue.put(key, key);
+    await waitFor(() => queue.backlog().size === 0);
+    expect([...source.rows.keys()]).toEqual(['a', 'b', 'c', 'd']);
+  });
+
   it('W6 onDropped takes its time, or fails → it is waited for, and the failure told', async () => {
     const saved: string[] = [];
     source.before = () => {
@@ -293,6 +304,33 @@ describe.each(VARIANTS)('writes behind on %s', (_, topology, variant) => {
     expect(queue.pending('k')).toEqual({ tags: ['a'] });
     await queue.flush();
     expect(source.batches).toEqual([{ k: { tags: ['a'] } }]);
+  });
+
+  it('W6 the object changes, and its tags, before it is cached → cached and queued as they were given', async () => {
+    const queue = queueOf();
+    const value = { n: 1 };
+    const tags = ['cats'];
+    const put = queue.put('k', value, { tags });
+    value.n = 2;
+    tags.length = 0;
+    await put;
+    expect(queue.pending('k')).toEqual({ n: 1 });
+    expect(await service.get('k')).toEqual({ n: 1 });
+    await service.evictTags('cats');
+    await waitFor(() => service.has('k'));
+    await queue.flush();
+    expect(source.batches).toEqual([{ k: { n: 1 } }]);
+  });
+
+  it("W6 afterWrite: 'keep', and the cache did not take the value → what it has is older, and goes", async () => {
+    const queue = queueOf({ afterWrite: 'keep' });
+    await queue.put('k', 'old');
+    await queue.flush();
+    await service.run('readonly', () => queue.put('k', 'new'));
+    expect(await service.get('k')).toBe('old');
+    await queue.flush();
+    expect(source.rows.get('k')).toBe('new');
+    expect(await service.get('k')).toBeUndefined();
   });
 
   it('W6 put — what cannot be stored, or nothing but a bad key → rejects, nothing is queued', async () => {
@@ -447,18 +485,31 @@ describe('writes behind', () => {
     expect(source.rows.get('k')).toBe('new');
   });
 
-  it('W6 without Redis → queued and written all the same', async () => {
-    const url = 'redis://127.0.0.1:1';
-    const cache = await openCache({ type: 'single', url });
+  it('W6 without Redis → queued and written all the same, and what it has is evicted once it is back', async () => {
+    const server = await startServer();
+    const cache = await openCache({ type: 'single', url: server.url });
     const source = new Source();
     const queue = new WriteBehind<string, unknown>(cache.service, {
       write: source.write,
-      afterWrite: 'keep', // an evict would wait for Redis
+      afterWrite: 'keep',
     });
+    await queue.put('k', 0);
+    await queue.flush();
+    await server.pause();
     await queue.put('k', 1);
     expect(queue.pending('k')).toBe(1);
     await queue.flush();
     expect(source.rows.get('k')).toBe(1);
+    await server.resume();
+    await waitFor(() => cache.engine.pending().journal === 0);
+    expect(await cache.service.get('k')).toBeUndefined();
+    await cache.close();
+    await server.stop();
+  });
+
+  it("W6 without Redis, failure: 'strict' → put rejects, nothing is queued", async () => {
+    const source = new Source();
+    const url = 'redis://127.0.0.1:1';
     const strict = await openCache({ type: 'single', url }, { failure: 'strict' });
     const refusing = new WriteBehind<string, unknown>(strict.service, { write: source.write });
     await expect(refusing.put('k', 2)).rejects.toMatchObject({ code: 'ERR_CACHE_CONNECTION' });

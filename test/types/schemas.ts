@@ -1,7 +1,7 @@
 /** What the compiler infers from schemas: checked by `npm run typecheck`, never run. */
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import * as z from 'zod';
-import type { CacheService, StandardSchema } from '../../lib/index.js';
+import { typedKey, type CacheService, type StandardSchema } from '../../lib/index.js';
 
 declare const cache: CacheService;
 declare const specified: StandardSchemaV1<string, Date>;
@@ -22,10 +22,21 @@ export const loaded: Promise<Read> = cache.getOrSet('user:7', () => ({ id: 7, bo
   schema: User,
   ttl: '5m',
 });
+const rows = (): [string, Stored][] => [['user:7', { id: 7, born: '2000' }]];
+export const loadedMany: Promise<Map<unknown, Read>> = cache.getOrSetMany(['user:7'], rows, {
+  schema: User,
+  ttl: '5m',
+});
+export const taken: Promise<Read | undefined> = cache.take(typedKey<Stored>('user:7'), {
+  schema: User,
+});
 export const written: Promise<boolean> = cache.set('user:7', { id: 7 }, { schema: User });
 
 // @ts-expect-error: the loader gives something else than the schema takes
 void cache.getOrSet('user:7', () => ({ id: 7, born: 2000 }), { schema: User });
+
+// @ts-expect-error: nor does that of several
+void cache.getOrSetMany(['user:7'], () => [['user:7', { id: 7 }]], { schema: User });
 
 // @ts-expect-error: no schema
 void cache.get('user:7', { schema: { parse: () => 1 } });

@@ -100,6 +100,18 @@ export class EntryFormats {
     }
   }
 
+  /** The value as a reader gets it, whatever becomes of the one that was given. Throws `CacheSerializationError`. */
+  copyOf(key: EntryKey, value: unknown, serializer?: SerializerChoice): OpenedEntry {
+    try {
+      const writable = { value, ttlMs: Infinity, c0: 0, serializer };
+      const { plain } = this.plain({ key, kind: 'value' }, writable);
+      return this.opened(plain, { key, softAt: 0, serializer });
+    } catch (error) {
+      this.noteUnstorable(error, key);
+      throw error;
+    }
+  }
+
   private noteUnstorable(error: unknown, { given }: EntryKey): void {
     const { tooLarge } = error as Partial<CacheSerializationError>;
     this.parts.meter.count(tooLarge ? 'tooLarge' : 'unserialisable');

@@ -42,10 +42,8 @@ export class Finder {
   /** What `as` makes of it, in as few promises as can be: they are much of what a read costs. */
   findAs<T>(wanted: Wanted, as: (found: Found) => T): Promise<T> {
     const atOnce = this.atOnce(wanted);
-    if (atOnce && !types.isPromise(atOnce)) return Promise.resolve(as(atOnce));
+    if (atOnce) return types.isPromise(atOnce) ? atOnce.then(as) : Promise.resolve(as(atOnce));
     const without = (error: unknown): T => as(this.without(wanted, error));
-    if (atOnce)
-      return atOnce.then((found) => (found ? as(found) : this.lookUp(wanted).then(as, without)));
     const look = this.looks.at(wanted);
     return look.over.then(() => {
       if (look.failure) return without(look.failure.error);
@@ -89,7 +87,7 @@ export class Finder {
   }
 
   /** What it takes no look at Redis to find. */
-  atOnce(wanted: Wanted): Found | undefined | Promise<Hit | undefined> {
+  atOnce(wanted: Wanted): Found | undefined | Promise<Found> {
     return this.isBlocked(wanted) ? bypassed(wanted.key, this.parts.settings) : this.copy(wanted);
   }
 
@@ -105,14 +103,12 @@ export class Finder {
     return this.state.journal.blocks(key.redisKey);
   }
 
-  /** As `peek`, if it is what the reader wants; later only where a schema has to say so. */
-  private copy(wanted: Wanted): Hit | undefined | Promise<Hit | undefined> {
+  /** As `peek`; later only where a schema has to say what it is to the reader, to whom Redis would give the same. */
+  private copy(wanted: Wanted): Found | undefined | Promise<Found> {
     const copy = this.peek(wanted.key, wanted.kind, wanted.reads);
     if (!copy) return undefined;
     this.judge.found(wanted, copy.value);
-    const found = this.judge.fitting({ state: 'hit', source: 'copy', ...copy }, wanted);
-    const hit = (each: Found): Hit | undefined => (each.state === 'hit' ? each : undefined);
-    return types.isPromise(found) ? found.then(hit) : hit(found);
+    return this.judge.fitting<Hit>({ state: 'hit', source: 'copy', ...copy }, wanted);
   }
 }
 

@@ -1,4 +1,3 @@
-import { types } from 'node:util';
 import type { EntryKey } from '../../keys/key-space.js';
 import type { CallModes } from '../call-mode.js';
 import type { Flights } from '../flights.js';
@@ -39,8 +38,7 @@ export class LoadLooks {
     const wanted = wantedBy(request);
     if (isBack || request.settings.force || !this.isMostLikelyMissing(request.key))
       return finder.findAs(wanted, this.noted);
-    const here = finder.atOnce(wanted);
-    return types.isPromise(here) ? here.then((hit) => hit ?? UNSEEN) : (here ?? UNSEEN);
+    return finder.atOnce(wanted) ?? UNSEEN;
   }
 
   private isMostLikelyMissing({ redisKey }: EntryKey): boolean {

@@ -29,8 +29,9 @@ export class Slider {
     if (lifeMs === undefined || lifeMs - value.freshMs() < lifeMs * SHARE) return;
     if (running.has(key.redisKey) || running.size >= MOST_RUNNING || modes.storesNothing) return;
     running.add(key.redisKey);
-    toucher
-      .slide(key)
+    // Outside of the call's memo: it is not the call that changes something, and its answer stands.
+    this.parts.memos
+      .outside(() => toucher.slide(key))
       .catch((error: unknown) => this.parts.reporter.report('touch', false, error))
       .finally(() => running.delete(key.redisKey));
   }

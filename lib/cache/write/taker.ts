@@ -90,6 +90,7 @@ export class Taker {
     if (!value || !isReadable(value, reads)) return undefined;
     if (!schema) return value;
     return fitted(value, schema).catch((error: unknown) => {
+      this.parts.meter.count('undecodable');
       this.parts.reporter.report('take', undefined, error);
       return undefined;
     });

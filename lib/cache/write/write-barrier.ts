@@ -92,7 +92,7 @@ export class WriteBarrier {
 
   /** Puts the barriers up. Without Redis the write goes on (`open`), and its keys are evicted at its end. */
   private async begin(keys: readonly EntryKey[], operation: string): Promise<Running> {
-    const { store, settings, ids } = this.parts;
+    const { store, settings, ids, meter } = this.parts;
     const { evictor } = this.state;
     const writer = ids.next();
     const begun = new Set<EntryKey>();
@@ -103,11 +103,13 @@ export class WriteBarrier {
       evictor.outdate(key);
       begun.add(key);
     });
-    const failure = results.find((result) => result.status === 'rejected');
+    const failures = results.filter((result) => result.status === 'rejected');
+    const [failure] = failures;
     if (!failure) return running;
     if (settings.failure === 'strict') await this.end(running, NOTHING_LEFT).catch(() => undefined);
     const answer = { operation, returning: 'the write, its keys evicted at its end' };
     goOnWithout(this.parts, answer, failure.reason);
+    meter.count('degraded', failures.length);
     return running;
   }
 

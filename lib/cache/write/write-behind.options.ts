@@ -39,8 +39,8 @@ export interface WriteBehindOptions<K, V> {
   backoff?: Duration;
   /**
    * What becomes of the cached value once the source has it. 'evict': the next read loads what the source made of it. 'keep': it
-   * stays for the rest of its ttl; right where the source stores exactly what it is given and nobody else writes there.
-   * Default 'evict'.
+   * stays for the rest of its ttl; right where the source stores exactly what it is given and nobody else writes there. What the
+   * cache did not take, for want of Redis for instance, is evicted all the same: what it has is older. Default 'evict'.
    */
   afterWrite?: 'evict' | 'keep';
   /** Hears of writes that will not reach the source, or of which nobody knows, and why. What it promises is waited for, by `flush` too. */

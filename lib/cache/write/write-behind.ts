@@ -5,8 +5,7 @@ import type { Key } from '../../keys/encode-key.js';
 import type { EntryKey, KeySpace } from '../../keys/key-space.js';
 import type { CacheEngine } from '../cache-engine.js';
 import { engineOf, spaceOf, type CacheService } from '../cache.service.js';
-import type { Opened } from '../entry.js';
-import type { SetOptions } from '../entry.options.js';
+import { throughSettings, type SetOptions } from '../entry.options.js';
 import { Turns } from './turns.js';
 import {
   writeBehindSettings,
@@ -51,9 +50,8 @@ export class WriteBehind<K = Key, V = unknown> {
     this.space = spaceOf(cache);
     this.settings = writeBehindSettings(options);
     this.pump = new WritePump(this.settings, engine.parts.clock, {
-      written: async (slots) => {
-        if (this.settings.afterWrite === 'evict') await this.evict(slots);
-      },
+      written: (slots) =>
+        this.evict(slots, (slot) => this.settings.afterWrite === 'evict' || !slot.isCached),
       failed: (size, error) => this.reportFailed(size, error),
       dropped: (slots, error) => this.dropped(slots, error),
     });
@@ -73,16 +71,19 @@ export class WriteBehind<K = Key, V = unknown> {
    */
   async put(key: K, value: V, options?: Omit<SetOptions, 'if'>): Promise<void> {
     const entry = this.entryOf(key);
+    throughSettings('put', options, this.engine.options);
+    // Before anything is waited for, so that what is cached and what is queued is what was given.
+    const kept = this.engine.formats.copyOf(entry, value, options?.serializer);
+    const own = options && { ...options, ...(options.tags && { tags: [...options.tags] }) };
     const isNew = await this.arrive(entry);
     try {
       await this.turns.take(entry.redisKey, async () => {
-        await this.cache.set(entry.given, value, options);
-        const kept = await this.snapshot(entry, value, options?.serializer);
+        const isCached = await this.cache.set(entry.given, kept.take(), own);
         if (this.pump.stopped) {
           await this.evictNow(entry);
           throw closedError('the value will not be written');
         }
-        this.pump.put({ given: key, entry, value: kept, options });
+        this.pump.put({ given: key, entry, value: kept, options: own, isCached });
       });
     } finally {
       if (isNew) this.arriving--;
@@ -149,18 +150,6 @@ export class WriteBehind<K = Key, V = unknown> {
     return this.space.entry(this.settings.key(key));
   }
 
-  /** The value as a hit gives it, whatever becomes of the object that was put. */
-  private async snapshot(
-    key: EntryKey,
-    value: V,
-    serializer: SetOptions['serializer'],
-  ): Promise<Opened> {
-    const writable = { value, ttlMs: Infinity, c0: 0, serializer };
-    const encoded = await this.engine.formats.encode({ key, kind: 'value' }, writable);
-    // It has been stored already, so it can be encoded.
-    return encoded!.value;
-  }
-
   /** Stores again what waits and may have been evicted. */
   private restore(gone: Gone): void {
     const { slots } = this.pump;
@@ -181,17 +170,22 @@ export class WriteBehind<K = Key, V = unknown> {
     const { given, redisKey } = slot.entry;
     const store = async (): Promise<void> => {
       if (this.pump.slots.get(redisKey) !== slot) return;
-      await this.cache.set(given, slot.value.take(), slot.options);
+      slot.isCached = false;
+      slot.isCached = await this.cache.set(given, slot.value.take(), slot.options);
     };
     await this.turns.take(redisKey, store).catch((error) => this.report('restore', error));
   }
 
-  /** Unless a newer value has come meanwhile. */
-  private async evict(slots: readonly Slot<K>[]): Promise<void> {
+  /** Those that this is `of`, unless a newer value has come meanwhile. */
+  private async evict(
+    slots: readonly Slot<K>[],
+    of: (slot: Slot<K>) => boolean = () => true,
+  ): Promise<void> {
     await Promise.all(
-      slots.map(({ entry }) =>
-        this.turns.take(entry.redisKey, async () => {
-          if (!this.pump.slots.has(entry.redisKey)) await this.evictNow(entry);
+      slots.map((slot) =>
+        this.turns.take(slot.entry.redisKey, async () => {
+          if (of(slot) && !this.pump.slots.has(slot.entry.redisKey))
+            await this.evictNow(slot.entry);
         }),
       ),
     );

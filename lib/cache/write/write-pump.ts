@@ -12,6 +12,8 @@ export interface Slot<K> {
   readonly entry: EntryKey;
   value: Opened;
   options: Omit<SetOptions, 'if'> | undefined;
+  /** The cache has this value, as far as is known; else perhaps an older one. */
+  isCached: boolean;
   /** Of the value that waits. */
   version: number;
   /** The version that the source has got, if any of this slot. */
@@ -23,7 +25,7 @@ export interface Slot<K> {
 }
 
 /** What is queued about a key. */
-export type Put<K> = Pick<Slot<K>, 'given' | 'entry' | 'value' | 'options'>;
+export type Put<K> = Pick<Slot<K>, 'given' | 'entry' | 'value' | 'options' | 'isCached'>;
 
 interface PumpEvents<K> {
   /** The source has the latest values of these keys. */
@@ -120,7 +122,10 @@ export class WritePump<K, V> {
   private pauseMs(): number {
     const { batchSize, flushIntervalMs, backoffMs } = this.settings;
     if (this.failures > 0) return Math.min(backoffMs * 2 ** (this.failures - 1), MAX_BACKOFF_MS);
-    return this.slots.size >= batchSize || this.flushes > 0 ? 0 : flushIntervalMs;
+    const [first] = this.slots.values();
+    // What has failed before has waited for its batch already.
+    const isUrgent = this.flushes > 0 || (first?.failures ?? 0) > 0;
+    return isUrgent || this.slots.size >= batchSize ? 0 : flushIntervalMs;
   }
 
   private async writeBatch(): Promise<void> {

@@ -133,7 +133,11 @@ export class WriteThrough {
         const value = valueOf(written, key);
         values.set(key.redisKey, value);
         const ttlMs = lives.get(key.redisKey)!;
-        if (storesNothing || ttlMs <= 0) continue;
+        if (ttlMs <= 0) continue;
+        if (storesNothing) {
+          this.parts.meter.set(key, 'writeThrough', false);
+          continue;
+        }
         const { tags = settings.tags, life } = wishesOf(key);
         const sliding = slides(settings, life);
         const writable = { ...settings, tags, ttlMs, sliding, value, c0: c0s[i]! };

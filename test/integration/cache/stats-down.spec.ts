@@ -50,6 +50,21 @@ describe('stats while Redis fails', () => {
     );
   });
 
+  it('O1 R1 writes without Redis → degraded, one for each key', async () => {
+    await server.kill();
+    const { stats } = await service.withStats(async () => {
+      const keys = [
+        ['x', 1],
+        ['x', 2],
+      ];
+      await service.withWrite(keys, async () => 1).catch(() => undefined);
+      await service.writeThrough('c', () => 1).catch(() => undefined);
+    });
+    expect(stats).toMatchObject({ degraded: 3, sets: 0, refusedSets: 0 });
+    await server.restart();
+    await waitFor(() => service.stats().journal === 0, { timeoutMs: 10_000 });
+  });
+
   it('O1 an evict that does not get through → journal until it has, one error', async () => {
     await server.pause();
     const { stats } = await service.withStats(() => service.evict('k').catch(() => undefined));
