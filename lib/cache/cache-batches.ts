@@ -17,6 +17,11 @@ import type { StandardSchema } from './schema.js';
 import type { BatchLoadContext } from './read/batch-call.js';
 import type { BatchWriteContext } from './write/write-through.js';
 
+type LoaderOfMany<T> = (
+  missing: Key[],
+  context: BatchLoadContext,
+) => Iterable<readonly [Key, T]> | Promise<Iterable<readonly [Key, T]>>;
+
 /** The part of `CacheService` that reads and writes many values at once: in as few round trips as one value takes. */
 export abstract class CacheBatches extends CacheChanges {
   readonly #engine: CacheEngine;
@@ -59,12 +64,19 @@ export abstract class CacheBatches extends CacheChanges {
    * Otherwise each key goes its way as with `getOrSet`, and may be shared with its callers. The loader's error is passed on as it
    * is. With `loaderConcurrency` a call of the loader counts as one load.
    */
-  async getOrSetMany<T>(
+  getOrSetMany<Input, T>(
+    keys: readonly Key[],
+    loader: LoaderOfMany<NoInfer<Input>>,
+    options: LoadOptions & { schema: StandardSchema<Input, T> },
+  ): Promise<Map<Key, T>>;
+  getOrSetMany<T>(
     keys: readonly KeyOf<T>[],
-    loader: (
-      missing: Key[],
-      context: BatchLoadContext,
-    ) => Iterable<readonly [Key, T]> | Promise<Iterable<readonly [Key, T]>>,
+    loader: LoaderOfMany<T>,
+    options?: Omit<LoadOptions, 'schema'>,
+  ): Promise<Map<Key, T>>;
+  async getOrSetMany<T>(
+    keys: readonly Key[],
+    loader: LoaderOfMany<unknown>,
     options?: LoadOptions,
   ): Promise<Map<Key, T>> {
     const entries = this.#space.entries(keys);
@@ -94,14 +106,14 @@ export abstract class CacheBatches extends CacheChanges {
     const settingsOf = (own?: SetOptions) =>
       setSettings(
         'setMany',
-        typeof own === 'object' ? { ...options, ...given(own) } : (own ?? options),
+        typeof own === 'object' ? ownBefore(options, own) : (own ?? options),
         this.#engine.options,
       );
     const common = settingsOf();
     const values = pairsOf('setMany', 'entries', entries).map(([key, value, own]) => ({
       key: this.#space.entry(key),
       value,
-      settings: own ? settingsOf(own) : common,
+      settings: own == null ? common : settingsOf(own),
     }));
     const last = new Map(values.map((value) => [value.key.redisKey, value]));
     await this.#engine.writer.setMany([...last.values()]);
@@ -135,9 +147,16 @@ export abstract class CacheBatches extends CacheChanges {
   }
 }
 
-/** Without options that are undefined: they are as good as absent. */
-const given = (options: SetOptions): SetOptions =>
-  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+/** Undefined is as good as absent. An entry that says how long it lives is told nothing of it by the call. */
+function ownBefore(common: SetOptions | undefined, own: SetOptions): SetOptions {
+  const said = Object.entries(own).filter(([, value]) => value !== undefined);
+  const given: SetOptions = Object.fromEntries(said);
+  const life = {
+    ...('ttl' in given && { expiresAt: undefined }),
+    ...('expiresAt' in given && { ttl: undefined, sliding: undefined }),
+  };
+  return { ...common, ...life, ...given };
+}
 
 export function unique(entries: readonly EntryKey[]): EntryKey[] {
   return [...new Map(entries.map((entry) => [entry.redisKey, entry])).values()];

@@ -8,6 +8,7 @@ import { additionOf, type Addition, type CounterOptions } from './counters.js';
 import { readSettings, type ReadOptions } from './entry.options.js';
 import { lifeMs } from './life.options.js';
 import { RawStrings } from './raw-strings.js';
+import type { StandardSchema } from './schema.js';
 
 /** The part of `CacheService` that changes what is stored where it is: counts, gives another life, takes. */
 export abstract class CacheChanges extends CacheControls {
@@ -60,7 +61,12 @@ export abstract class CacheChanges extends CacheControls {
    * be reached (`failure: 'strict'`: rejects). Past the copies in the process. A load that is running is not stored. What this
    * call cannot read, for its version, serializer or schema, stays.
    */
-  async take<T = unknown>(key: KeyOf<T>, options?: ReadOptions): Promise<T | undefined> {
+  take<T>(
+    key: Key,
+    options: ReadOptions & { schema: StandardSchema<unknown, T> },
+  ): Promise<T | undefined>;
+  take<T = unknown>(key: KeyOf<T>, options?: Omit<ReadOptions, 'schema'>): Promise<T | undefined>;
+  async take<T>(key: Key, options?: ReadOptions): Promise<T | undefined> {
     const entry = this.#space.entry(key);
     const taken = await this.#engine.inPlace.taker.take(entry, readSettings('take', options));
     return taken?.take() as T | undefined;
