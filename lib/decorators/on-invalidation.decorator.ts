@@ -2,8 +2,9 @@ import 'reflect-metadata';
 import { Metadata } from '../common/metadata.js';
 import { CacheOptionsError } from '../common/errors.js';
 import { problemsOf, type Rules } from '../common/option-checks.js';
-import { DEFAULT_CACHE } from '../common/tokens.js';
+import { DEFAULT_CACHE, getInvalidationListenerToken } from '../common/tokens.js';
 import { aCacheName } from '../cache/decorated/option-rules.js';
+import { injectInto } from '../methods/injection.js';
 
 export interface OnInvalidationOptions {
   /** The `name` of the cache; without it, the unnamed one. */
@@ -32,8 +33,11 @@ export function OnInvalidation(options: OnInvalidationOptions = {}): MethodDecor
         `@OnInvalidation on ${target.constructor.name}.${String(name)}`,
         problems,
       );
+    const { cache = DEFAULT_CACHE } = options;
     const method = descriptor.value as object;
     const others = heardCaches.get(method) ?? [];
-    heardCaches.set(method, [...new Set([options.cache ?? DEFAULT_CACHE, ...others])]);
+    heardCaches.set(method, [...new Set([cache, ...others])]);
+    // Of two caches of that name, it hears the one that its module can inject.
+    injectInto(target, getInvalidationListenerToken(cache));
   };
 }
