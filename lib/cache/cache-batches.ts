@@ -106,14 +106,14 @@ export abstract class CacheBatches extends CacheChanges {
     const settingsOf = (own?: SetOptions) =>
       setSettings(
         'setMany',
-        typeof own === 'object' ? { ...options, ...given(own) } : (own ?? options),
+        typeof own === 'object' ? ownBefore(options, own) : (own ?? options),
         this.#engine.options,
       );
     const common = settingsOf();
     const values = pairsOf('setMany', 'entries', entries).map(([key, value, own]) => ({
       key: this.#space.entry(key),
       value,
-      settings: own ? settingsOf(own) : common,
+      settings: own == null ? common : settingsOf(own),
     }));
     const last = new Map(values.map((value) => [value.key.redisKey, value]));
     await this.#engine.writer.setMany([...last.values()]);
@@ -147,9 +147,16 @@ export abstract class CacheBatches extends CacheChanges {
   }
 }
 
-/** Without options that are undefined: they are as good as absent. */
-const given = (options: SetOptions): SetOptions =>
-  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+/** Undefined is as good as absent. An entry that says how long it lives is told nothing of it by the call. */
+function ownBefore(common: SetOptions | undefined, own: SetOptions): SetOptions {
+  const said = Object.entries(own).filter(([, value]) => value !== undefined);
+  const given: SetOptions = Object.fromEntries(said);
+  const life = {
+    ...('ttl' in given && { expiresAt: undefined }),
+    ...('expiresAt' in given && { ttl: undefined, sliding: undefined }),
+  };
+  return { ...common, ...life, ...given };
+}
 
 export function unique(entries: readonly EntryKey[]): EntryKey[] {
   return [...new Map(entries.map((entry) => [entry.redisKey, entry])).values()];

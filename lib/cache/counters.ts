@@ -47,7 +47,7 @@ export function additionOf(
   by: number,
   options: CounterOptions | undefined,
 ): Addition {
-  const problems = options ? problemsOf(options, { ttl: aLife }) : [];
+  const problems = options == null ? [] : problemsOf(options, { ttl: aLife });
   if (!Number.isSafeInteger(by))
     problems.unshift({ path: 'by', given: shown(by), accepted: 'an integer up to 2^53 - 1' });
   if (problems.length > 0) throw new CacheOptionsError(operation, problems);

@@ -152,7 +152,7 @@ export function readSettings(
   where: string,
   options: ReadOptions | undefined,
 ): ReadSettings | undefined {
-  const problems = options ? problemsOf(options, READ_OPTIONS) : [];
+  const problems = options == null ? [] : problemsOf(options, READ_OPTIONS);
   if (problems.length > 0) throw new CacheOptionsError(where, problems);
   return options;
 }
@@ -179,7 +179,7 @@ function writeSettings(
   options: SetOptions | undefined,
   { defaults, checks }: { defaults: CacheSettings; checks: Readonly<Record<string, Rule>> },
 ): WriteSettings {
-  if (!options) return { ttlMs: defaults.ttlMs };
+  if (options == null) return { ttlMs: defaults.ttlMs };
   check(where, options, checks);
   const { sliding, version, serializer, schema } = options;
   const life = { ttlMs: fixedMs(options) ?? defaults.ttlMs, lifeOf: lifeOf(options) };

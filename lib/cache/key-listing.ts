@@ -20,7 +20,7 @@ export function listingSignal(
   where: string,
   options: ListingOptions | undefined,
 ): AbortSignal | undefined {
-  const problems = options ? problemsOf(options, { signal: aSignal }) : [];
+  const problems = options == null ? [] : problemsOf(options, { signal: aSignal });
   if (problems.length > 0) throw new CacheOptionsError(where, problems);
   return options?.signal;
 }

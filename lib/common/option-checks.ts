@@ -76,12 +76,11 @@ export function pairsOf<Pair extends readonly unknown[]>(
 /** What was given, shortened. */
 export function shown(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.slice(0, 40));
-  if (Array.isArray(value)) return JSON.stringify(value.map(ofList)).slice(0, 80);
+  if (Array.isArray(value)) return `[${value.map(ofList).join(',')}]`.slice(0, 80);
   if (typeof value === 'object' && value !== null) return 'an object';
   return typeof value === 'function' ? 'a function' : String(value);
 }
 
 function ofList(value: unknown): string {
-  if (typeof value === 'string') return value;
   return Array.isArray(value) ? 'an array' : shown(value);
 }

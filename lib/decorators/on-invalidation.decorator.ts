@@ -2,8 +2,9 @@ import 'reflect-metadata';
 import { Metadata } from '../common/metadata.js';
 import { CacheOptionsError } from '../common/errors.js';
 import { problemsOf, type Rules } from '../common/option-checks.js';
-import { DEFAULT_CACHE } from '../common/tokens.js';
+import { DEFAULT_CACHE, getInvalidationListenerToken } from '../common/tokens.js';
 import { aCacheName } from '../cache/decorated/option-rules.js';
+import { injectInto } from '../methods/injection.js';
 import { placeOf } from '../methods/wrap-method.js';
 
 export interface OnInvalidationOptions {
@@ -30,8 +31,11 @@ export function OnInvalidation(options: OnInvalidationOptions = {}): MethodDecor
     const place = placeOf('@OnInvalidation', target, name, descriptor);
     const problems = problemsOf(options, RULES);
     if (problems.length > 0) throw new CacheOptionsError(place.where, problems);
+    const { cache = DEFAULT_CACHE } = options;
     const method = place.descriptor.value as object;
     const others = heardCaches.get(method) ?? [];
-    heardCaches.set(method, [...new Set([options.cache ?? DEFAULT_CACHE, ...others])]);
+    heardCaches.set(method, [...new Set([cache, ...others])]);
+    // Of two caches of that name, it hears the one that its module can inject.
+    injectInto(target, getInvalidationListenerToken(cache));
   };
 }

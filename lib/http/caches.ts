@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { ModuleRef } from '@nestjs/core';
 import { engineOf, type CacheService } from '../cache/cache.service.js';
-import { CacheOptionsError } from '../common/errors.js';
+import { notRegistered } from '../cache/decorated/option-rules.js';
 import { DEFAULT_CACHE, getCacheToken } from '../common/tokens.js';
 import type { HttpCache } from './http-cache.js';
 
@@ -32,12 +32,7 @@ export class Caches {
     try {
       return this.moduleRef.get<CacheService>(getCacheToken(name), { strict: false });
     } catch (cause) {
-      const problem = {
-        path: 'cache',
-        given: `'${name}'`,
-        accepted: `the name of a cache that is registered: RedisCacheModule.forRoot({ name: '${name}' })`,
-      };
-      throw Object.assign(new CacheOptionsError(where, [problem]), { cause });
+      throw Object.assign(notRegistered(where, name), { cause });
     }
   }
 }

@@ -1,6 +1,6 @@
 import { Inject, Logger, Optional } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
-import { CacheOptionsError } from '../common/errors.js';
+import { notRegistered } from '../cache/decorated/option-rules.js';
 import { DEFAULT_CACHE } from '../common/tokens.js';
 
 /**
@@ -69,20 +69,9 @@ export function injectedInto<T>(instance: unknown, wanted: Wanted): T | undefine
   const moduleRef = own?.[MODULE_REF] as ModuleRef | undefined;
   const found = moduleRef && lookUp(moduleRef, wanted.token);
   if (found !== undefined) return found as T;
-  if (moduleRef && wanted.cache !== DEFAULT_CACHE) throw notRegistered(wanted);
+  if (moduleRef && wanted.cache !== DEFAULT_CACHE) throw notRegistered(wanted.where, wanted.cache);
   warnOnce(own, moduleRef ? NO_MODULE : NOT_BY_NEST);
   return undefined;
-}
-
-export function notRegistered({ where, cache }: Wanted): CacheOptionsError {
-  const given = cache === DEFAULT_CACHE ? '' : `{ name: '${cache}' }`;
-  return new CacheOptionsError(where, [
-    {
-      path: 'cache',
-      given: `'${cache}'`,
-      accepted: `the name of a cache that is registered: RedisCacheModule.forRoot(${given})`,
-    },
-  ]);
 }
 
 function lookUp(moduleRef: ModuleRef, token: symbol): unknown {

@@ -41,11 +41,18 @@ export class OnInvalidationExplorer implements OnModuleInit {
       const caches = heardCaches.get(methods[method]!) ?? [];
       const at = `@OnInvalidation on ${prototype.constructor.name}.${method}`;
       for (const other of caches) this.assertRegistered(other, at);
-      if (!caches.includes(name)) continue;
+      if (!caches.includes(name) || this.hearsAnother(instance)) continue;
       if (wrapper.isTransient || !wrapper.isDependencyTreeStatic())
         new Logger(where).warn(`${at} is never called: there is no one instance of its provider`);
       else listener.on((event) => methods[method]!.call(instance, event));
     }
+  }
+
+  /** Its module has another cache of that name. What Nest has not built itself has nothing injected, and hears all of them. */
+  private hearsAnother(instance: object): boolean {
+    const { name, listener } = this.cache;
+    const own = (instance as Record<symbol, unknown>)[getInvalidationListenerToken(name)];
+    return own != null && own !== listener;
   }
 
   /** A cache of that name, of whichever module; a method would otherwise wait for it in vain. */

@@ -121,6 +121,29 @@ describe.each(VARIANTS)('batches on %s', (_, topology, variant) => {
       expect(await service.has('c')).toBe(false);
     });
 
+    it('M2 X4 setMany — an entry’s own ttl beside a common expiresAt, and the other way round → its own', async () => {
+      const at = Date.now() + 3_600_000;
+      const soon = Date.now() + 60_000;
+      await service.setMany(
+        [
+          ['a', 1],
+          ['b', 2, { ttl: '1m' }],
+        ],
+        { expiresAt: at },
+      );
+      expect(await service.ttl('a')).toBeGreaterThan(60_000);
+      expect(await service.ttl('b')).toBeLessThanOrEqual(60_000);
+      await service.setMany(
+        [
+          ['c', 3],
+          ['d', 4, { expiresAt: soon }],
+        ],
+        { ttl: '1h', sliding: true },
+      );
+      expect(await service.ttl('c')).toBeGreaterThan(60_000);
+      expect(await service.ttl('d')).toBeLessThanOrEqual(60_000);
+    });
+
     it('M2 setMany — a key that comes twice → the last value; nothing → nothing', async () => {
       await service.setMany([]);
       await service.setMany(new Map([['a', 0]]));

@@ -51,6 +51,25 @@ describe.each(VARIANTS)('Serializer and schema of a call on %s', (_, topology, v
       expect(await cache.service.get('key')).toEqual(new Date(0));
     });
 
+    it.each([0, '', false])('T12 options %j → CacheOptionsError, nothing done', async (none) => {
+      const { service } = await open();
+      const wrong = none as never;
+      for (const call of [
+        () => service.get('key', wrong),
+        () => service.has('key', wrong),
+        () => service.getMany(['key'], wrong),
+        () => service.take('key', wrong),
+        () => service.set('key', 1, wrong),
+        () => service.setMany([['key', 1]], wrong),
+        () => service.setMany([['key', 1, wrong]]),
+        () => service.writeThrough('key', () => 1, wrong),
+        () => service.increment('key', 1, wrong),
+        () => service.evictPattern('*', wrong),
+      ])
+        await expect(call()).rejects.toMatchObject({ code: 'ERR_CACHE_OPTIONS' });
+      expect(await service.has('key')).toBe(false);
+    });
+
     it('T12 no serializer, no schema → CacheOptionsError, before anything runs', async () => {
       const { service } = await open();
       const loader = jest.fn(() => 1);

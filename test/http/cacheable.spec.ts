@@ -378,6 +378,7 @@ describe.each(PLATFORMS)('@Cacheable on %s', (platform) => {
     const { send, cache } = await start();
     await send('/cats/by-template/7');
     expect(await cache.get('cat:7')).toBeUndefined();
+    expect(await cache.has('cat:7')).toBe(false);
     expect(await cache.ttl('cat:7')).toBeGreaterThan(290_000);
   });
 

@@ -22,21 +22,22 @@ export const loaded: Promise<Read> = cache.getOrSet('user:7', () => ({ id: 7, bo
   schema: User,
   ttl: '5m',
 });
-const rows = (): [string, Stored][] => [['user:7', { id: 7, born: '2000' }]];
-export const loadedMany: Promise<Map<unknown, Read>> = cache.getOrSetMany(['user:7'], rows, {
-  schema: User,
-  ttl: '5m',
-});
-export const taken: Promise<Read | undefined> = cache.take(typedKey<Stored>('user:7'), {
-  schema: User,
-});
+export const severalLoaded: Promise<Map<unknown, Read>> = cache.getOrSetMany(
+  ['user:7'],
+  async (missing) => missing.map((key) => [key, { id: 7, born: '2000' }]),
+  { schema: User },
+);
+export const taken: Promise<Read | undefined> = cache.take('user:7', { schema: User });
 export const written: Promise<boolean> = cache.set('user:7', { id: 7 }, { schema: User });
 
 // @ts-expect-error: the loader gives something else than the schema takes
 void cache.getOrSet('user:7', () => ({ id: 7, born: 2000 }), { schema: User });
 
-// @ts-expect-error: nor does that of several
-void cache.getOrSetMany(['user:7'], () => [['user:7', { id: 7 }]], { schema: User });
+// @ts-expect-error: the same for many
+void cache.getOrSetMany(['user:7'], () => [['user:7', { id: 7, born: 2000 }]], { schema: User });
+
+// @ts-expect-error: what is taken is what the schema makes of it
+export const asStored: Promise<Stored | undefined> = cache.take('user:7', { schema: User });
 
 // @ts-expect-error: no schema
 void cache.get('user:7', { schema: { parse: () => 1 } });

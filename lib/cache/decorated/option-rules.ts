@@ -1,8 +1,17 @@
+import { CacheOptionsError } from '../../common/errors.js';
 import type { Rule } from '../../common/option-checks.js';
+import { DEFAULT_CACHE } from '../../common/tokens.js';
 import { KeySpace } from '../../keys/key-space.js';
 import { tagProblems } from '../../tags/tag-names.js';
 
 /** What the options of decorators may be, beside what `option-checks` has. */
+
+/** The application has no cache of that name. */
+export function notRegistered(where: string, cache: string): CacheOptionsError {
+  const registration = cache === DEFAULT_CACHE ? '' : `{ name: '${cache}' }`;
+  const accepted = `the name of a cache that is registered: RedisCacheModule.forRoot(${registration})`;
+  return new CacheOptionsError(where, [{ path: 'cache', given: `'${cache}'`, accepted }]);
+}
 
 export const aKey: Rule = {
   accepted: 'a key, a template or a function',

@@ -90,14 +90,18 @@ export class WriteBarrier {
     return result;
   }
 
-  /** Puts the barriers up. Without Redis the write goes on (`open`), and its keys are evicted at its end. */
+  /**
+   * Puts the barriers up, in one order whatever the caller's: they do not wait for each other, and so one of two writers of the
+   * same keys is the first at each of them. Without Redis the write goes on (`open`), and its keys are evicted at its end.
+   */
   private async begin(keys: readonly EntryKey[], operation: string): Promise<Running> {
     const { store, settings, ids, meter } = this.parts;
     const { evictor } = this.state;
     const writer = ids.next();
     const begun = new Set<EntryKey>();
     const running = { operation, keys, begun, writer };
-    const results = await inTurns(keys, async (key) => {
+    const sorted = keys.toSorted((a, b) => (a.redisKey < b.redisKey ? -1 : 1));
+    const results = await inTurns(sorted, async (key) => {
       evictor.outdate(key);
       await store.barrierBegin(key.redisKey, { writer, barrierMs: BARRIER_MS });
       evictor.outdate(key);
@@ -119,7 +123,7 @@ export class WriteBarrier {
     const { evictor } = this.state;
     const ended: Record<'set' | 'evict', EntryKey[]> = { set: [], evict: [] };
     const lost: EntryKey[] = [];
-    const unended: EntryKey[] = [];
+    const unended = new Set<EntryKey>();
     await inTurns(keys, async (key) => {
       // A BEGIN that was given up may be carried out only now, in time for END and too late for an evict in between.
       const body = begun.has(key) ? leaves.get(key.redisKey) : undefined;
@@ -130,14 +134,16 @@ export class WriteBarrier {
         if (end === 'lost' && begun.has(key)) lost.push(key);
         if (value) meter.set(key, operation, end === 'stored');
       } catch {
-        unended.push(key);
+        unended.add(key);
       }
       // A load that began in between without Redis may have read what was there before the commit.
       evictor.outdate(key);
     });
     for (const reason of ['set', 'evict'] as const) feed.own({ reason, keys: ended[reason] });
     if (lost.length > 0) this.tellOfLost(operation, lost);
-    if (unended.length > 0) await evictor.evict(unended, 'throw');
+    if (unended.size === 0) return;
+    const inOrder = keys.filter((key) => unended.has(key));
+    await evictor.evict(inOrder, 'throw');
   }
 
   /** No error of the write, which is done, and nothing outdated is served from here on; but the barrier has not held until then. */

@@ -86,25 +86,22 @@ export class WriteThrough {
     return values.get(key.redisKey);
   }
 
-  /**
-   * The values by Redis key, as reads give them; `keys` has each once. Barriers do not wait for each other, so neither do two
-   * writers of the same keys: they are put up in one order all the same, so that one of the two is the first at every key.
-   */
+  /** The values by Redis key, as reads give them; `keys` has each once. */
   many(
     space: KeySpace,
     keys: readonly EntryKey[],
     { writer, settings }: { writer: BatchWriter; settings: WriteSettings },
   ): Promise<Map<string, unknown>> {
-    const sorted = [...keys].sort((a, b) => (a.redisKey < b.redisKey ? -1 : 1));
     const book = wishBook(space, { call: 'writeThroughMany', author: 'writer' });
     const context = { keys: keys.map((key) => key.given), ...book.context };
-    return this.through(sorted, {
+    return this.through(keys, {
       kind: 'value',
       settings,
       run: async () => {
         const values = book.valuesOf(await writer(context));
-        // Keyed as the caller knows them: an error carries it.
-        return new Map(keys.map((key) => [key.given, values.get(key.redisKey)]));
+        // As the call gives it: an error carries it.
+        const written = keys.filter(({ redisKey }) => values.get(redisKey) !== undefined);
+        return new Map(written.map(({ given, redisKey }) => [given, values.get(redisKey)]));
       },
       valueOf: (written, key) => written.get(key.given),
       wishesOf: (key) => book.wishes.get(key.redisKey) ?? {},

@@ -117,6 +117,31 @@ describe('I2 @OnInvalidation', () => {
     expect([keysOf(events), keysOf(named), keysOf(both)]).toEqual([['a'], ['b'], ['a', 'b']]);
   });
 
+  it('two modules with an unnamed cache each → each hears its own', async () => {
+    @Injectable()
+    class Stock extends Prices {
+      constructor(readonly cache: CacheService) {
+        super();
+      }
+    }
+    @Injectable()
+    class Offers extends Stock {}
+    const own = (provider: Type): Type => {
+      @Module({ imports: [RedisCacheModule.forRoot({ isGlobal: false })], providers: [provider] })
+      class OwnCacheModule {}
+      return OwnCacheModule;
+    };
+    const imports = [own(Stock), own(Offers)];
+    const app = await Test.createTestingModule({ imports }).compile();
+    apps.push(app);
+    await app.init();
+    const [stock, offers] = [Stock, Offers].map((type) => app.get(type, { strict: false }));
+    await stock!.cache.evict('stock');
+    await offers!.cache.evict('offer');
+    expect(keysOf(stock!.events)).toEqual(['stock']);
+    expect(keysOf(offers!.events)).toEqual(['offer']);
+  });
+
   it('one throws → reported, the others and the evict go on', async () => {
     @Injectable()
     class Broken {

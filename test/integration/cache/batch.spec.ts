@@ -318,4 +318,17 @@ describe('M7 M8 batches, one of two shards is dead', () => {
     await recovered(cache);
     await proxy.close();
   });
+
+  it('W3 writeThroughMany, open — keys in no order, of which one is left out → failed in the order given, result without it', async () => {
+    const { cache, service, keys, dead } = await openHalf();
+    const given = keys.toReversed();
+    const written = given.slice(1);
+    const error = await failureOf<CacheEvictError>(
+      service.writeThroughMany(given, () => rowsOf(written)),
+    );
+    expect(error.failed).toEqual(given.filter((key) => dead.includes(key)));
+    expect([...(error.result as Map<Key, string>)]).toEqual(rowsOf(written));
+    await recovered(cache);
+    await proxy.close();
+  });
 });

@@ -75,7 +75,7 @@ describe('@Cacheable', () => {
   it.each<[unknown, string[]]>([
     ['', ['tags: ""']],
     [[], ['tags: []']],
-    [['a', 7], ['tags: ["a","7"]']],
+    [['a', 7], ['tags: ["a",7]']],
     [['{result.id}', '{id}'], ["tags[1]: the placeholder {id} in '{id}'"]],
     ['a{', ["tags: a lone { in 'a{'"]],
   ])('G4 tags %j → CacheOptionsError', (tags, given) => {

@@ -129,7 +129,7 @@ describe('wrong options', () => {
   it('D5 @Cacheable, wrong args and what no decorator takes → CacheOptionsError with all of them', () => {
     const options: any = { args: [0, -1], signal: new AbortController().signal, expiresAt: 1 };
     expect(problemsOf(decorate(Cacheable(options)))).toEqual([
-      'args: ["0","-1"]',
+      'args: [0,-1]',
       'signal: an unknown option',
       'expiresAt: an unknown option',
     ]);

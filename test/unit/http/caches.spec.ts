@@ -1,0 +1,28 @@
+import { describe, expect, it } from '@jest/globals';
+import type { ModuleRef } from '@nestjs/core';
+import { Caches } from '../../../lib/http/caches.js';
+
+const empty = {
+  get() {
+    throw new Error('Nest could not find it');
+  },
+} as unknown as ModuleRef;
+
+describe('Caches', () => {
+  it.each([
+    ['default', 'RedisCacheModule.forRoot()'],
+    ['reports', "RedisCacheModule.forRoot({ name: 'reports' })"],
+  ])('K1 no cache %s → an error that says how one is registered', (name, registration) => {
+    expect(() => new Caches(empty, undefined).named(name, '@Cacheable on Cats.show')).toThrow(
+      expect.objectContaining({
+        code: 'ERR_CACHE_OPTIONS',
+        problems: [
+          expect.objectContaining({
+            given: `'${name}'`,
+            accepted: `the name of a cache that is registered: ${registration}`,
+          }),
+        ],
+      }),
+    );
+  });
+});
