@@ -1,4 +1,4 @@
-import { CacheEvictError, isCacheError } from '../common/errors.js';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { compileGlob } from '../keys/glob.js';
 import { KeySpace, type EntryKey } from '../keys/key-space.js';
 import type { Meter } from '../observe/meter.js';
@@ -26,6 +26,7 @@ import type { CacheSettings } from './settings.js';
 import { Evictor } from './write/evictor.js';
 import { assertTags } from '../tags/tag-names.js';
 import { Finder } from './read/finder.js';
+import { PatternEvictor, type PatternEvictOptions } from './write/pattern-evictor.js';
 import { TagEvictor } from './write/tag-evictor.js';
 import { WriteBarrier } from './write/write-barrier.js';
 import { WriteThrough } from './write/write-through.js';
@@ -64,6 +65,7 @@ export class CacheEngine {
   readonly formats: EntryFormats;
   readonly inPlace: InPlace;
   private readonly tags: TagEvictor;
+  private readonly patterns: PatternEvictor;
   private readonly listing: KeyListing;
   private readonly finder: Finder;
   private readonly evictor: Evictor;
@@ -93,7 +95,8 @@ export class CacheEngine {
     this.through = new WriteThrough(parts, { barrier, formats, modes });
     this.batches = new BatchReader(parts, { front: this.front, reader, finder, modes });
     this.tags = new TagEvictor(parts, journal);
-    this.listing = new KeyListing(parts, formats);
+    const listing = (this.listing = new KeyListing(parts, formats));
+    this.patterns = new PatternEvictor(parts, { evictor, journal, listing });
     this.inspection = new Inspection(parts, { finder, journal, modes });
     this.inPlace = new InPlace(parts, { journal, formats, evictor, modes });
   }
@@ -191,10 +194,7 @@ export class CacheEngine {
     const late = new Promise<'late'>((resolve) => {
       timer = clock.setTimer(settings.shutdownTimeoutMs, () => resolve('late'));
     });
-    const left = await Promise.race([
-      this.flights.settled().then(() => this.journal.close()),
-      late,
-    ]);
+    const left = await Promise.race([this.loadsSettled().then(() => this.journal.close()), late]);
     clock.clearTimer(timer);
     this.waits.close();
     if (left === 'late') await this.loads.giveUpLeases();
@@ -203,34 +203,19 @@ export class CacheEngine {
       reporter.warn('shutdown', `closed with ${lost} evicts that have not reached Redis`);
   }
 
+  /** Those that have begun, and those of calls that are still looking whether they have to load. */
+  private async loadsSettled(): Promise<void> {
+    await this.finder.settled();
+    await nextTurn();
+    await this.flights.settled();
+  }
+
   keys(space: KeySpace, glob: string, signal?: AbortSignal): AsyncIterable<string> {
     return this.listing.keys(space, compileGlob(glob), signal);
   }
 
-  async evictPattern(
-    space: KeySpace,
-    glob: string,
-    { failure, signal }: { failure: 'throw' | 'queue'; signal?: AbortSignal | undefined },
-  ): Promise<number> {
-    const compiled = compileGlob(glob);
-    const evict = async (keys: EntryKey[]): Promise<number> => {
-      this.meter.evict('evictPattern', keys);
-      const { existed, error } = await this.evictor.tryToEvict(keys);
-      if (error) throw error;
-      return existed;
-    };
-    const run = (): Promise<number> => this.listing.forEach(space, compiled, { evict, signal });
-    const orLater = (cause: unknown): number => {
-      // What is not a failure of Redis would fail again each time.
-      if (signal?.aborted || !isCacheError(cause)) throw cause;
-      const { path } = space;
-      this.journal.add({ name: `pattern ${path} ${glob}`, blocks: { path }, run });
-      const error = new CacheEvictError([glob], { cause, kind: 'pattern' });
-      this.parts.reporter.report('evictPattern', failure === 'queue' ? 0 : undefined, error);
-      if (failure === 'throw') throw error;
-      return 0;
-    };
-    return this.journal.run(undefined, () => run().catch(orLater));
+  evictPattern(space: KeySpace, glob: string, options: PatternEvictOptions): Promise<number> {
+    return this.patterns.evict(space, glob, options);
   }
 
   /** For tests and diagnosis: what runs or waits at this moment. */

@@ -27,6 +27,11 @@ export class Finder {
     this.judge.used(key, value);
   }
 
+  /** Who looks at Redis now knows what is there. */
+  settled(): Promise<void> {
+    return this.looks.settled();
+  }
+
   /** The copy in this process, if there is one that may be used. */
   peek(key: EntryKey, kind: EntryKind, reads?: ReadSettings): Copy | undefined {
     const copy = this.parts.tier?.get(key.redisKey, key.shortcut);

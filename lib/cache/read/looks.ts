@@ -45,7 +45,12 @@ class Batch {
   private glance: { readonly versions: TagVersions | undefined } | undefined;
   private readonly answered = deferred<void>();
 
-  constructor(readonly reads: Reads) {}
+  constructor(
+    readonly reads: Reads,
+    private readonly underWay: Set<Batch>,
+  ) {
+    underWay.add(this);
+  }
 
   /** Never rejects. */
   get over(): Promise<void> {
@@ -68,7 +73,7 @@ class Batch {
 
   readonly fail = (error: unknown): void => {
     this.failure ??= { error };
-    this.answered.resolve();
+    this.end();
   };
 
   private settle(): void {
@@ -76,6 +81,11 @@ class Batch {
     if (!bytes || !glance || failure) return;
     let i = 0;
     for (const look of this.looks.values()) look.bytes = bytes[i++] ?? null;
+    this.end();
+  }
+
+  private end(): void {
+    this.underWay.delete(this);
     this.answered.resolve();
   }
 }
@@ -135,6 +145,7 @@ export class Looks {
   /** Looks in this tick, and the most in one lately. */
   private asked = 0;
   private mostAsked = 0;
+  private readonly underWay = new Set<Batch>();
 
   constructor(private readonly parts: CacheParts) {}
 
@@ -142,6 +153,11 @@ export class Looks {
   at(wanted: Wanted): Look {
     const isIdle = this.unanswered === 0 && this.mostAsked < MANY;
     return this.join(wanted, isIdle ? EARLY : MOST);
+  }
+
+  /** Those that are under way now have been answered, or have failed. */
+  async settled(): Promise<void> {
+    await Promise.all([...this.underWay].map(({ over }) => over));
   }
 
   /** In as few commands as can be. */
@@ -155,7 +171,7 @@ export class Looks {
     const { redisKey } = wanted.key;
     const batch = store.isRemote
       ? this.batchFor(redisKey, most)
-      : new Batch(store.readsOf(redisKey));
+      : new Batch(store.readsOf(redisKey), this.underWay);
     let look = batch.looks.get(redisKey);
     if (look) look.share(wanted);
     else {
@@ -181,7 +197,7 @@ export class Looks {
       reads.flush();
       batch = undefined;
     }
-    if (!batch) batches.set(reads, (batch = new Batch(reads)));
+    if (!batch) batches.set(reads, (batch = new Batch(reads, this.underWay)));
     return batch;
   }
 

@@ -20,3 +20,21 @@ it('close — a load that hangs → given up: its caller is served, others load 
   expect(await loading).toBe('late');
   expect(await staying.service.get('k')).toBe('theirs');
 });
+
+it.each(['getOrSet', 'getOrSetMany'] as const)(
+  'K6 T11 close — in the tick in which %s is called → the load is waited for, and stored',
+  async (call) => {
+    const closing = await openCache('single', { failure: 'strict', lease: { ttl: '30s' } });
+    const staying = await openCache('single', { namespace: closing.namespace, l1: false });
+    const loading =
+      call === 'getOrSet'
+        ? closing.service.getOrSet('k', async () => 'ours')
+        : closing.service
+            .getOrSetMany(['k'], async () => [['k', 'ours']])
+            .then((rows) => rows.get('k'));
+    await closing.close();
+    expect(await staying.service.get('k')).toBe('ours');
+    expect(await loading).toBe('ours');
+    expect(closing.errors).toEqual([]);
+  },
+);
