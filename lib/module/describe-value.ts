@@ -1,4 +1,5 @@
 import { isPromiseLike } from '../common/async.js';
+import { isClient } from '../redis/given-client.js';
 
 const LONGEST = 60;
 const SECRET_NAME = /pass|secret|token|auth|cred|^encrypt|keys?$/i;
@@ -28,10 +29,17 @@ export function describeValue(value: unknown, name = ''): string {
 function describeObject(value: object): string {
   if (Array.isArray(value)) return `an array of ${value.length}`;
   if (isPromiseLike(value)) return 'a promise; forgot an await?';
+  if (isClient(value)) return describeClient(value);
   const maker: unknown = (value as { constructor?: { name?: unknown } }).constructor?.name;
   return typeof maker === 'string' && maker !== '' && maker !== 'Object'
     ? `an instance of ${shorten(maker)}`
     : 'an object';
+}
+
+/** Both classes of ioredis say that their constructor is EventEmitter. */
+function describeClient(client: { isCluster?: boolean; options?: { keyPrefix?: string } }): string {
+  const prefix = client.options?.keyPrefix ? ' with keyPrefix' : '';
+  return `a ${client.isCluster ? 'Cluster' : 'Redis'}${prefix}`;
 }
 
 /**

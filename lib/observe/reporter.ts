@@ -43,7 +43,7 @@ export class Reporter {
     this.options.meter?.error(operation, error);
     this.warn(
       `${operation}:${(error as { code?: string }).code ?? error.name}`,
-      `${operation} failed: ${logged ?? error.message}`,
+      `${operation} failed: ${logged ?? withReason(error)}`,
     );
     const failed = (thrown: unknown): void =>
       this.warn('onError', `the onError handler threw: ${String(thrown)}`);
@@ -77,4 +77,12 @@ export class Reporter {
     this.lines.set(cause, { at: now, more: 0 });
     this.options.log.warn(line?.more ? `${message} (and ${line.more} more like it)` : message);
   }
+}
+
+/** An evict that did not get through says what becomes of it, and its cause why; there is no key in that. */
+function withReason(error: Error): string {
+  const isEvict = isCacheError(error) && error.code === 'ERR_CACHE_EVICT';
+  return isEvict && error.cause instanceof Error
+    ? `${error.message}: ${error.cause.message}`
+    : error.message;
 }

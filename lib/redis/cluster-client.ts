@@ -11,6 +11,7 @@ import { reportOnce, safeOptions, type ConnectionContext } from './connection.js
 import { isClient, noClient } from './given-client.js';
 import { giveUpWhenSilent } from './silence.js';
 import type { ClusterTopologyOptions } from './topology.options.js';
+import { hearUnreadyClose } from './unready.js';
 
 /** One address at which a cluster is found, and what its URL says beside it. */
 export type Seed = { host: string; port: number } & Pick<
@@ -75,6 +76,7 @@ export function createCluster(
   client.on('+node', (node: Redis) => giveUpWhenSilent(node, context));
   const report = reportOnce(context);
   client.on('error', report);
+  hearUnreadyClose(client, (why) => client.emit('error', why));
   client.on('node error', (error: Error, node: string) =>
     report(new Error(`${node}: ${error.message}`, { cause: withoutCommand(error) })),
   );

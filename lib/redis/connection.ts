@@ -7,7 +7,7 @@ import { DISCONNECT_MS } from './closing.js';
 import { MasterSearch } from './master-search.js';
 import { giveUpWhenSilent } from './silence.js';
 import type { RedisClient } from './topology.js';
-import { hearUnreadyClose, nameUnansweredTls } from './unready.js';
+import { hearUnreadyClose, leaveWithoutDatabase, nameUnansweredTls } from './unready.js';
 
 /** What a connection of ours needs beside its address. */
 export interface ConnectionContext {
@@ -41,6 +41,7 @@ export function createConnection(
   };
   const client: Redis = url === undefined ? new Redis(options) : fromUrl(url, options);
   nameUnansweredTls(client);
+  leaveWithoutDatabase(client);
   client.on('error', reportOnce(context));
   hearUnreadyClose(client, (why) => client.emit('error', why));
   client.on('close', () => forgetSentinels(client));

@@ -30,7 +30,7 @@ function hear(
   // The client logs errors that nobody hears: of one that is not ours, that is for whoever has made it to say.
   const isHeard = client.listenerCount('error') > 0;
   if (isHeard) client.on('error', lost);
-  const unhear = isHeard && !client.isCluster ? hearUnreadyClose(client as Redis, lost) : undefined;
+  const unhear = isHeard ? hearUnreadyClose(client, lost) : undefined;
   makeRoom(client, MOST_LISTENERS);
   return () => {
     unhear?.();

@@ -1,29 +1,41 @@
 import type { Redis } from 'ioredis';
+import type { RedisClient } from './topology.js';
 
 const UNANSWERED = 'connect ETIMEDOUT';
+const UNWELL =
+  'the cluster was found and is not well: cluster_state is fail, or no node has slots (see CLUSTER INFO)';
 
 /**
- * Calls `tell` when a server has closed a connection before it was ready, of which the client says nothing: perhaps it expects
- * TLS. The client has to have a listener to errors. Returns what ends it.
+ * Calls `tell` when a connection was closed before it was ready, of which the client says nothing: a server has closed it that
+ * perhaps expects TLS, or the cluster that was found is not well. The client has to have a listener to errors. Returns what ends it.
  */
-export function hearUnreadyClose(client: Redis, tell: (why: Error) => void): () => void {
+export function hearUnreadyClose(client: RedisClient, tell: (why: Error) => void): () => void {
   // Until the next attempt, of which everything is heard.
   let isExplained = true;
   const begin = (): void => void (isExplained = false);
   const explain = (): void => void (isExplained = true);
-  const close = (): void => {
-    // Neither by us, nor by the client, which leaves what Sentinel takes for a master and is none.
-    if (isExplained || client.status !== 'reconnecting' || client.options.sentinels) return;
-    // A server that has said anything does not wait for TLS, and has perhaps said why: too many clients, protected mode.
-    const isMute =
-      (client.stream as Redis['stream'] | undefined)?.bytesRead === 0 && !client.options.tls;
-    const perhaps = isMute ? '; does it want TLS (rediss://)?' : '';
-    tell(new Error(`the server closed the connection before it was ready${perhaps}`));
+  // What is closed by us is not connected again.
+  const again = (): void => {
+    if (isExplained) return;
+    const why = client.isCluster ? UNWELL : whyClosed(client as Redis);
+    if (why !== undefined) tell(new Error(why));
   };
-  client.on('connecting', begin).on('ready', explain).on('error', explain).on('close', close);
+  // A cluster has been found by then; of one that has not been its nodes tell.
+  const attempt = client.isCluster ? 'connect' : 'connecting';
+  const heard = { [attempt]: begin, ready: explain, error: explain, reconnecting: again };
+  for (const [event, listener] of Object.entries(heard)) client.on(event, listener);
   return () => {
-    client.off('connecting', begin).off('ready', explain).off('error', explain).off('close', close);
+    for (const [event, listener] of Object.entries(heard)) client.off(event, listener);
   };
+}
+
+function whyClosed({ options, stream }: Redis): string | undefined {
+  // By the client itself, which leaves what Sentinel takes for a master and is none.
+  if (options.sentinels) return undefined;
+  // A server that has said anything does not wait for TLS, and has perhaps said why: too many clients, protected mode.
+  const isMute = (stream as Redis['stream'] | undefined)?.bytesRead === 0 && !options.tls;
+  const perhaps = isMute ? '; does it want TLS (rediss://)?' : '';
+  return `the server closed the connection before it was ready${perhaps}`;
 }
 
 /** To be called before others listen to the client's errors: of TLS it says no more than that time is over. */
@@ -33,5 +45,23 @@ export function nameUnansweredTls(client: Redis): void {
     if (!tls || sentinels || error.message !== UNANSWERED) return;
     error.message = `the TLS handshake was not answered within ${connectTimeout} ms (${UNANSWERED}); does the server speak TLS?`;
     error.stack = `${error.name}: ${error.message}`;
+  });
+}
+
+/**
+ * Leaves a server that refuses the database: the client would go on with database 0, where the entries of others may be. To be
+ * called before others listen to the client's errors, of which they take the command.
+ */
+export function leaveWithoutDatabase(client: Redis): void {
+  let refusal: string | undefined;
+  client.on('connecting', () => (refusal = undefined));
+  client.on('error', (error: Error & { command?: { name: string } }) => {
+    if (error.command?.name === 'select') {
+      refusal = error.message;
+      client.stream.destroy();
+    } else if (refusal !== undefined) {
+      // The client goes on with a connection that is none any more, and says so.
+      error.message = refusal;
+    }
   });
 }

@@ -43,9 +43,15 @@ export function toCacheError(
   const cause = said !== undefined && lost ? lost : failure;
   if (!said && /timed out|ETIMEDOUT/.test(cause.message))
     return new CacheTimeoutError(`${operation} failed at ${node}: ${cause.message}`, { cause });
-  const what = said ? `${said}${lost ? `: ${lost.message}` : ''}` : cause.message;
+  const what = said ? `${said}${lost ? `: ${lost.message}` : ''}` : explained(cause.message);
   return new CacheConnectionError(`${operation} failed at ${node}: ${what}`, { cause });
 }
+
+/** What a node of a cluster says to a client that does not know it for one. */
+const explained = (message: string): string =>
+  /^(MOVED|CROSSSLOT) /.test(message)
+    ? `${message}; is it a Redis Cluster (topology.type 'cluster')?`
+    : message;
 
 /** Of a client that takes no commands at this moment. */
 export const unconnected = (status: string): Error => new Error(`the connection is ${status}`);

@@ -16,19 +16,21 @@ let reads = 0;
 
 const children: ChildProcess[] = [];
 const heard: string[] = [];
-const redis = await openRedis();
 try {
-  console.log(`\nTwo processes, one cache. ${redis.description}\n`);
-  await demonstrate({
-    redisUrl: redis.url,
-    namespace: `events-${randomBytes(6).toString('hex')}`,
-  });
+  const redis = await openRedis();
+  try {
+    console.log(`\nTwo processes, one cache. ${redis.description}\n`);
+    await demonstrate({
+      redisUrl: redis.url,
+      namespace: `events-${randomBytes(6).toString('hex')}`,
+    });
+  } finally {
+    await Promise.all(children.map(endChild));
+    await redis.stop();
+  }
 } catch (error) {
   console.error(`\n${(error as Error).message}`);
   process.exitCode = 1;
-} finally {
-  await Promise.all(children.map(endChild));
-  await redis.stop();
 }
 
 async function demonstrate(setup: Setup): Promise<void> {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { Cluster, Redis } from 'ioredis';
 
 import { describeValue } from '../../../lib/module/describe-value.js';
 
@@ -20,6 +21,15 @@ describe('describeValue', () => {
     [Symbol('s'), 'a symbol'],
   ])('%p → %s', (value, text) => {
     expect(describeValue(value)).toBe(text);
+  });
+
+  it.each([
+    ['a Redis', new Redis({ lazyConnect: true })],
+    ['a Redis with keyPrefix', new Redis({ lazyConnect: true, keyPrefix: 'secret:' })],
+    ['a Cluster', new Cluster(['localhost:1'], { lazyConnect: true })],
+  ])('T6 a client → %s', (text, client) => {
+    expect(describeValue(client)).toBe(text);
+    client.disconnect();
   });
 
   it('long text → cut', () => {
