@@ -48,11 +48,20 @@ export class TypeOrmTransactions implements TransactionAdapter {
   /** Throws `CacheOptionsError` for a data source that is not initialized: its subscribers would be replaced. */
   follow(dataSource: DataSource): void {
     if (!dataSource.isInitialized) throw notInitialized();
-    dataSource.subscribers.push({
-      afterTransactionStart: ({ queryRunner }) => this.begin(queryRunner),
-      afterTransactionCommit: ({ queryRunner }) => this.commit(queryRunner),
-      afterTransactionRollback: ({ queryRunner }) => void this.levelsOf(queryRunner).pop(),
-    });
+    const listen = (): unknown =>
+      dataSource.subscribers.push({
+        afterTransactionStart: ({ queryRunner }) => this.begin(queryRunner),
+        afterTransactionCommit: ({ queryRunner }) => this.commit(queryRunner),
+        afterTransactionRollback: ({ queryRunner }) => void this.levelsOf(queryRunner).pop(),
+      });
+    listen();
+    // One that was destroyed has other subscribers afterwards.
+    const initialize = dataSource.initialize.bind(dataSource);
+    dataSource.initialize = async () => {
+      const initialized = await initialize();
+      listen();
+      return initialized;
+    };
     this.wrap(dataSource.manager);
     const create = dataSource.createEntityManager.bind(dataSource);
     dataSource.createEntityManager = (queryRunner) => this.wrap(create(queryRunner));

@@ -317,6 +317,20 @@ describe('afterCommit, TypeORM', () => {
     await expect(now).rejects.toThrow('now');
   });
 
+  it('K4 a data source is destroyed and initialized again → evicted at the commit, as before', async () => {
+    const dataSource = await new DataSource({ type: 'sqljs' }).initialize();
+    const { cache, close } = createTestCache({ transaction: typeOrmTransactions(dataSource) });
+    closing.push(close, () => dataSource.destroy());
+    await dataSource.destroy();
+    await dataSource.initialize();
+    await cache.set('key', 1);
+    await dataSource.transaction(async () => {
+      await cache.afterCommit(() => cache.evict('key'));
+      expect(await cache.has('key')).toBe(true);
+    });
+    expect(await cache.has('key')).toBe(false);
+  });
+
   it('K4 follow — a data source that is not initialized → CacheOptionsError', () => {
     const dataSource = new DataSource({ type: 'sqljs' });
     expect(() => typeOrmTransactions(dataSource)).toThrow(CacheOptionsError);
