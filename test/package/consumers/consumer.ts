@@ -78,9 +78,11 @@ export class Consumer {
     const overrides = { typeorm: { ioredis: '$ioredis' } };
     const manifest = JSON.stringify({ name: 'consumer', private: true, dependencies, overrides });
     await writeFile(join(unfinished, 'package.json'), manifest);
-    const quiet = ['--no-audit', '--no-fund', '--no-package-lock', '--ignore-scripts'];
+    const args = ['install', '--strict-peer-deps', '--no-audit', '--no-fund', '--no-package-lock', '--ignore-scripts']; // prettier-ignore
+    const install = (...how: string[]) => run('npm', [...args, ...how], { cwd: unfinished });
     try {
-      await run('npm', ['install', '--strict-peer-deps', ...quiet], { cwd: unfinished });
+      // What has been installed a moment ago need not be asked for again; what npm has never heard of, it finds by asking.
+      await install('--prefer-offline').catch(() => install());
       await rename(unfinished, this.folder);
     } catch (cause) {
       await rm(unfinished, { recursive: true, force: true });

@@ -10,7 +10,7 @@ const PACKAGES = {
   'class-validator': '0.15.1',
   'reflect-metadata': '0.2.2',
   rxjs: '7.8.2',
-  'sql.js': '1.17.0',
+  'sql.js': '1.16.0',
   typeorm: '0.3.31',
   typescript: '5.9.3',
 };

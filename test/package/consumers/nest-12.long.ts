@@ -12,7 +12,7 @@ const PACKAGES = {
   typescript: '6.0.3',
 };
 
-const OPTIONAL = { '@nestjs/terminus': '12.1.0', 'sql.js': '1.17.0', typeorm: '1.1.1' };
+const OPTIONAL = { '@nestjs/terminus': '12.1.0', 'sql.js': '1.16.0', typeorm: '1.1.1' };
 
 describeConsumers([
   {
