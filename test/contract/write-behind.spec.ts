@@ -365,6 +365,17 @@ describe.each(VARIANTS)('writes behind on %s', (_, topology, variant) => {
     expect(() => queueOf()).toThrow(expect.objectContaining(closed));
   });
 
+  it.each(['flush', 'close'] as const)(
+    'W6 put and %s in one tick → written by then',
+    async (end) => {
+      const queue = queueOf();
+      const put = queue.put('k', 1);
+      await queue[end]();
+      expect(source.rows.get('k')).toBe(1);
+      await put;
+    },
+  );
+
   it('W6 flush of one key → does not wait for those that fail', async () => {
     source.before = (batch) => {
       if (batch.some(({ key }) => key === 'bad')) throw new Error('no');
