@@ -296,6 +296,15 @@ describe.each(VARIANTS)('writes behind on %s', (_, topology, variant) => {
     },
   );
 
+  it('W6 T1 a tag with half a surrogate pair is evicted → the value that waits comes back all the same', async () => {
+    const queue = queueOf();
+    const tag = 'cat \ud83d';
+    await queue.put('k', 'new', { tags: [tag] });
+    await service.evictTags(tag);
+    await waitFor(async () => (await service.get('k')) === 'new');
+    await queue.close();
+  });
+
   it('W6 the object that was put changes → what was put is written, and read', async () => {
     const queue = queueOf();
     const value = { tags: ['a'] };

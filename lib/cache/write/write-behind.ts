@@ -3,6 +3,7 @@ import { inSlices } from '../../common/async.js';
 import { CacheError, closedError, CacheOptionsError } from '../../common/errors.js';
 import type { Key } from '../../keys/encode-key.js';
 import type { EntryKey, KeySpace } from '../../keys/key-space.js';
+import { asStored } from '../../tags/tag-names.js';
 import type { CacheEngine } from '../cache-engine.js';
 import { engineOf, spaceOf, type CacheService } from '../cache.service.js';
 import { throughSettings, type SetOptions } from '../entry.options.js';
@@ -74,7 +75,10 @@ export class WriteBehind<K = Key, V = unknown> {
     throughSettings('put', options, this.engine.options);
     // Before anything is waited for, so that what is cached and what is queued is what was given.
     const kept = this.engine.formats.copyOf(entry, value, options?.serializer);
-    const own = options && { ...options, ...(options.tags && { tags: [...options.tags] }) };
+    const own = options && {
+      ...options,
+      ...(options.tags && { tags: options.tags.map(asStored) }),
+    };
     let isNew: boolean | undefined;
     // Only where there is no room, so that a flush of the same tick knows of it.
     while ((isNew = this.arrive(entry)) === undefined) await this.pump.progress();
