@@ -105,7 +105,8 @@ export class LockProvider {
     settings: LockSettings,
     ifHeld: 'queue' | 'leave',
   ): Promise<Lock | undefined> {
-    const waitUntil = this.#parts.clock.monotonic() + settings.waitMs;
+    const { clock, reporter } = this.#parts;
+    const waitUntil = clock.monotonic() + settings.waitMs;
     const taken: HeldLock[] = [];
     const giveBack = (): Promise<unknown> =>
       Promise.all(taken.map((lock) => lock[Symbol.asyncDispose]()));
@@ -115,7 +116,6 @@ export class LockProvider {
         if (settings.signal) signals.push(settings.signal);
         const { ttlMs } = settings;
         const wanted = { name, key: this.#keyOf(name), ttlMs, ifHeld, waitUntil, signals };
-        const { reporter } = this.#parts;
         const grant = await reporter.told(
           'lockAcquire',
           new Acquisition(wanted, this.#parts).run(),
@@ -127,7 +127,8 @@ export class LockProvider {
         taken.push(this.#hold(grant));
         this.#closing.signal.throwIfAborted();
       }
-      return taken.length === 1 ? taken[0]! : await LockGroup.of(taken, settings.ttlMs);
+      if (taken.length === 1) return taken[0]!;
+      return await reporter.told('lockAcquire', LockGroup.of(taken, settings.ttlMs));
     } catch (error) {
       await giveBack();
       // Closing also loses what was taken already, which is not the news.

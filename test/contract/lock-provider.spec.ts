@@ -6,7 +6,7 @@ import {
   LockLostError,
   LockTimeoutError,
 } from '../../lib/common/errors.js';
-import type { Lock } from '../../lib/locks/held-lock.js';
+import type { HeldLock, Lock } from '../../lib/locks/held-lock.js';
 import type { LockProvider } from '../../lib/locks/lock.provider.js';
 import { openCache, TOPOLOGIES, type TestCache } from '../support/caches.js';
 import { Gate } from '../support/gate.js';
@@ -389,6 +389,18 @@ describe.each(TOPOLOGIES)('L9 LockProvider on %s', (topology) => {
           last = lock.fencingToken;
         }
     });
+
+    it('one of them has a token from a server whose clock was ahead → all have it, and later ones are higher', async () => {
+      const ahead = (await locks.acquire('b')) as HeldLock;
+      const far = ahead.fencingToken + 3_600_000_000n;
+      expect(await ahead.prolong(10_000, far)).toBe(true);
+      await ahead.release();
+      const pair = await locks.acquire(['a', 'b']);
+      expect(pair.fencingToken).toBeGreaterThan(far);
+      await pair.release();
+      for (const name of ['a', 'b'])
+        expect((await locks.acquire(name)).fencingToken).toBeGreaterThan(pair.fencingToken);
+    });
   });
 
   describe('close', () => {
@@ -405,6 +417,8 @@ describe.each(TOPOLOGIES)('L9 LockProvider on %s', (topology) => {
       for (const { signal } of [lock, pair]) expect(signal.reason).toBeInstanceOf(LockLostError);
       expect(await lock.release()).toBe(false);
       expect(cache.errors).toEqual([]);
+      const other = await openCache(topology, { namespace: cache.namespace });
+      for (const name of ['x', 'y', 'z']) expect(await other.locks.isLocked(name)).toBe(false);
       for (const call of [
         locks.acquire('free'),
         locks.tryAcquire('free'),

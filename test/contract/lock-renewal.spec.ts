@@ -27,6 +27,7 @@ describe.each([
   let sent: { at: number; answer: Deferred<boolean> }[];
   let released: number;
   let ended: number;
+  let hold: (askedAt: number) => HeldLock;
 
   beforeEach(() => {
     clock = new ClockOfTest();
@@ -46,8 +47,9 @@ describe.each([
       wakeups: new Wakeups(),
       reporter: new Reporter({ clock, log: { warn: () => undefined } }),
     };
-    const grant = { name: 'x', key: 'k', id: 'i', token: 1n, ttlMs: TTL_MS, askedAt: 0 };
-    lock = new HeldLock(grant, parts, () => ended++);
+    const grant = { name: 'x', key: 'k', id: 'i', token: 1n, ttlMs: TTL_MS };
+    hold = (askedAt) => new HeldLock({ ...grant, askedAt }, parts, () => ended++);
+    lock = hold(0);
   });
 
   /** Lets time pass, in steps that are as short as a timer is early, and what is due happen. */
@@ -90,6 +92,26 @@ describe.each([
     expect(lock.signal.aborted).toBe(true);
   });
 
+  it('L6 an answer comes late → the next renewal is a third of the ttl after that question', async () => {
+    await pass(TTL_MS / 3 + 10);
+    await pass(500);
+    sent[0]!.answer.resolve(true);
+    await pass(480);
+    expect(sent).toHaveLength(1);
+    await pass(30);
+    expect(sent).toHaveLength(2);
+  });
+
+  it('L6 granted by an answer that came late → the ttl counts from the question', async () => {
+    await lock.release();
+    await pass(1_000);
+    lock = hold(0);
+    await pass(TTL_MS - 1_000 - 10);
+    expect(lock.signal.aborted).toBe(false);
+    await pass(30);
+    expect(lock.signal.aborted).toBe(true);
+  });
+
   it('renewals fail → tried again every tenth of the ttl, until one succeeds', async () => {
     await pass(TTL_MS / 3 + 10);
     for (let i = 1; i <= 4; i++) {
@@ -113,6 +135,17 @@ describe.each([
     expect(clock.monotonic()).toBeGreaterThanOrEqual(TTL_MS);
     expect(clock.monotonic()).toBeLessThan(TTL_MS + 200);
     expect(lock.signal.reason).toMatchObject({ code: 'ERR_CACHE_LOCK_LOST', cause: failure });
+  });
+
+  it('L6 a renewal has failed, a later one not, then the answer is no → lost, and not for that failure', async () => {
+    await pass(TTL_MS / 3 + 10);
+    sent[0]!.answer.reject(new CacheTimeoutError('too late'));
+    await pass(TTL_MS / 10 + 10);
+    sent[1]!.answer.resolve(true);
+    await pass(TTL_MS / 3 + 10);
+    sent[2]!.answer.resolve(false);
+    await pass(10);
+    expect(lock.signal.reason).toMatchObject({ code: 'ERR_CACHE_LOCK_LOST', cause: undefined });
   });
 
   it('the answer is no → lost at once, and nothing is given back', async () => {

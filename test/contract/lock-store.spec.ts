@@ -203,6 +203,14 @@ describe.each([
       expect((await backend.look(key)).holder).toBe(a1);
     });
 
+    it('by the only one who waits → still held, and nobody waits', async () => {
+      await granted(a1);
+      await refused(b1);
+      expect(await free(b1)).toBe(false);
+      expect(await backend.look(key)).toMatchObject({ holder: a1, waiting: [] });
+      expect(await free(a1)).toBe(true);
+    });
+
     it('by the first, who was woken → the next is woken', async () => {
       await granted(a1);
       await refused(b1);
@@ -296,4 +304,20 @@ describe.each([
       expect(await granted(b1)).toBe(raised + 1n);
     });
   });
+});
+
+it('L9 in memory, a thousand holds that nobody gives back → forgotten; what is held or waited for is not', async () => {
+  const { store, look, pass } = await memoryLocks(CLAIM_MS);
+  const ask = (key: string, id: string, ttlMs: number) =>
+    store.acquire(key, { id, ttlMs, ifHeld: 'queue' });
+  await ask('held', a1, MINUTE);
+  for (const id of [a1, b1]) await ask('waited for', id, 1);
+  for (let i = 0; i < 998; i++) await ask(`lock:${i}`, a1, 1);
+  await pass('any', 10);
+  const { records } = store as unknown as { records: ReadonlyMap<string, unknown> };
+  expect(records.size).toBe(1_000);
+  await ask('one more', a2, MINUTE);
+  expect([...records.keys()]).toEqual(['held', 'waited for', 'one more']);
+  expect(await look('held')).toMatchObject({ holder: a1 });
+  expect(await look('waited for')).toMatchObject({ waiting: [b1] });
 });

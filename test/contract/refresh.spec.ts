@@ -131,6 +131,10 @@ describe.each(VARIANTS)('refreshes in the background on %s', (_, topology, varia
     gate.open();
     await atRest();
     expect((await service.getMany(keys)).size).toBe(64);
+    await Promise.all(keys.map((key) => service.getOrSet(key, load, { ttl: '1h' })));
+    await atRest();
+    const found = [...(await service.getMany(keys.slice(64))).values()];
+    expect(found).toEqual(Array.from({ length: 16 }, () => 'new'));
   });
 
   it('D8 modes and loads around a read → do not reach its refresh', async () => {

@@ -109,6 +109,23 @@ describe('sliding by the clock', () => {
     expect(stats.hits.memo).toBe(1);
   });
 
+  it('X9 more are read at once than are prolonged at a time → a later read prolongs the others', async () => {
+    const keys = Array.from({ length: 80 }, (_, i) => `k${i}`);
+    await service.setMany(
+      keys.map((key) => [key, 'kept'] as const),
+      { ttl: '100s', sliding: true },
+    );
+    clock.advance(50_000);
+    await service.getMany(keys);
+    await waitFor(() => touches >= 64);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(touches).toBe(64);
+    await service.getMany(keys);
+    await waitFor(() => touches >= 80);
+    clock.advance(60_000);
+    expect((await service.getMany(keys)).size).toBe(80);
+  });
+
   it('X9 readonly, ttl, has, peek → only peek prolongs', async () => {
     await read();
     clock.advance(50_000);

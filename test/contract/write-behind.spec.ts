@@ -108,28 +108,35 @@ describe.each(VARIANTS)('writes behind on %s', (_, topology, variant) => {
     await queue.close();
   });
 
-  it('W6 a newer value arrives while the older one comes to its end → it is not evicted', async () => {
-    const gate = new Gate();
-    const next = new Gate();
-    source.before = () => (source.batches.length === 1 ? gate : next).pass();
-    const queue = queueOf({ flushInterval: 1 });
-    await queue.put('k', 'old');
-    const flushed = queue.flush();
-    await gate.arrived();
-    const arriving = holdSets(service);
-    const put = queue.put('k', 'new');
-    await arriving.arrived();
-    gate.open();
-    await waitFor(() => queue.pending('k') === undefined);
-    arriving.open();
-    await Promise.all([put, flushed]);
-    await next.arrived();
-    expect(await service.get('k')).toBe('new');
-    expect(queue.pending('k')).toBe('new');
-    next.open();
-    await queue.close();
-    expect(source.batches).toEqual([{ k: 'old' }, { k: 'new' }]);
-  });
+  it.each([
+    ['', async (): Promise<unknown> => undefined],
+    [', and somebody evicts the key', () => service.evict('k')],
+  ])(
+    'W6 a newer value arrives while the older one comes to its end%s → it stays',
+    async (...how) => {
+      const gate = new Gate();
+      const next = new Gate();
+      source.before = () => (source.batches.length === 1 ? gate : next).pass();
+      const queue = queueOf({ flushInterval: 1 });
+      await queue.put('k', 'old');
+      const flushed = queue.flush();
+      await gate.arrived();
+      const arriving = holdSets(service);
+      const put = queue.put('k', 'new');
+      await arriving.arrived();
+      await how[1]();
+      gate.open();
+      await waitFor(() => queue.pending('k') === undefined);
+      arriving.open();
+      await Promise.all([put, flushed]);
+      await next.arrived();
+      expect(await service.get('k')).toBe('new');
+      expect(queue.pending('k')).toBe('new');
+      next.open();
+      await queue.close();
+      expect(source.batches).toEqual([{ k: 'old' }, { k: 'new' }]);
+    },
+  );
 
   it('W6 two values at once → cached and queued in the order in which they were put', async () => {
     const queue = queueOf();
@@ -194,6 +201,27 @@ describe.each(VARIANTS)('writes behind on %s', (_, topology, variant) => {
     ]);
     expect(cache.log.join()).not.toContain('down');
   });
+
+  it.each(['while the older one is written', 'before its next try'])(
+    'W6 a newer value comes %s, which fails → it has all its tries',
+    async (when) => {
+      const tries: unknown[] = [];
+      const queue = queueOf({ retries: 1, backoff: 50 });
+      const isUnderWay = when.startsWith('while');
+      source.before = async ([write]) => {
+        tries.push(write!.value);
+        if (isUnderWay && tries.length === 1) await queue.put('k', 'new');
+        throw new Error('down');
+      };
+      await queue.put('k', 'old');
+      const flushed = queue.flush();
+      await waitFor(() => cache.errors.length === 1, { intervalMs: 1 });
+      if (!isUnderWay) await queue.put('k', 'new');
+      await flushed;
+      expect(tries).toEqual(['old', 'new', 'new']);
+      await queue.close();
+    },
+  );
 
   it('W6 one bad value → the others are written, it alone is dropped and evicted', async () => {
     const error = new Error('not that one');
@@ -296,6 +324,15 @@ describe.each(VARIANTS)('writes behind on %s', (_, topology, variant) => {
     },
   );
 
+  it('W6 T1 a tag with half a surrogate pair is evicted → the value that waits comes back all the same', async () => {
+    const queue = queueOf();
+    const tag = 'cat \ud83d';
+    await queue.put('k', 'new', { tags: [tag] });
+    await service.evictTags(tag);
+    await waitFor(async () => (await service.get('k')) === 'new');
+    await queue.close();
+  });
+
   it('W6 the object that was put changes → what was put is written, and read', async () => {
     const queue = queueOf();
     const value = { tags: ['a'] };
@@ -364,6 +401,17 @@ describe.each(VARIANTS)('writes behind on %s', (_, topology, variant) => {
     await expect(queue.put('k', 2)).rejects.toMatchObject(closed);
     expect(() => queueOf()).toThrow(expect.objectContaining(closed));
   });
+
+  it.each(['flush', 'close'] as const)(
+    'W6 put and %s in one tick → written by then',
+    async (end) => {
+      const queue = queueOf();
+      const put = queue.put('k', 1);
+      await queue[end]();
+      expect(source.rows.get('k')).toBe(1);
+      await put;
+    },
+  );
 
   it('W6 flush of one key → does not wait for those that fail', async () => {
     source.before = (batch) => {

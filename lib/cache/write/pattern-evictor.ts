@@ -33,18 +33,21 @@ export class PatternEvictor {
     const { journal, listing } = this.state;
     const compiled = compileGlob(glob);
     const evict = (keys: EntryKey[]): Promise<number> => this.evictKeys(keys);
-    const run = (): Promise<number> => listing.forEach(space, compiled, { evict, signal });
+    const run = (until?: AbortSignal): Promise<number> =>
+      listing.forEach(space, compiled, { evict, signal: until });
     const orLater = (cause: unknown): number => {
       // What is not a failure of Redis would fail again each time.
       if (signal?.aborted || !isCacheError(cause)) throw cause;
       const { path } = space;
-      journal.add({ name: `pattern ${path} ${glob}`, blocks: { path }, run });
+      // The signal is the caller's, who has his answer: one that aborted later would end every other try.
+      const again = (): Promise<number> => run();
+      journal.add({ name: `pattern ${path} ${glob}`, blocks: { path }, run: again });
       const error = new CacheEvictError([glob], { cause, kind: 'pattern' });
       this.parts.reporter.report('evictPattern', failure === 'queue' ? 0 : undefined, error);
       if (failure === 'throw') throw error;
       return 0;
     };
-    return journal.run(undefined, () => run().catch(orLater));
+    return journal.run(undefined, () => run(signal).catch(orLater));
   }
 
   private async evictKeys(keys: readonly EntryKey[]): Promise<number> {

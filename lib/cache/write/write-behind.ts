@@ -3,6 +3,7 @@ import { inSlices } from '../../common/async.js';
 import { CacheError, closedError, CacheOptionsError } from '../../common/errors.js';
 import type { Key } from '../../keys/encode-key.js';
 import type { EntryKey, KeySpace } from '../../keys/key-space.js';
+import { asStored } from '../../tags/tag-names.js';
 import type { CacheEngine } from '../cache-engine.js';
 import { engineOf, spaceOf, type CacheService } from '../cache.service.js';
 import { throughSettings, type SetOptions } from '../entry.options.js';
@@ -74,8 +75,13 @@ export class WriteBehind<K = Key, V = unknown> {
     throughSettings('put', options, this.engine.options);
     // Before anything is waited for, so that what is cached and what is queued is what was given.
     const kept = this.engine.formats.copyOf(entry, value, options?.serializer);
-    const own = options && { ...options, ...(options.tags && { tags: [...options.tags] }) };
-    const isNew = await this.arrive(entry);
+    const own = options && {
+      ...options,
+      ...(options.tags && { tags: options.tags.map(asStored) }),
+    };
+    let isNew: boolean | undefined;
+    // Only where there is no room, so that a flush of the same tick knows of it.
+    while ((isNew = this.arrive(entry)) === undefined) await this.pump.progress();
     try {
       await this.turns.take(entry.redisKey, async () => {
         const isCached = await this.cache.set(entry.given, kept.take(), own);
@@ -127,23 +133,21 @@ export class WriteBehind<K = Key, V = unknown> {
     this.leave();
   }
 
-  /** Waits for room, or refuses. A key that waits already needs none: false. */
-  private async arrive({ redisKey }: EntryKey): Promise<boolean> {
+  /** Takes a place, or refuses. A key that waits already needs none: false. Undefined: there is no room yet. */
+  private arrive({ redisKey }: EntryKey): boolean | undefined {
     const { maxQueue, onFull } = this.settings;
     const { slots } = this.pump;
-    for (;;) {
-      if (this.closed) throw closedError('nothing can be queued');
-      if (slots.has(redisKey)) return false;
-      if (slots.size + this.arriving < maxQueue) break;
-      if (onFull === 'reject')
-        throw new CacheError(
-          'ERR_CACHE_QUEUE_FULL',
-          `The queue is full: ${maxQueue} keys wait to be written; write less, or give it a larger maxQueue`,
-        );
-      await this.pump.progress();
+    if (this.closed) throw closedError('nothing can be queued');
+    if (slots.has(redisKey)) return false;
+    if (slots.size + this.arriving < maxQueue) {
+      this.arriving++;
+      return true;
     }
-    this.arriving++;
-    return true;
+    if (onFull === 'wait') return undefined;
+    throw new CacheError(
+      'ERR_CACHE_QUEUE_FULL',
+      `The queue is full: ${maxQueue} keys wait to be written; write less, or give it a larger maxQueue`,
+    );
   }
 
   private entryOf(key: K): EntryKey {

@@ -178,6 +178,20 @@ describe('Redis fails', () => {
     },
   );
 
+  it('G2 R6 evictPattern, its signal aborts after it has failed → the evict gets through all the same', async () => {
+    await service.set('k', 'old');
+    const abort = new AbortController();
+    await server.pause();
+    await expect(service.evictPattern('k*', { signal: abort.signal })).rejects.toMatchObject({
+      code: 'ERR_CACHE_EVICT',
+    });
+    abort.abort();
+    await server.resume();
+    await waitFor(() => cache.engine.pending().journal === 0, { timeoutMs: 10_000 });
+    await back();
+    expect(await service.get('k')).toBeUndefined();
+  });
+
   it('R6 more evicts by tag than are remembered → further ones are a clear of the namespace', async () => {
     const name = randomBytes(6).toString('hex');
     const quiet = await openCache(

@@ -3,6 +3,7 @@ import { Redis } from 'ioredis';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LockLostError } from '../../../lib/common/errors.js';
 import type { HeldLock } from '../../../lib/locks/held-lock.js';
+import { RedisLockStore } from '../../../lib/locks/redis-lock-store.js';
 import { openCache, type TestCache } from '../../support/caches.js';
 import { FaultProxy } from '../../support/proxy.js';
 import type { TestServer } from '../../support/server.js';
@@ -138,6 +139,22 @@ describe('locks when Redis fails', () => {
     proxy.set('drop-replies');
     await expect(far.locks.acquire('x', { ttl: '1m' })).rejects.toMatchObject(UNREACHABLE);
     await waitFor(() => cache.locks.tryAcquire('x'), { timeoutMs: 2_000 });
+  });
+
+  it('L11 R3 several names, Redis fails once all are granted → rejects, is told of, and none is held', async () => {
+    const extend = jest.spyOn(RedisLockStore.prototype, 'extend');
+    extend.mockImplementation(async function (this: RedisLockStore, key) {
+      proxy.set('drop-replies');
+      extend.mockRestore();
+      return this.extend(key, { id: 'nobody', ttlMs: 1, token: 1n });
+    });
+    const far = await openCache({ type: 'single', url: proxy.url }, { namespace: cache.namespace });
+    await expect(far.locks.acquire(['x', 'y'], { ttl: '1m' })).rejects.toMatchObject(UNREACHABLE);
+    const told = far.errors.filter(({ operation }) => operation === 'lockAcquire');
+    expect(told).toEqual([
+      { operation: 'lockAcquire', error: expect.objectContaining(UNREACHABLE) },
+    ]);
+    await waitFor(() => cache.locks.tryAcquire(['x', 'y']), { timeoutMs: 2_000 });
   });
 
   it('memory full → locks are granted, renewed and released', async () => {

@@ -54,6 +54,20 @@ describe('InvalidationFeed', () => {
     ]);
   });
 
+  it('I5 a handler registers another one → that one hears what comes afterwards', async () => {
+    const { feed } = makeFeed();
+    const heard: unknown[] = [];
+    feed.on(() => {
+      if (heard.length === 0) feed.on(({ keys }) => heard.push(keys));
+    });
+    feed.apply(evicted('shop:ka'));
+    await turn();
+    expect(heard).toEqual([]);
+    feed.apply(evicted('shop:kb'));
+    await turn();
+    expect(heard).toEqual([['b']]);
+  });
+
   it('own — keys whose text in Redis is a digest → as they were given', async () => {
     const { feed, events } = makeFeed();
     const space = new KeySpace('shop').child('eu');

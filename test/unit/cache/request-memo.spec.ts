@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { RequestMemos } from '../../../lib/cache/request-memo.js';
+import { Gate } from '../../support/gate.js';
 
 describe('RequestMemos', () => {
   it('C8 more than 1 000 keys → the further ones are not remembered, and those that were remain', async () => {
@@ -20,11 +21,17 @@ describe('RequestMemos', () => {
   it('C8 no scope → none is looked for; within one that has ended neither', async () => {
     const memos = new RequestMemos();
     expect(memos.current).toBeUndefined();
-    const { result, end } = memos.begin(() => memos.current);
-    expect(result).toBeDefined();
+    const gate = new Gate();
+    const { result, end } = memos.begin(() => ({
+      memo: memos.current,
+      leftRunning: gate.pass().then(() => memos.current),
+    }));
+    expect(result.memo).toBeDefined();
     end();
-    expect(result!.isOpen).toBe(false);
+    expect(result.memo!.isOpen).toBe(false);
     expect(memos.current).toBeUndefined();
+    gate.open();
+    expect(await result.leftRunning).toBeUndefined();
   });
 
   it('C8 outside → no memo; a read that fails → no answer', async () => {

@@ -28,6 +28,13 @@ describe('TagMirror', () => {
     expect(own.of('b').admits(1, ['t'])).toBe(true);
   });
 
+  it('G4 a clear is heard of late → what has been evicted by tag since then stays so', () => {
+    const own = mirror();
+    own.apply({ reason: 'evict', path: 'a', tags: ['t'], version: 10 });
+    expect(own.apply({ reason: 'clear', path: 'a', version: 5 })).toBe(true);
+    expect([own.of('a').admits(7, ['t']), own.of('a').admits(7, ['u'])]).toEqual([false, true]);
+  });
+
   it('clockOf — nothing known, messages may be lost, several tables → undefined', () => {
     const own = mirror();
     expect(own.clockOf('a')).toBeUndefined();

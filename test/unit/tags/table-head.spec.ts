@@ -1,0 +1,38 @@
+import { describe, expect, it } from '@jest/globals';
+import { KnownTable } from '../../../lib/tags/table-head.js';
+import { knows } from '../../../lib/tags/tag-table.js';
+
+const lookAt = (table: KnownTable, head: string) =>
+  table.lookBy(Promise.resolve(Buffer.from(head))).versions;
+
+describe('KnownTable', () => {
+  it('G4 versions that were read before the head has changed come late → not known under that head', async () => {
+    const table = new KnownTable();
+    await lookAt(table, '4 0');
+    const late = { clock: 4, floor: 0, tags: new Map([['t', 3]]) };
+    await lookAt(table, '5 0');
+    table.learn(late);
+    expect(knows((await lookAt(table, '5 0'))!, 4, ['t'])).toBe(false);
+    table.learn({ ...late, clock: 5, tags: new Map([['t', 5]]) });
+    expect((await lookAt(table, '5 0'))!.tags.get('t')).toBe(5);
+    await lookAt(table, '6 6');
+    table.learn({ ...late, clock: 6, floor: 0 });
+    expect(knows((await lookAt(table, '6 6'))!, 6, ['t'])).toBe(true);
+    expect((await lookAt(table, '6 6'))!.tags.has('t')).toBe(false);
+  });
+
+  it('G4 more tags than are remembered → those of before are forgotten', async () => {
+    const table = new KnownTable();
+    await lookAt(table, '4 0');
+    const learn = (begin: number, count: number): void =>
+      table.learn({
+        clock: 4,
+        floor: 0,
+        tags: new Map(Array.from({ length: count }, (_, i) => [`t${begin + i}`, 3])),
+      });
+    learn(0, 10_000);
+    expect((await lookAt(table, '4 0'))!.tags.size).toBe(10_000);
+    learn(10_000, 1);
+    expect([...(await lookAt(table, '4 0'))!.tags.keys()]).toEqual(['t10000']);
+  });
+});
