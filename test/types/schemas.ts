@@ -1,7 +1,7 @@
 /** What the compiler infers from schemas: checked by `npm run typecheck`, never run. */
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import * as z from 'zod';
-import { typedKey, type CacheService, type StandardSchema } from '../../lib/index.js';
+import type { CacheService, StandardSchema } from '../../lib/index.js';
 
 declare const cache: CacheService;
 declare const specified: StandardSchemaV1<string, Date>;
