@@ -41,7 +41,7 @@ class CatsService {
   @CacheEvict({ key: (key: (string | number)[]) => key })
   async evictedBy(_key: (string | number)[]): Promise<void> {}
 
-  @CacheEvict({ tags: (tag: string) => tag })
+  @CacheEvict({ tags: (tag: string) => [tag] })
   async evictedByTag(_tag: string): Promise<void> {}
 
   @CacheEvict({ pattern: (glob: string) => glob })
