@@ -197,17 +197,22 @@ export class CacheEngine {
     const left = await Promise.race([this.loadsSettled().then(() => this.journal.close()), late]);
     clock.clearTimer(timer);
     this.waits.close();
-    if (left === 'late') await this.loads.giveUpLeases();
+    await this.loads.giveUpLeases();
     const lost = left === 'late' ? this.journal.size : left;
     if (lost > 0)
       reporter.warn('shutdown', `closed with ${lost} evicts that have not reached Redis`);
   }
 
-  /** Those that have begun, and those of calls that are still looking whether they have to load. */
+  /**
+   * Those that have begun, and those of calls that are still looking whether they have to load. Of many keys some begin and end
+   * later than the first: hence once more.
+   */
   private async loadsSettled(): Promise<void> {
-    await this.finder.settled();
-    await nextTurn();
-    await this.flights.settled();
+    for (let round = 0; round < 2; round++) {
+      await this.finder.settled();
+      await nextTurn();
+      await this.flights.settled();
+    }
   }
 
   keys(space: KeySpace, glob: string, signal?: AbortSignal): AsyncIterable<string> {

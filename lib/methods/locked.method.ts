@@ -10,7 +10,7 @@ import { LOCK_OPTIONS, type LockOptions } from '../locks/lock.options.js';
 import type { LockNames, LockProvider } from '../locks/lock.provider.js';
 import { givenByArgs, valuesFrom } from './call-key.js';
 import { injectedInto, injectInto, type Wanted } from './injection.js';
-import { isPartOfOverriding, keeping } from './super-calls.js';
+import { keeping, notYetKept } from './super-calls.js';
 import { resultOf, wrapMethod, type Call, type Place } from './wrap-method.js';
 
 /** Options of `@Locked`. */
@@ -73,10 +73,11 @@ class LockedMethod {
     const locks = injectedInto<LockProvider>(call.instance, this.wanted);
     // Unlike a cache that is missing, this would not only be slower.
     if (!locks) throw notRegistered(this.wanted.where, this.wanted.cache);
-    const names = this.namesOf(call);
-    const own = { owner: locks, names: [names].flat(), call, place: this.place };
+    const own = { owner: locks, names: this.namesOf(call), call, place: this.place };
     const run = (): Promise<unknown> => resultOf(this.place, call);
-    if (isPartOfOverriding(own)) return run();
+    const names = notYetKept(own);
+    // None at all is a mistake that the provider knows of.
+    if (names.length === 0 && own.names.length > 0) return run();
     const lock = await this.take(locks, names, call);
     if (!lock) return undefined;
     try {
@@ -100,9 +101,9 @@ class LockedMethod {
     }
   }
 
-  private namesOf(call: Call): LockNames {
+  private namesOf(call: Call): readonly string[] {
     if (this.names) return valuesFrom(this.names, this.place, givenByArgs(call)) as string[];
-    return `${(call.instance as object).constructor.name}.${String(this.place.name)}`;
+    return [`${(call.instance as object).constructor.name}.${String(this.place.name)}`];
   }
 }
 

@@ -8,7 +8,7 @@ import { parametersOf } from '../keys/parameters.js';
 import { CacheFinder, type CacheOfCall } from './cache-of-call.js';
 import { givenByArgs, givenByBoth, keyFrom, tagsFrom } from './call-key.js';
 import { methodParameters } from './parameters.js';
-import { isPartOfOverriding, keeping } from './super-calls.js';
+import { keeping, notYetKept } from './super-calls.js';
 import { valueOf, wrapMethod, type Call, type Place } from './wrap-method.js';
 
 /** Always runs the method, and stores what it returns, so that no load that began before it can overwrite it. */
@@ -60,7 +60,7 @@ class PutMethod {
   ): Promise<unknown> {
     const { redisKey } = space.entry(key);
     const own = { owner: engine, names: [redisKey], call, place: this.place };
-    if (isPartOfOverriding(own)) return result();
+    if (notYetKept(own).length === 0) return result();
     const write = async (context: Context): Promise<unknown> => {
       const value = await keeping(own, result);
       await this.judge(call, { value, context, engine });

@@ -28,10 +28,10 @@ export async function keeping<T>(own: Kept, work: () => Promise<T>): Promise<T> 
 }
 
 /**
- * Whether a method that overrides this one keeps all of that already, and has called it by `super`: then it is a part of that one,
- * for which it would otherwise wait in vain, or be the other that comes in between.
+ * Which of them are still to be kept: not those of a method that overrides this one, and has called it by `super`. This one is a
+ * part of that, for which it would otherwise wait in vain, or be the other that comes in between.
  */
-export function isPartOfOverriding({ owner, names, call, place }: Kept): boolean {
+export function notYetKept({ owner, names, call, place }: Kept): readonly string[] {
   const others = keptNow().filter(
     (other) =>
       other.owner === owner &&
@@ -40,5 +40,5 @@ export function isPartOfOverriding({ owner, names, call, place }: Kept): boolean
       other.place.target !== place.target,
   );
   const theirs = others.flatMap((other) => other.names);
-  return theirs.length > 0 && names.every((name) => theirs.includes(name));
+  return theirs.length > 0 ? names.filter((name) => !theirs.includes(name)) : names;
 }

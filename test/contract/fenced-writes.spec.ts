@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { CacheService } from '../../lib/cache/cache.service.js';
 import { openCache, VARIANTS, type TestCache } from '../support/caches.js';
 import { Gate } from '../support/gate.js';
@@ -164,6 +164,16 @@ describe.each(VARIANTS)('writes and the loads around them on %s', (_, topology, 
     expect(await theirs).toBe('theirs');
     expect(await both()).toEqual([undefined, undefined]);
     expect(cache.errors).toEqual([LOST]);
+  });
+
+  it('W3 withWrite and writeThroughMany — keys in any order → their barriers are put up in one', async () => {
+    const begin = jest.spyOn(cache.engine.parts.store, 'barrierBegin');
+    await service.withWrite([['b'], ['c'], ['a']], async () => undefined);
+    await service.writeThroughMany([['c'], ['a'], ['b']], async () => []);
+    const begun = begin.mock.calls.map(([redisKey]) => redisKey);
+    expect(begun).toHaveLength(6);
+    expect(begun.slice(0, 3)).toEqual(begun.slice(0, 3).toSorted());
+    expect(begun.slice(3)).toEqual(begun.slice(0, 3));
   });
 
   it('W5 withWrite and writeThroughMany — a barrier is lost → the same, told once with the number of keys', async () => {

@@ -353,6 +353,7 @@ describe.each(VARIANTS)('writes behind on %s', (_, topology, variant) => {
     await put;
     expect(queue.pending('k')).toEqual({ n: 1 });
     expect(await service.get('k')).toEqual({ n: 1 });
+    expect((await service.inspect('k'))?.tags).toEqual(['cats']);
     await service.evictTags('cats');
     await waitFor(() => service.has('k'));
     await queue.flush();
@@ -368,6 +369,35 @@ describe.each(VARIANTS)('writes behind on %s', (_, topology, variant) => {
     await queue.flush();
     expect(source.rows.get('k')).toBe('new');
     expect(await service.get('k')).toBeUndefined();
+  });
+
+  it("W6 afterWrite: 'keep', and what was evicted could not be stored again → what others have loaded is older, and goes", async () => {
+    const queue = queueOf({ afterWrite: 'keep' });
+    await queue.put('k', 'new');
+    const set = jest.spyOn(service, 'set').mockRejectedValue(new Error('not now'));
+    await service.evict('k');
+    await waitFor(() => set.mock.calls.length === 1);
+    set.mockRestore();
+    expect(await service.getOrSet('k', () => 'old')).toBe('old');
+    await queue.flush();
+    expect(await service.get('k')).toBeUndefined();
+  });
+
+  it("W6 afterWrite: 'keep', and the cache took the value only when it was stored again → it stays", async () => {
+    const queue = queueOf({ afterWrite: 'keep' });
+    await service.run('readonly', () => queue.put('k', 'new'));
+    await service.evict('k');
+    await waitFor(() => service.has('k'));
+    await queue.flush();
+    expect(await service.get('k')).toBe('new');
+  });
+
+  it('W6 put with `if` → rejects, and nothing is cached or queued', async () => {
+    const queue = queueOf();
+    const options: object = { if: 'absent' };
+    await expect(queue.put('k', 1, options)).rejects.toMatchObject({ code: 'ERR_CACHE_OPTIONS' });
+    expect(queue.backlog().size).toBe(0);
+    expect(await service.has('k')).toBe(false);
   });
 
   it('W6 put — what cannot be stored, or nothing but a bad key → rejects, nothing is queued', async () => {

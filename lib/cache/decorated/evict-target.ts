@@ -1,4 +1,6 @@
 import type { Key } from '../../keys/encode-key.js';
+import { compileGlob } from '../../keys/glob.js';
+import { assertTags } from '../../tags/tag-names.js';
 import { afterCommit, type Committing } from '../after-commit.js';
 import type { CacheEngine } from '../cache-engine.js';
 import type { Evicting } from './compile.js';
@@ -21,7 +23,7 @@ export async function evictFrom(
   await afterCommit(cache.parts, evict, { asked: evicting.afterCommit === true });
 }
 
-/** Which keys those are is settled now, and whether they are keys. */
+/** Which keys those are is settled now, and whether they are keys, tags or patterns. */
 function evictOf(
   cache: Evictable,
   { target, namespace }: Evicting,
@@ -35,8 +37,10 @@ function evictOf(
       return () => cache.evict(keys, failure);
     }
     case 'tags':
+      assertTags('evictTags', values);
       return () => cache.evictTags(space.path, values as string[], failure);
     case 'patterns': {
+      for (const glob of values) compileGlob(glob as string);
       const evict = (glob: unknown) => cache.evictPattern(space, glob as string, { failure });
       return () => Promise.all(values.map(evict));
     }

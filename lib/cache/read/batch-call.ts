@@ -1,3 +1,4 @@
+import type { LimitFunction } from 'p-limit';
 import { atEndOfTick, deferred, inSlices, type Deferred } from '../../common/async.js';
 import type { Clock, TimerHandle } from '../../common/clock.js';
 import type { Duration } from '../../common/duration.js';
@@ -15,7 +16,7 @@ import {
   type LoadTogether,
   type Wishes,
 } from './loader-run.js';
-import type { LoadLine, Place } from './load-line.js';
+import { Place } from './load-line.js';
 
 /** What the loader of `getOrSetMany` is given. A key that it is not to load is ignored. */
 export interface BatchLoadContext {
@@ -77,8 +78,8 @@ export class BatchCall implements LoadTogether {
     this.ranks = new Map(keys.map((key, i) => [key, i]));
   }
 
-  placeIn(line: LoadLine): Place | undefined {
-    if (!this.place || this.place.isLeft) this.place = line.place();
+  placeIn(line: LimitFunction): Place {
+    if (!this.place || this.place.isLeft) this.place = new Place(line);
     return this.place;
   }
 
@@ -127,6 +128,8 @@ export class BatchCall implements LoadTogether {
     const rankOf = ({ request: { key } }: Part): number => this.ranks.get(key.redisKey)!;
     const parts = this.parts.sort((a, b) => rankOf(a) - rankOf(b));
     this.parts = [];
+    // What comes later is for another call of the loader.
+    this.place = undefined;
     this.hasLoaded = true;
     try {
       const { values, wishes } = await this.callLoader(parts);

@@ -28,8 +28,9 @@ export class Finder {
   }
 
   /** Who looks at Redis now knows what is there. */
-  settled(): Promise<void> {
-    return this.looks.settled();
+  async settled(): Promise<void> {
+    await this.looks.settled();
+    await this.judge.settled();
   }
 
   /** The copy in this process, if there is one that may be used. */

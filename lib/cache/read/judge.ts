@@ -29,6 +29,7 @@ export interface JudgeState {
 /** What the bytes at a key are to who has looked: a value that counts, by the tag table as of then, or what else. */
 export class Judge {
   private readonly openedBefore = new OpenedBefore();
+  private readonly underWay = new Set<Promise<unknown>>();
 
   constructor(
     private readonly parts: CacheParts,
@@ -58,11 +59,19 @@ export class Judge {
     return types.isPromise(found) ? found.then(given) : given(found);
   }
 
+  /** What is judged later, and is under way now, has been judged. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.underWay);
+  }
+
   private judge(wanted: Wanted, fetched: Fetched): Found | Promise<Found> {
     const found = this.appraise(wanted, fetched);
-    return types.isPromise(found)
-      ? found.then((each) => this.unlessBlocked(wanted, each))
-      : this.unlessBlocked(wanted, found);
+    if (!types.isPromise(found)) return this.unlessBlocked(wanted, found);
+    const judged = found
+      .then((each) => this.unlessBlocked(wanted, each))
+      .finally(() => this.underWay.delete(judged));
+    this.underWay.add(judged);
+    return judged;
   }
 
   /** The evict of this key may have failed while the read was under way. */

@@ -1,11 +1,11 @@
-import pLimit from 'p-limit';
+import pLimit, { type LimitFunction } from 'p-limit';
 import { deferred } from '../../common/async.js';
 import type { Flight } from '../flights.js';
 import { isWithinLoad } from '../nested-loads.js';
 
 /** Loads of several keys that are run as one, and so take one place. */
 export interface OnePlace {
-  placeIn(line: LoadLine): Place | undefined;
+  placeIn(line: LimitFunction): Place;
 }
 
 type AnyLoader = (...args: never[]) => unknown;
@@ -16,21 +16,17 @@ type AnyLoader = (...args: never[]) => unknown;
  * those of others that it joins, begin at once, or they would wait for its place, and it for them.
  */
 export class LoadLine {
-  private readonly limit: ReturnType<typeof pLimit> | undefined;
+  private readonly line: LimitFunction | undefined;
 
   constructor(most: number) {
-    if (most !== Infinity) this.limit = pLimit(most);
+    if (most !== Infinity) this.line = pLimit(most);
   }
 
   /** Begins when it is its turn. */
   run<T>(flight: Flight, loader: OnePlace | AnyLoader, begin: () => Promise<T>): Promise<T> {
-    const place = typeof loader === 'function' ? this.place() : loader.placeIn(this);
-    return place ? place.run(flight, begin) : begin();
-  }
-
-  /** At the end of the line; undefined: there is none for this load. */
-  place(): Place | undefined {
-    return this.limit && !isWithinLoad() ? new Place(this.limit) : undefined;
+    if (!this.line || isWithinLoad()) return begin();
+    const place = typeof loader === 'function' ? new Place(this.line) : loader.placeIn(this.line);
+    return place.run(flight, begin);
   }
 }
 
@@ -41,8 +37,9 @@ export class Place {
   private readonly left = deferred<void>();
   private loads = 0;
 
-  constructor(limit: ReturnType<typeof pLimit>) {
-    void limit(() => (this.turn.resolve(), this.left.promise));
+  /** At the end of the line. */
+  constructor(line: LimitFunction) {
+    void line(() => (this.turn.resolve(), this.left.promise));
   }
 
   async run<T>(flight: Flight, begin: () => Promise<T>): Promise<T> {

@@ -102,6 +102,36 @@ describe('loaderConcurrency of several processes', () => {
     },
   );
 
+  it('L13 E8 a loader asks for several keys, of which one is refreshed in the background → the others are loaded at once', async () => {
+    const options = { loaderConcurrency: 1, loaderTimeout: '2s', grace: '1h' } as const;
+    const { service } = await openCache('single', { ...options, staleWhileRevalidate: true });
+    await service.set('a', 'old', { ttl: 1 });
+    await waitFor(async () => !(await service.has('a')));
+    const load = async () => [...(await service.getOrSetMany(['a', 'b'], rowsOf)).values()];
+    expect(await service.getOrSet('x', load)).toEqual(['old', 'row']);
+    await waitFor(async () => (await service.get('a')) === 'row');
+  });
+
+  it('M4 a key whose holder has failed comes back while the others are loaded → its load is one more, and in line', async () => {
+    const held = other.service.getOrSet('b', async () => (await gate.other.pass(), 'theirs'));
+    await gate.other.arrived();
+    let running = 0;
+    const most: number[] = [];
+    const batch = one.service.getOrSetMany(['a', 'b'], async (keys) => {
+      most.push(++running);
+      await gate.one.pass();
+      running--;
+      return rowsOf(keys);
+    });
+    await gate.one.arrived();
+    gate.other.fail(new Error('theirs failed'));
+    await expect(held).rejects.toThrow('theirs failed');
+    await areInLine(one, 1);
+    gate.one.open();
+    expect([...(await batch)]).toEqual(rowsOf(['a', 'b']));
+    expect(most).toEqual([1, 1]);
+  });
+
   it('C4 G4 a tag is evicted while a load is in line → what is loaded then is a hit', async () => {
     void busy(one, gate.one);
     await gate.one.arrived();

@@ -6,6 +6,8 @@ import { CachePut } from '../../../lib/decorators/cache-put.decorator.js';
 import { Cacheable } from '../../../lib/decorators/cacheable.decorator.js';
 import { Locked } from '../../../lib/decorators/locked.decorator.js';
 import { NoCache } from '../../../lib/decorators/no-cache.decorator.js';
+import { LockProvider } from '../../../lib/locks/lock.provider.js';
+import { Gate } from '../../support/gate.js';
 import { start } from './app.js';
 
 let runs = 0;
@@ -116,6 +118,16 @@ class Import {
     return this.runAgain();
   }
 
+  @Locked({ key: ['import', 'source'], wait: 50 })
+  async runWithSource(): Promise<string> {
+    return `import ${++runs}`;
+  }
+
+  @Locked({ key: 'import', wait: 50 })
+  async leaveBehind(_rest: Promise<unknown>, _of: Import): Promise<unknown> {
+    return `import ${++runs}`;
+  }
+
   @CachePut({ key: 'import:{0}' })
   async store(id: string): Promise<string> {
     return `${id} ${++runs}`;
@@ -139,6 +151,18 @@ class NightlyImport extends Import {
     return `nightly ${await super.runOnce(file)}`;
   }
 
+  @Locked({ key: 'import', wait: 50 })
+  override async runWithSource() {
+    return `nightly ${await super.runWithSource()}`;
+  }
+
+  @Locked({ key: 'import', wait: 50 })
+  override async leaveBehind(rest: Promise<unknown>, of: Import) {
+    const left = rest.then(() => super.leaveBehind(rest, of));
+    left.catch(() => undefined);
+    return { left, ofOther: await of.leaveBehind(rest, of).catch((error: unknown) => error) };
+  }
+
   /** Does not hold the lock of that one. */
   async runBase() {
     return super.run();
@@ -157,9 +181,13 @@ class NightlyImport extends Import {
 
 describe('decorated methods of classes that inherit', () => {
   const open = async () => {
-    const providers = [Users, Cats, Dogs, Uncached, AllUncached, Recursive, NightlyImport];
+    const providers = [Users, Cats, Dogs, Uncached, AllUncached, Recursive, Import, NightlyImport];
     const { module, cache } = await start('memory', { providers });
-    return { cache, of: <T>(type: new () => T): T => module.get(type) };
+    return {
+      cache,
+      locks: module.get(LockProvider),
+      of: <T>(type: new () => T): T => module.get(type),
+    };
   };
 
   it('D1 one inherited method of two classes → entries of their own', async () => {
@@ -191,6 +219,26 @@ describe('decorated methods of classes that inherit', () => {
     expect(await nightly.runBase()).toBe('import 3');
     await expect(nightly.runAgain()).rejects.toThrow(LockTimeoutError);
     expect(await Promise.all([nightly.runOnce('a'), nightly.runOnce('a')])).toEqual(['nightly import 4', undefined]); // prettier-ignore
+  });
+
+  it('D1 D12 the inner one has one lock more → it takes that, and not the one that it has', async () => {
+    const { of, locks } = await open();
+    expect(await of(NightlyImport).runWithSource()).toBe('nightly import 1');
+    await locks.withLock('source', async () => {
+      await expect(of(NightlyImport).runWithSource()).rejects.toThrow(LockTimeoutError);
+    });
+  });
+
+  it('D1 D12 another instance, or what is left behind when the outer one is over → is no part of it', async () => {
+    const { of, locks } = await open();
+    const gate = new Gate();
+    const outer = of(NightlyImport).leaveBehind(gate.pass(), of(Import));
+    const { left, ofOther } = (await outer) as Awaited<ReturnType<NightlyImport['leaveBehind']>>;
+    expect(ofOther).toBeInstanceOf(LockTimeoutError);
+    await locks.withLock('import', async () => {
+      gate.open();
+      await expect(left).rejects.toThrow(LockTimeoutError);
+    });
   });
 
   it('D1 D2 the same with @CachePut → stored once, by the outer one', async () => {

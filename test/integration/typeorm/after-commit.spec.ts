@@ -41,6 +41,12 @@ class CatsService {
   @CacheEvict({ key: (key: (string | number)[]) => key })
   async evictedBy(_key: (string | number)[]): Promise<void> {}
 
+  @CacheEvict({ tags: (tag: string) => [tag] })
+  async evictedByTag(_tag: string): Promise<void> {}
+
+  @CacheEvict({ pattern: (glob: string) => glob })
+  async evictedByPattern(_glob: string): Promise<void> {}
+
   @CacheEvict({ key: 'cat:{0}', afterCommit: false })
   async evictedAtOnce(_id: string): Promise<void> {}
 
@@ -256,6 +262,15 @@ describe('afterCommit, TypeORM', () => {
     const failing = dataSource.transaction(() => cats.evictedBy(['cat', NaN]));
     await expect(failing).rejects.toThrow(CacheKeyError);
   });
+
+  it.each(['evictedByTag', 'evictedByPattern'] as const)(
+    'K4 %s, of what is none → an error of the call, and not told of after the commit',
+    async (method) => {
+      const { dataSource, cats } = await start();
+      const failing = dataSource.transaction(() => cats[method](''));
+      await expect(failing).rejects.toThrow(CacheOptionsError);
+    },
+  );
 
   it('K4 COMMIT and ROLLBACK both fail → nobody knows, so it is evicted', async () => {
     const { dataSource, cats, isStored } = await start();
