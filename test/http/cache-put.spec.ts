@@ -71,6 +71,13 @@ class CatsController {
     return save(cat);
   }
 
+  @Put(':id/silent')
+  @HttpCode(204)
+  @CachePut({ key: 'cat:{params.id}' })
+  saveSilently(@Param('id') id: string, @Body() { name }: Cat) {
+    return save({ id, name });
+  }
+
   @Put(':id/private')
   @Header('Cache-Control', 'private')
   @CachePut({ key: 'cat:{params.id}', condition: (context: ExecutionContext) => context.switchToHttp().getRequest().body.name !== 'no' }) // prettier-ignore
@@ -159,6 +166,18 @@ describe.each(PLATFORMS)('@CachePut on a handler, %s', (platform) => {
     await put(app, 'Liz', '/cats/1', { authorization: 'x' });
     expect(await name(app)).toBe('Liz');
     expect(app.log.join()).toMatch(/Authorization header bypasses the cache/);
+  });
+
+  it('D2 a 204, which has no content to be read → not stored, and nothing older remains', async () => {
+    const app = await start();
+    await app.send('/cats/1');
+    const { status, headers } = await put(app, 'Kit', '/cats/1/silent');
+    expect([status, headers['cache-status']]).toEqual([
+      204,
+      'nestjs-redis-cache; fwd=method; detail=status',
+    ]);
+    const { json, headers: got } = await app.send('/cats/1');
+    expect([json().name, got['x-cache']]).toEqual(['Kit', 'MISS']);
   });
 
   it('D2 an interceptor further out loses patience → the handler ends, and then its key can be cached again', async () => {

@@ -35,6 +35,10 @@ const header = (response: any, name: string, value: string): object => {
   return { run: ++runs };
 };
 
+function* numbers() {
+  yield 1;
+}
+
 @Controller('never')
 class NeverController {
   @Get('error')
@@ -71,6 +75,41 @@ class NeverController {
   @Cacheable()
   async *iterable() {
     yield { run: ++runs };
+  }
+
+  @Get('error-value')
+  @Cacheable()
+  errorValue() {
+    runs += 1;
+    return new Error('not thrown');
+  }
+
+  @Get('dated')
+  @Cacheable()
+  @UseInterceptors(ClassSerializerInterceptor)
+  dated() {
+    return { run: ++runs, at: new Date(0) };
+  }
+
+  @Get('array-buffer')
+  @Cacheable()
+  arrayBuffer() {
+    runs += 1;
+    return new ArrayBuffer(8);
+  }
+
+  @Get('generator')
+  @Cacheable()
+  generator() {
+    runs += 1;
+    return numbers();
+  }
+
+  @Get('blob')
+  @Cacheable()
+  blob() {
+    runs += 1;
+    return new Blob(['x']);
   }
 
   @Get('res')
@@ -126,6 +165,12 @@ class NeverController {
   @Cacheable()
   varyAll(@Res({ passthrough: true }) response: any) {
     return header(response, 'Vary', '*');
+  }
+
+  @Get('vary-all-by')
+  @Cacheable({ http: { varyBy: () => 'everybody' } })
+  varyAllBy(@Res({ passthrough: true }) response: any) {
+    return header(response, 'Vary', 'Accept, *');
   }
 
   @Get('vary')
@@ -259,6 +304,7 @@ describe.each(PLATFORMS)('never stored, on %s', (platform) => {
     ['no-cache', 'no-cache'],
     ['s-maxage', 's-maxage'],
     ['vary-all', 'vary'],
+    ['vary-all-by', 'vary'],
     ['vary', 'vary'],
     ['vary-origin', 'vary'],
     ['sent', undefined],
@@ -278,6 +324,23 @@ describe.each(PLATFORMS)('never stored, on %s', (platform) => {
       detail && `nestjs-redis-cache; fwd=miss; detail=${detail}`,
     );
   });
+
+  it.each([
+    ['array-buffer', 'stream'],
+    ['generator', 'stream'],
+    ['blob', 'stream'],
+    ['error-value', 'no-json'],
+  ])(
+    'P3 %s, of which JSON makes {} → not stored, for whoever further out makes something else of it',
+    async (path, detail) => {
+      const { send } = await start();
+      for (const _ of [1, 2]) {
+        const { headers } = await send(`/never/${path}`);
+        expect(headers['cache-status']).toBe(`nestjs-redis-cache; fwd=miss; detail=${detail}`);
+      }
+      expect(runs).toBe(2);
+    },
+  );
 
   it.each([
     ['sse', /has no effect on a handler of server-sent events/],
@@ -305,6 +368,12 @@ describe.each(PLATFORMS)('never stored, on %s', (platform) => {
       expect(runs).toBe(path === 'user' ? 1 : 2);
     },
   );
+
+  it('P3 a plain object with a date, ClassSerializerInterceptor further out → stored', async () => {
+    const { send } = await start();
+    for (const _ of [1, 2])
+      expect((await send('/never/dated')).json()).toEqual({ run: 1, at: new Date(0).toJSON() });
+  });
 
   it('user, a global ClassSerializerInterceptor → @Exclude holds on every request', async () => {
     const { send } = await startApp(

@@ -77,6 +77,11 @@ class UsersService {
     return steps.push('touched') > 1;
   }
 
+  @CacheEvict({ key: 'user:{0.id}', condition: ({ id }: Partial<User>) => id !== undefined })
+  async draft(user: Partial<User>) {
+    return user;
+  }
+
   @CacheEvict({ pattern: 'user:{0}:*' })
   async forget(id: string) {
     return id;
@@ -213,6 +218,12 @@ describe.each(PLACES)('@CacheEvict on a method, %s', (topology) => {
     expect(steps).toEqual([]);
     const call = service.create('red', undefined as never);
     await expect(call).rejects.toThrow('{result.id}, {result.team} has no value in this call');
+  });
+
+  it('I6 D4 a value is missing, and the condition says no → nothing is asked of it', async () => {
+    const { service } = await open();
+    expect(await service.draft({ team: 'red' })).toEqual({ team: 'red' });
+    await expect(service.draft({ id: null as never })).rejects.toThrow(CacheKeyError);
   });
 
   it('I6 condition of the result, tags, pattern, all of a namespace → evicted, and nothing else', async () => {

@@ -99,6 +99,24 @@ class Recursive {
   async other(): Promise<number> {
     return ++runs;
   }
+
+  @Cacheable({ key: 'twice' })
+  async twice(): Promise<unknown> {
+    runs++;
+    return this.again();
+  }
+
+  @Cacheable({ key: 'twice' })
+  async again(): Promise<unknown> {
+    return ++runs;
+  }
+}
+
+@Injectable()
+class CallsIt extends Recursive {
+  override async twice() {
+    return super.twice();
+  }
 }
 
 @Injectable()
@@ -181,7 +199,7 @@ class NightlyImport extends Import {
 
 describe('decorated methods of classes that inherit', () => {
   const open = async () => {
-    const providers = [Users, Cats, Dogs, Uncached, AllUncached, Recursive, Import, NightlyImport];
+    const providers = [Users, Cats, Dogs, Uncached, AllUncached, Recursive, CallsIt, Import, NightlyImport]; // prettier-ignore
     const { module, cache } = await start('memory', { providers });
     return {
       cache,
@@ -249,6 +267,13 @@ describe('decorated methods of classes that inherit', () => {
     await nightly.storeResult('b');
     expect(await cache.get('result:b')).toBe('b');
     expect(cache.stats().sets).toBe(2);
+  });
+
+  it('D1 L13 called by super, it fails within by a nested load → that error, and it has run once', async () => {
+    const { of } = await open();
+    const call = of(CallsIt).twice();
+    await expect(call).rejects.toMatchObject({ code: 'ERR_CACHE_NESTED_LOAD' });
+    expect(runs).toBe(1);
   });
 
   it('D2 @NoCache on a method that overrides, or on the class → the method runs each time', async () => {

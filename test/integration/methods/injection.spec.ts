@@ -44,6 +44,11 @@ class Lost {
   async make() {
     return ++runs;
   }
+
+  @CacheEvict({ cache: 'lost', key: 'a' })
+  async forget() {
+    return ++runs;
+  }
 }
 
 @Injectable({ scope: Scope.REQUEST })
@@ -159,11 +164,17 @@ describe('how a method comes to its cache', () => {
 
   it('D9 no cache of that name → CacheOptionsError that says how to register it, the method does not run', async () => {
     const { module } = await start('memory', { providers: [Lost] });
-    const call = module.get(Lost).make();
-    await expect(call).rejects.toThrow(CacheOptionsError);
-    await expect(call).rejects.toThrow(
-      /@Cacheable on Lost\.make:[\s\S]*RedisCacheModule\.forRoot\(\{ name: 'lost' \}\)/,
-    );
+    const lost = module.get(Lost);
+    for (const [where, run] of [
+      ['@Cacheable on Lost.make', () => lost.make()],
+      ['@CacheEvict on Lost.forget', () => lost.forget()],
+    ] as const) {
+      const call = run();
+      await expect(call).rejects.toThrow(CacheOptionsError);
+      await expect(call).rejects.toThrow(
+        new RegExp(`${where}:[^]*RedisCacheModule\\.forRoot\\(\\{ name: 'lost' \\}\\)`),
+      );
+    }
     expect(runs).toBe(0);
   });
 
@@ -231,22 +242,24 @@ describe('how a method comes to its cache', () => {
   });
 
   it('D3 two classes of one name in a cache → CacheKeyError, rather than the entries of the other', async () => {
-    const make = (answer: number) => {
+    const make = (answer: number, namespace?: string) => {
       @Injectable()
       class Repo {
-        @Cacheable()
+        @Cacheable({ namespace })
         async find(_id: string) {
           return answer;
         }
       }
       return Repo;
     };
-    const [One, Other] = [make(1), make(2)];
-    const { module } = await start('memory', { providers: [One, { provide: 'other', useClass: Other }] }); // prettier-ignore
+    const [One, Other, Apart] = [make(1), make(2), make(3, 'apart')];
+    const { module } = await start('memory', { providers: [One, { provide: 'other', useClass: Other }, { provide: 'apart', useClass: Apart }] }); // prettier-ignore
     expect(await module.get(One).find('1')).toBe(1);
     const call = module.get<InstanceType<typeof Other>>('other').find('1');
     await expect(call).rejects.toThrow(CacheKeyError);
     await expect(call).rejects.toThrow('two classes of the name Repo');
+    for (const _ of [1, 2])
+      expect(await module.get<InstanceType<typeof Apart>>('apart').find('1')).toBe(3);
   });
 
   it('D3 two methods whose names are symbols of one description → CacheKeyError, rather than the entries of the other', async () => {

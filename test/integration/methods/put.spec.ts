@@ -17,7 +17,8 @@ const saving = new Map<string, Gate>();
 async function save(user: User): Promise<User> {
   users.set(user.id, user);
   await saving.get(user.name)?.pass();
-  if (user.name === 'bad') throw new Error('bad name');
+  // As an evict that did not get through has one, of which the caller gets that.
+  if (user.name === 'bad') throw Object.assign(new Error('bad name'), { result: user });
   return user;
 }
 

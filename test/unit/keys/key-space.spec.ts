@@ -114,6 +114,8 @@ describe('KeySpace', () => {
 
   it('child — a path that leaves no room for a key → CacheKeyError with its length', () => {
     const space = new KeySpace(NAME_64).child(NAME_64);
-    expect(() => space.child(NAME_64)).toThrow(/has 194 characters; at most \d+/);
+    expect(() => space.child(NAME_64)).toThrow(/has 194 characters; at most 152 /);
+    expect(space.child('a'.repeat(22)).path).toHaveLength(152);
+    expect(() => space.child('a'.repeat(23))).toThrow('has 153 characters');
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { CacheOptionsError } from '../../../lib/common/errors.js';
 import { compileGlob } from '../../../lib/keys/glob.js';
 import { parseKeyTemplate } from '../../../lib/keys/key-template.js';
 import { globsFrom } from '../../../lib/keys/sources.js';
@@ -27,6 +28,12 @@ describe('globsFrom', () => {
     ['user:{params.id}:*', {}, [undefined]],
   ])('%s with %j → %j', (pattern, params, expected) => {
     expect(globs(pattern, params)).toEqual(expected);
+  });
+
+  it('a NUL, which stands for values within → CacheOptionsError that says so', () => {
+    const call = (): unknown => globs('a\0:{params.id}:*', { id: 7 });
+    expect(call).toThrow(CacheOptionsError);
+    expect(call).toThrow('a NUL character');
   });
 
   const value = fc.string({ unit: fc.constantFrom(':', '*', '?', '[', ']', '-', '^', '\\', 'a') });

@@ -169,6 +169,8 @@ describe('CallGuard', () => {
       Object.assign(new Error('Invalid URL'), { input: secret }),
     ];
     for (const cause of causes) {
+      // Written when it is first asked for, where source maps are; elsewhere when the error is made.
+      expect(cause.stack).toContain(cause.message);
       const error = await guard.run('write', 'write', () => Promise.reject(cause)).catch((e) => e);
       expect(error).toMatchObject({ code: 'ERR_CACHE_CONNECTION' });
       expect(inspect(error, { depth: 9, showHidden: true })).not.toContain(secret);
@@ -194,11 +196,15 @@ describe('CallGuard', () => {
   describe('a node that does not answer', () => {
     const NODE = 'cache-1:6379';
     let pong: () => Promise<unknown>;
+    let changes: string[];
 
     beforeEach(() => {
       pong = pending;
       const ping = (): Promise<unknown> => pong();
-      guard = new CallGuard({ readMs: 100, writeMs: 200, clock, ping });
+      changes = [];
+      const onStateChange = ({ node, message }: { node: string; message: string }): void =>
+        void changes.push(`${node}: ${message}`);
+      guard = new CallGuard({ readMs: 100, writeMs: 200, clock, ping, onStateChange });
     });
 
     const replyError = (message: string): Error =>
@@ -334,6 +340,36 @@ describe('CallGuard', () => {
       expect(guard.state(NODE)).toBe('closed');
     });
 
+    it('run — late answers → the node is as slow as before, and does not answer after five', async () => {
+      const gates = Array.from({ length: 4 }, () => deferred<void>());
+      const late = gates.map(({ promise }) => calls(1, () => promise));
+      clock.advance(100);
+      await turns();
+      await Promise.all(late);
+      for (const gate of gates) gate.resolve();
+      await turns();
+      const last = calls(1, pending);
+      clock.advance(100);
+      await turns();
+      await last;
+      expect(guard.state(NODE)).toBe('open');
+    });
+
+    it('T13 forgetOthers — a server that has gone → asked no more, and said once where it was waited for', async () => {
+      await down();
+      await calls(1, async () => 1, 'cache-2:6379');
+      changes = [];
+      let asked = 0;
+      pong = async () => void asked++;
+      guard.forgetOthers(new Set());
+      clock.advance(10_000);
+      await turns();
+      expect([asked, guard.health().size]).toEqual([0, 0]);
+      expect(changes).toEqual([
+        `${NODE}: ${NODE} is none of the servers any more, and is not waited for`,
+      ]);
+    });
+
     it('close — no further PING', async () => {
       await down();
       guard.close();
@@ -451,6 +487,12 @@ describe('CallGuard', () => {
       expect(health()).toMatchObject({ state: 'open', inFlight: 9, waiting: 0 });
       await answer(9);
       expect(sent()).toEqual([]);
+      guard.close();
+      for (const ms of [200, 10_000]) {
+        clock.advance(ms);
+        await turns();
+      }
+      expect(health()).toMatchObject({ inFlight: 0, waiting: 0 });
     });
   });
 });

@@ -145,8 +145,9 @@ describe('CircuitBreaker', () => {
     expect(breaker.state).toBe('open');
     untilProbed();
     answer(10, sentAt);
-    fail(10, sentAt);
+    breaker.failed(sentAt, new Error('old news'));
     expect(breaker.state).toBe('half-open');
+    expect(breaker.refusal('read').message).toContain('the last error: read was not answered');
     answer();
     fail(10, sentAt);
     expect(breaker.state).toBe('closed');
@@ -162,6 +163,17 @@ describe('CircuitBreaker', () => {
     expect(breaker.state).toBe('closed');
     fail();
     expect([breaker.state, breaker.opened, changes.length]).toEqual(['open', 2, 3]);
+  });
+
+  it('open again while an earlier PING is on its way → what becomes of that one changes nothing', async () => {
+    fail(5);
+    untilProbed();
+    answer();
+    fail(5);
+    untilProbed();
+    pings[0]!.resolve();
+    await new Promise(setImmediate);
+    expect([breaker.state, pings.length, clock.pendingTimers]).toEqual(['half-open', 2, 0]);
   });
 
   it('ask — open → a PING at once, and in half a second again; closed, or one on its way → none', async () => {
@@ -186,6 +198,7 @@ describe('CircuitBreaker', () => {
     untilProbed();
     breaker.stop();
     await probeFails(new Error('closed'));
+    breaker.ask();
     expect([breaker.state, pings.length, clock.pendingTimers]).toEqual(['open', 1, 0]);
     expect(changes).toHaveLength(1);
   });
