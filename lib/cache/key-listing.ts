@@ -4,6 +4,8 @@ import { aSignal, problemsOf } from '../common/option-checks.js';
 import { decodeKey } from '../keys/encode-key.js';
 import type { Glob } from '../keys/glob.js';
 import type { EntryKey, KeySpace } from '../keys/key-space.js';
+import type { ScanOptions } from '../store/entry-store.js';
+import { seen } from './entry.js';
 import { goOnWithout } from './failure.js';
 import type { CacheParts } from './parts.js';
 import type { EntryFormats } from './read/entry-formats.js';
@@ -38,7 +40,7 @@ export class KeyListing {
   /** String keys whose entries are live; one that is written meanwhile may be missing or come twice. */
   async *keys(space: KeySpace, glob: Glob, signal?: AbortSignal): AsyncGenerator<string> {
     try {
-      for await (const batch of this.matching(space, glob, signal)) {
+      for await (const batch of this.matching(space, glob, { signal, own: true })) {
         const live = await Promise.all(batch.map(({ record, key }) => this.isLive(record, key)));
         for (const [i, { key }] of batch.entries()) if (live[i]) yield key.given;
       }
@@ -56,17 +58,17 @@ export class KeyListing {
     { evict, signal }: { evict: (keys: EntryKey[]) => Promise<number>; signal?: AbortSignal },
   ): Promise<number> {
     let existed = 0;
-    for await (const batch of this.matching(space, glob, signal))
+    for await (const batch of this.matching(space, glob, { signal }))
       existed += await evict(batch.map(({ key }) => key));
     return existed;
   }
 
   /** Entries, also those whose tags have been evicted, and leases, unless only a digest is known of their keys. */
-  private async *matching(space: KeySpace, glob: Glob, signal?: AbortSignal) {
+  private async *matching(space: KeySpace, glob: Glob, options: ScanOptions) {
     const prefix = SPELLED_ALIKE.exec(glob.literalPrefix)![0];
     // A digest shows nothing of its key.
     for (const begin of [`${space.path}:k${prefix}`, `${space.path}:h`])
-      for await (const redisKeys of this.parts.store.scan(begin, { signal })) {
+      for await (const redisKeys of this.parts.store.scan(begin, options)) {
         const found = await this.parts.store.readMany(redisKeys);
         const batch = redisKeys.flatMap((redisKey, i) => {
           const record = found[i] && readRecord(found[i]);
@@ -82,9 +84,10 @@ export class KeyListing {
   }
 
   private async isLive(record: StoredRecord, key: EntryKey): Promise<boolean> {
-    if (record.type !== 'value') return false;
-    const { header } = record;
-    if (header.kind === 'http' || this.formats.staleMs(record, key) !== undefined) return false;
-    return isStillValid(this.parts, key, { c0: header.c0, tags: header.tags });
+    const found = seen(record, { key, kind: 'value' }, this.parts.layout);
+    if (found.state !== 'usable' || this.formats.staleMs(found.record, key) !== undefined)
+      return false;
+    const { c0, tags } = found.record.header;
+    return isStillValid(this.parts, key, { c0, tags });
   }
 }

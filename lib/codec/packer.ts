@@ -113,10 +113,15 @@ const isOpaque = (value: object): boolean =>
   types.isWeakMap(value) ||
   types.isWeakSet(value) ||
   value instanceof WeakRef ||
-  types.isMapIterator(value) ||
-  types.isSetIterator(value) ||
-  types.isGeneratorObject(value) ||
-  types.isSharedArrayBuffer(value);
+  types.isSharedArrayBuffer(value) ||
+  isIterator(value);
+
+/** Generators, cursors, what `values()` of a collection gives: by their protocol, for Node tells only some of the kinds. */
+const isIterator = (value: object): boolean =>
+  'next' in value &&
+  typeof value.next === 'function' &&
+  (Symbol.iterator in value || Symbol.asyncIterator in value) &&
+  !('toJSON' in value);
 
 const refusal = (what: string): CacheSerializationError =>
   new CacheSerializationError(

@@ -60,9 +60,10 @@ export class Route {
     const read = (key: string, ...targets: object[]): unknown =>
       targets.map((target) => Reflect.getMetadata(key, target) as unknown).find((v) => v != null);
     this.name = `${controller.name}.${handler.name}`;
-    const own = cacheableRoute.get(handler) ?? cacheableRoute.get(controller);
-    this.isDecorated = own !== undefined;
-    this.cacheable = own ?? compileCacheable(this.name, {});
+    const [own, shared] = [cacheableRoute.get(handler), cacheableRoute.get(controller)];
+    this.isDecorated = own !== undefined || shared !== undefined;
+    this.cacheable =
+      own && shared ? within(shared, own) : (own ?? shared ?? compileCacheable(this.name, {}));
     this.excluded = (noCache.get(handler) ?? noCache.get(controller)) === true;
     this.renders = Boolean(read(RENDER_METADATA, handler));
     this.returnsBody = !this.renders && !read(REDIRECT_METADATA, handler);
@@ -94,6 +95,11 @@ export class Route {
     const header = versioning.type === VersioningType.HEADER ? versioning.header : 'accept';
     return `?${String(request.headers[header.toLowerCase()] ?? '')}`;
   }
+}
+
+/** What a handler says goes before what its controller says, which may be another one than that in which it is written. */
+function within({ load: { ttlMs } }: CacheableRoute, own: CacheableRoute): CacheableRoute {
+  return own.options.ttl === undefined ? { ...own, load: { ...own.load, ttlMs } } : own;
 }
 
 function typeOf(interceptor: unknown): unknown {

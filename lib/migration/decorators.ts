@@ -28,12 +28,8 @@ export function CacheTTL(ttl: number): MethodDecorator & ClassDecorator {
       return note(descriptor.value as object, `@CacheTTL on ${placeOf(target, name!)}`, {
         ttl: life,
       });
-    const { prototype, name: owner } = target as { prototype: object; name: string };
+    const { name: owner } = target as { name: string };
     cacheableRoute.set(target, routeOf(`@CacheTTL on ${owner}`, { ttl: life }));
-    // What has a key has a route of its own.
-    for (const [method, { value }] of Object.entries(Object.getOwnPropertyDescriptors(prototype)))
-      if (said.get(value as object)?.key && !said.get(value as object)?.ttl)
-        note(value as object, `@CacheTTL on ${owner}.${method}`, { ttl: life });
   };
 }
 

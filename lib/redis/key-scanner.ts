@@ -8,7 +8,9 @@ import type { Shard, Topology } from './topology.js';
 
 export interface KeyScanOptions {
   /** Ends the scan with the signal's reason, also while a server is being waited for. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
+  /** Leaves out what lies at a server where only processes with another list of shards look for it. */
+  own?: boolean;
   /** Goes around every step, so each has a deadline of its own and the whole has none. */
   guard: CallGuard;
 }
@@ -37,9 +39,16 @@ export async function* scanKeys(
   options: KeyScanOptions,
 ): AsyncGenerator<readonly string[], void, void> {
   const pattern = `${escapeGlob(prefix)}*`;
-  for (const shard of [...topology.shards(), ...topology.formerShards()])
-    yield* scanShard(shard, pattern, options);
+  for (const shard of [...topology.shards(), ...(options.own ? [] : topology.formerShards())])
+    for await (const found of scanShard(shard, pattern, options)) {
+      const keys = options.own ? found.filter((key) => isAt(topology, key, shard)) : found;
+      if (keys.length > 0) yield keys;
+    }
 }
+
+/** By name: a server may have several connections. */
+const isAt = (topology: Topology, key: string, { name }: Shard): boolean =>
+  topology.kind !== 'sharded' || topology.shardOf(key).name === name;
 
 /** SCAN has no key to be routed by: on a cluster's client it would reach any one node. */
 function scanShard(

@@ -36,7 +36,7 @@ export interface EntryStore {
    * that is there all the while comes, and seldom twice; one that comes or goes meanwhile may. The event loop turns between
    * two batches. Rejects with the signal's reason once that aborts.
    */
-  scan(prefix: string, options: { signal?: AbortSignal }): AsyncIterable<readonly string[]>;
+  scan(prefix: string, options: ScanOptions): AsyncIterable<readonly string[]>;
 
   /** The value, the lease, or who else has it. A foreign or rejected value is replaced by the lease. */
   acquire(key: string, request: AcquireRequest): Promise<AcquireReply>;
@@ -72,6 +72,12 @@ export interface EntryStore {
   barrierRenew(key: string, request: { writer: string; barrierMs: number }): Promise<boolean>;
   /** Takes this writer off its barrier, and leaves nothing at the key that is older than that. */
   barrierEnd(key: string, request: { writer: string; value?: StoredBody }): Promise<BarrierEnd>;
+}
+
+export interface ScanOptions {
+  signal?: AbortSignal | undefined;
+  /** Without what only processes with another list of shards would find. */
+  own?: boolean;
 }
 
 export interface AcquireRequest {

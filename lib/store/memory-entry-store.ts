@@ -9,6 +9,7 @@ import type {
   IncrementReply,
   IncrementRequest,
   Reads,
+  ScanOptions,
   StoredBody,
   TakeReply,
   TakeRequest,
@@ -75,7 +76,7 @@ export class MemoryEntryStore implements EntryStore {
     return bytes && { bytes, ttlMs: this.table.ttlOf(key) };
   }
 
-  scan(prefix: string, { signal }: { signal?: AbortSignal }): AsyncIterable<readonly string[]> {
+  scan(prefix: string, { signal }: ScanOptions): AsyncIterable<readonly string[]> {
     return this.table.scan(prefix, signal);
   }
 

@@ -11,6 +11,7 @@ import type {
   FillRequest,
   IncrementReply,
   IncrementRequest,
+  ScanOptions,
   StoredBody,
   TakeReply,
   TakeRequest,
@@ -83,8 +84,8 @@ export class RedisEntryStore implements EntryStore {
     });
   }
 
-  scan(prefix: string, { signal }: { signal?: AbortSignal }): AsyncIterable<readonly string[]> {
-    return scanKeys(this.topology, prefix, { signal, guard: this.options.guard });
+  scan(prefix: string, options: ScanOptions): AsyncIterable<readonly string[]> {
+    return scanKeys(this.topology, prefix, { ...options, guard: this.options.guard });
   }
 
   acquire(key: string, request: AcquireRequest): Promise<AcquireReply> {

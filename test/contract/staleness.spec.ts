@@ -1,7 +1,9 @@
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
+import * as z from 'zod';
 import type { CacheService } from '../../lib/cache/cache.service.js';
 import type { LoadContext } from '../../lib/cache/read/loader-run.js';
+import { CacheSerializationError } from '../../lib/common/errors.js';
 import { openCache, TOPOLOGIES, VARIANTS, type TestCache } from '../support/caches.js';
 import { Gate } from '../support/gate.js';
 import { waitFor } from '../support/wait-for.js';
@@ -131,6 +133,15 @@ describe.each(VARIANTS)('grace on %s', (_, topology, variant) => {
     await grownOld(service, 'skipped');
     expect(await service.getOrSet('skipped', ({ skip }) => (skip(), 'partial'))).toBe('partial');
     expect(await service.getOrSet('skipped', failing)).toBe('old');
+  });
+
+  it('E7 the loader gives what the schema does not take → a value in grace that matches stands in', async () => {
+    const schemaOf = (text: string) => ({ schema: z.literal(text) });
+    await grownOld(service);
+    expect(await service.getOrSet('k', () => 'x', schemaOf('old'))).toBe('old');
+    await grownOld(service, 'other');
+    const refused = service.getOrSet('other', () => 'x', schemaOf('y'));
+    await expect(refused).rejects.toBeInstanceOf(CacheSerializationError);
   });
 
   it('softTimeout → the value in grace, while the load goes on and is stored', async () => {

@@ -86,19 +86,22 @@ export function leaseOf({ state }: Found, key: EntryKey, waits: LeaseWaits): Lea
 
 /**
  * What has been loaded, as the caller's schema has it; where that is not to be had of what others have loaded, undefined: it
- * loads for itself. Rejects with `CacheSerializationError` where its own does not match; no value at all is not looked at.
+ * loads for itself. Where its own does not match it is given the spare, or rejects with `CacheSerializationError`; no value at all is not looked at.
  */
 export async function fittingServed(
   offered: Served | undefined | Promise<Served | undefined>,
   { schema }: LoadSettings,
+  spare: () => Promise<Served | undefined>,
 ): Promise<Served | undefined> {
   const served = await offered;
   if (!schema || !served || served.value.take() === undefined) return served;
   try {
     return { ...served, value: await fitted(served.value, schema) };
   } catch (error) {
-    if (served.source === 'loaded') throw error;
-    return undefined;
+    if (served.source !== 'loaded') return undefined;
+    const instead = await spare();
+    if (instead) return instead;
+    throw error;
   }
 }
 

@@ -184,7 +184,8 @@ export class Reader {
       outcome.kind === 'stored' && cameBefore(passenger)
         ? { source: sourceFor(passenger), value: outcome.value }
         : this.offer(outcome, passenger);
-    return settings.schema ? fittingServed(served, settings) : served;
+    const spare = (): Promise<Served | undefined> => this.standIn(passenger);
+    return settings.schema ? fittingServed(served, settings, spare) : served;
   }
 
   private async offer(outcome: FlightOutcome, passenger: Passenger): Promise<Served | undefined> {

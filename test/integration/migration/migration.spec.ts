@@ -31,12 +31,22 @@ class AnimalsController {
   inherited() {
     return ran('inherited');
   }
+
+  @Get('inherited-keyed')
+  @CacheKey('inherited')
+  inheritedKeyed() {
+    return ran('inheritedKeyed');
+  }
 }
 
 @Controller('cats')
 @UseInterceptors(CacheInterceptor)
 @CacheTTL(60_000)
 class CatsController extends AnimalsController {
+  get kind() {
+    return 'cat';
+  }
+
   @Get()
   all() {
     return ran('all');
@@ -243,6 +253,14 @@ describe('CacheInterceptor, CacheKey, CacheTTL', () => {
     expect([await get('/cats/inherited'), await get('/cats/inherited')]).toEqual([1, 1]);
     await clock.advance('1m');
     expect(await get('/cats/inherited')).toBe(2);
+  });
+
+  it('a handler with CacheKey that the controller has inherited → the ttl of the class', async () => {
+    const { get, clock } = await start();
+    const path = '/cats/inherited-keyed';
+    expect([await get(path), await get(path)]).toEqual([1, 1]);
+    await clock.advance('1m');
+    expect(await get(path)).toBe(2);
   });
 
   it('CacheKey — del of it → the handler runs again', async () => {

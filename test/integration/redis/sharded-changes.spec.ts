@@ -97,6 +97,26 @@ describe('while the list of shards is changed', () => {
     expect((await old.service.getMany(KEYS)).size).toBe(KEYS.length);
   });
 
+  it.each(changes)(
+    'T2 G3 it %s → keys lists what get finds, each once',
+    async (_, before, after) => {
+      const { old, young } = await both(before, after, { l1: false });
+      for (const key of KEYS) await old.service.set(key, 'old');
+      for (const key of KEYS.slice(30)) await young.service.getOrSet(key, () => 'loaded');
+      const alone = await openCache(
+        { type: 'sharded', shards: shards(after) },
+        { l1: false, namespace: old.namespace },
+      );
+      for (const { service } of [old, young, alone]) {
+        const hits = await service.getMany(KEYS);
+        const found = KEYS.filter((key) => hits.has(key));
+        expect((await listed(service)).toSorted()).toEqual(found.toSorted());
+      }
+      await young.service.evictPattern('user:*');
+      await expectNothing(old.service);
+    },
+  );
+
   describe('T2 going back to the list of before, within the ttl', () => {
     const [before, after] = [[0], [1, 2]] as const;
 
@@ -139,6 +159,12 @@ describe('while the list of shards is changed', () => {
     });
   });
 });
+
+async function listed(service: CacheService): Promise<string[]> {
+  const keys: string[] = [];
+  for await (const key of service.keys()) keys.push(key);
+  return keys;
+}
 
 async function expectNothing(service: CacheService): Promise<void> {
   expect((await service.getMany(KEYS)).size).toBe(0);
