@@ -43,13 +43,14 @@ function describeClient(client: { isCluster?: boolean; options?: { keyPrefix?: s
 }
 
 /**
- * A well-formed URL keeps scheme, host and path. Anything else with an '@' or a '?' in it (a password that was not
- * percent-encoded may hold either) keeps nothing but its scheme.
+ * A well-formed URL keeps scheme, host and path. Any other one, whose host may have been forgotten behind the password, and
+ * anything else with an '@' or a '?' in it (a password that was not percent-encoded may hold either) keeps nothing but its scheme.
  */
 function hideCredentials(text: string): string {
-  if (!/[@?]/.test(text)) return text;
   const scheme = /^[a-z][a-z0-9+.-]*:\/\//i.exec(text)?.[0];
-  if (scheme && URL.canParse(text)) {
+  const isUrl = scheme !== undefined && URL.canParse(text);
+  if (!/[@?]/.test(text) && (isUrl || !scheme)) return text;
+  if (isUrl) {
     const url = new URL(text);
     if (!/@/.test(url.pathname + url.search + url.hash))
       return `${scheme}${url.username || url.password ? '***@' : ''}${url.host}${url.pathname}${url.search && '?***'}`;

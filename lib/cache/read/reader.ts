@@ -184,8 +184,9 @@ export class Reader {
       outcome.kind === 'stored' && cameBefore(passenger)
         ? { source: sourceFor(passenger), value: outcome.value }
         : this.offer(outcome, passenger);
-    const spare = (): Promise<Served | undefined> => this.standIn(passenger);
-    return settings.schema ? fittingServed(served, settings, spare) : served;
+    return settings.schema
+      ? fittingServed(served, settings, () => this.standIn(passenger))
+      : served;
   }
 
   private async offer(outcome: FlightOutcome, passenger: Passenger): Promise<Served | undefined> {

@@ -46,6 +46,9 @@ describe('describeValue', () => {
     ['redis://user:1/hunter2@localhost', "'redis://***'"],
     ['redis://user:1#hunter2@localhost', "'redis://***'"],
     ['redis://:hunter 2@local host', "'redis://***'"],
+    ['redis://:hunter2', "'redis://***'"],
+    ['redis://user:hunter2', "'redis://***'"],
+    ['redis://localhost:6379', "'redis://localhost:6379'"],
     ['user:hunter2@localhost', "'***'"],
     ['/tmp/redis.sock?password=hunter2', "'***'"],
   ])('connection string %s → %s', (value, text) => {
