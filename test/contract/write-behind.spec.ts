@@ -376,8 +376,7 @@ describe.each(VARIANTS)('writes behind on %s', (_, topology, variant) => {
     await queue.put('k', 'new');
     const set = jest.spyOn(service, 'set').mockRejectedValue(new Error('not now'));
     await service.evict('k');
-    await waitFor(() => set.mock.calls.length === 1);
-    set.mockRestore();
+    await waitFor(() => set.mock.calls.length > 0);
     expect(await service.getOrSet('k', () => 'old')).toBe('old');
     await queue.flush();
     expect(await service.get('k')).toBeUndefined();

@@ -195,7 +195,7 @@ describe('locks when Redis fails', () => {
     const busyUntilMs = (await renewalSent) + 1_100;
     // Out of a check callback timers run first, and sockets are read after them.
     await new Promise<void>((resolve) => setImmediate(() => resolve(busyUntil(busyUntilMs))));
-    await sleep(400);
+    await sleep(100);
     // Says why, if it is lost.
     expect(lock.signal.reason).toBeUndefined();
     expect(await lock.release()).toBe(true);
