@@ -306,6 +306,37 @@ describe.each(VARIANTS)('writes behind on %s', (_, topology, variant) => {
     ]);
   });
 
+  it("W6 onFull: 'wait' → a value that waits for room is not queued after a newer one of its key", async () => {
+    const queue = queueOf({ maxQueue: 1, onFull: 'wait' });
+    const gate = holdSets(service);
+    const first = queue.put('k', 1);
+    const second = queue.put('k', 2);
+    gate.open();
+    await first;
+    const third = queue.put('k', 3);
+    for (const put of [second, third]) {
+      await queue.flush();
+      await put;
+    }
+    await queue.close();
+    expect(source.batches).toEqual([{ k: 1 }, { k: 2 }, { k: 3 }]);
+  });
+
+  it("W6 onFull: 'wait', a put that rejects → its place is for who waits", async () => {
+    const queue = queueOf({ maxQueue: 1, onFull: 'wait' });
+    const set = service.set.bind(service);
+    service.set = () => {
+      service.set = set;
+      return Promise.reject(new Error('not stored'));
+    };
+    const failing = queue.put('k', 1);
+    const next = queue.put('l', 2);
+    await expect(failing).rejects.toThrow('not stored');
+    await next;
+    await queue.close();
+    expect(source.batches).toEqual([{ l: 2 }]);
+  });
+
   it.each([
     ['evict', (): unknown => service.evict('k')],
     ['evictTags', (): unknown => service.evictTags('cats')],

@@ -6,6 +6,7 @@ import type { EntryKey, KeySpace } from '../../keys/key-space.js';
 import { asStored } from '../../tags/tag-names.js';
 import type { CacheEngine } from '../cache-engine.js';
 import { engineOf, spaceOf, type CacheService } from '../cache.service.js';
+import type { Opened } from '../entry.js';
 import { throughSettings, type SetOptions } from '../entry.options.js';
 import { Turns } from './turns.js';
 import {
@@ -36,6 +37,8 @@ export class WriteBehind<K = Key, V = unknown> {
   private closed = false;
   /** Keys that are on their way into the queue. */
   private arriving = 0;
+  /** For each key the values that wait for room, in the order in which they came. */
+  private readonly waiting = new Map<string, Opened[]>();
 
   /** Throws `CacheOptionsError` for wrong options, `CacheError` (`ERR_CACHE_CLOSED`) when the cache is closed. */
   constructor(
@@ -81,7 +84,7 @@ export class WriteBehind<K = Key, V = unknown> {
     };
     let isNew: boolean | undefined;
     // Only where there is no room, so that a flush of the same tick knows of it.
-    while ((isNew = this.arrive(entry)) === undefined) await this.pump.progress();
+    while ((isNew = this.arrive(entry, kept)) === undefined) await this.pump.progress();
     try {
       await this.turns.take(entry.redisKey, async () => {
         const isCached = await this.cache.set(entry.given, kept.take(), own);
@@ -91,6 +94,10 @@ export class WriteBehind<K = Key, V = unknown> {
         }
         this.pump.put({ given: key, entry, value: kept, options: own, isCached });
       });
+    } catch (error) {
+      // Nothing will be written for it, so nobody else would tell those who wait of its place.
+      this.pump.wake();
+      throw error;
     } finally {
       if (isNew) this.arriving--;
     }
@@ -133,17 +140,26 @@ export class WriteBehind<K = Key, V = unknown> {
     this.leave();
   }
 
-  /** Takes a place, or refuses. A key that waits already needs none: false. Undefined: there is no room yet. */
-  private arrive({ redisKey }: EntryKey): boolean | undefined {
+  /**
+   * Takes a place, or refuses. A key that waits already needs none: false. Undefined: there is no room yet, or not for this value,
+   * because an older one of its key waits for it.
+   */
+  private arrive({ redisKey }: EntryKey, value: Opened): boolean | undefined {
     const { maxQueue, onFull } = this.settings;
     const { slots } = this.pump;
     if (this.closed) throw closedError('nothing can be queued');
-    if (slots.has(redisKey)) return false;
-    if (slots.size + this.arriving < maxQueue) {
-      this.arriving++;
-      return true;
+    const [first = value, ...others] = this.waiting.get(redisKey) ?? [];
+    const isNew = !slots.has(redisKey);
+    if (first === value && (!isNew || slots.size + this.arriving < maxQueue)) {
+      if (others.length > 0) this.waiting.set(redisKey, others);
+      else this.waiting.delete(redisKey);
+      if (isNew) this.arriving++;
+      return isNew;
     }
-    if (onFull === 'wait') return undefined;
+    if (onFull === 'wait') {
+      this.waiting.set(redisKey, [...new Set([first, ...others, value])]);
+      return undefined;
+    }
     throw new CacheError(
       'ERR_CACHE_QUEUE_FULL',
       `The queue is full: ${maxQueue} keys wait to be written; write less, or give it a larger maxQueue`,
