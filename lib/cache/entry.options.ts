@@ -10,6 +10,7 @@ import {
   aDuration,
   aLife,
   aSignal,
+  assertOptions,
   problemsOf,
   type Rule,
   type Rules,
@@ -152,8 +153,7 @@ export function readSettings(
   where: string,
   options: ReadOptions | undefined,
 ): ReadSettings | undefined {
-  const problems = options == null ? [] : problemsOf(options, READ_OPTIONS);
-  if (problems.length > 0) throw new CacheOptionsError(where, problems);
+  assertOptions(where, options, READ_OPTIONS);
   return options;
 }
 

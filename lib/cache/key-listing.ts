@@ -1,6 +1,5 @@
 import { readRecord, type StoredRecord } from '../codec/envelope.js';
-import { CacheOptionsError } from '../common/errors.js';
-import { aSignal, problemsOf } from '../common/option-checks.js';
+import { aSignal, assertOptions } from '../common/option-checks.js';
 import { decodeKey } from '../keys/encode-key.js';
 import type { Glob } from '../keys/glob.js';
 import type { EntryKey, KeySpace } from '../keys/key-space.js';
@@ -22,8 +21,7 @@ export function listingSignal(
   where: string,
   options: ListingOptions | undefined,
 ): AbortSignal | undefined {
-  const problems = options == null ? [] : problemsOf(options, { signal: aSignal });
-  if (problems.length > 0) throw new CacheOptionsError(where, problems);
+  assertOptions(where, options, { signal: aSignal });
   return options?.signal;
 }
 

@@ -47,6 +47,16 @@ export const aSignal: Rule = {
   ok: (v) => typeof (v as Partial<AbortSignal> | null)?.throwIfAborted === 'function',
 };
 
+/** Throws one `CacheOptionsError` that lists every wrong option of a call; none at all are right. `of`: the call. */
+export function assertOptions(
+  of: string,
+  given: object | null | undefined,
+  rules: Readonly<Record<string, Rule>>,
+): void {
+  const problems = given == null ? [] : problemsOf(given, rules);
+  if (problems.length > 0) throw new CacheOptionsError(of, problems);
+}
+
 /** Throws `CacheOptionsError` for what cannot be called. `of`: the call that it is given to. */
 export function assertFunction(of: string, name: string, given: unknown): void {
   if (typeof given === 'function') return;

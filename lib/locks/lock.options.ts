@@ -5,8 +5,8 @@ import {
   type Duration,
   type DurationRule,
 } from '../common/duration.js';
-import { CacheKeyError, CacheOptionsError } from '../common/errors.js';
-import { aLife, aSignal, problemsOf, type Rules } from '../common/option-checks.js';
+import { CacheKeyError } from '../common/errors.js';
+import { aLife, aSignal, assertOptions, type Rules } from '../common/option-checks.js';
 
 /** Options of one acquisition. */
 export interface LockOptions {
@@ -46,8 +46,7 @@ export function lockSettings(
 ): LockSettings {
   const options = given ?? {};
   const rules = Object.fromEntries(known.map((name) => [name, LOCK_OPTIONS[name]]));
-  const problems = problemsOf(options, rules);
-  if (problems.length > 0) throw new CacheOptionsError(where, problems);
+  assertOptions(where, options, rules);
   const { ttl, wait, signal } = options;
   return {
     ttlMs: ttl === undefined ? DEFAULT_TTL_MS : parseDuration(ttl, TTL),
