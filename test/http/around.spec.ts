@@ -292,6 +292,12 @@ describe.each(PLATFORMS)('around a handler on %s', (platform) => {
   const start = (configure?: (app: INestApplication) => unknown) =>
     startApp(platform, { controllers: [AroundController] }, { configure });
 
+  /** Of Fastify. */
+  const onSend = (hook: (request: any, reply: any, payload: string) => Promise<unknown>) => {
+    return (app: INestApplication): void =>
+      app.getHttpAdapter().getInstance().addHook('onSend', hook);
+  };
+
   beforeEach(() => {
     [value, runs, log] = ['old', 0, []];
     gate = new Gate();
@@ -341,10 +347,7 @@ describe.each(PLATFORMS)('around a handler on %s', (platform) => {
     /** As a session does that the handler has begun. */
     const lateCookie = (app: INestApplication): void => {
       if (platform === 'fastify')
-        app
-          .getHttpAdapter()
-          .getInstance()
-          .addHook('onSend', async (_: any, reply: any) => void reply.header('set-cookie', 's=1'));
+        onSend(async (_, reply) => void reply.header('set-cookie', 's=1'))(app);
       else
         app.use((_: any, response: any, next: any) => {
           const { writeHead } = response;
@@ -484,14 +487,11 @@ describe.each(PLATFORMS)('around a handler on %s', (platform) => {
 
   if (platform === 'fastify')
     it('P5 a hook makes a stream of the error that was made of an answer → that has nothing by which the answer may be kept', async () => {
-      const { send } = await start((app) =>
-        app
-          .getHttpAdapter()
-          .getInstance()
-          .addHook('onSend', async (_: any, reply: any, payload: string) => {
-            reply.removeHeader('content-length');
-            return Readable.from([Buffer.from(payload)]);
-          }),
+      const { send } = await start(
+        onSend(async (_, reply, payload) => {
+          reply.removeHeader('content-length');
+          return Readable.from([Buffer.from(payload)]);
+        }),
       );
       const path = '/around/failing/later';
       const { headers: hit } = await aged(send, path);
@@ -504,14 +504,7 @@ describe.each(PLATFORMS)('around a handler on %s', (platform) => {
 
   if (platform === 'fastify')
     it('P6 a hook that takes the text → gets it on a hit as on a miss', async () => {
-      const { send } = await start((app) =>
-        app
-          .getHttpAdapter()
-          .getInstance()
-          .addHook('onSend', async (_: any, __: any, payload: string) =>
-            payload.replaceAll('x', '*'),
-          ),
-      );
+      const { send } = await start(onSend(async (_, __, payload) => payload.replaceAll('x', '*')));
       const replies = [await send('/around/text'), await send('/around/text')];
       expect(replies.map(({ headers }) => headers['x-cache'])).toEqual(['MISS', 'HIT']);
       for (const reply of replies) expect(reply.json()).toEqual({ secret: '*'.repeat(5_000) });
