@@ -8,7 +8,7 @@ export type { LoadOptions, ReadOptions, SetOptions } from './cache/entry.options
 export type { LifeOptions } from './cache/life.options.js';
 export { RawStrings, type RawSetOptions } from './cache/raw-strings.js';
 export type { SchemaResult, StandardSchema } from './cache/schema.js';
-export type { LoadContext } from './cache/read/loader-run.js';
+export type { LoadContext } from './cache/read/load-context.js';
 export type { BatchLoadContext, Pairs } from './cache/read/batch-call.js';
 export type { RefreshAhead } from './cache/staleness.js';
 export { WriteBehind } from './cache/write/write-behind.js';

@@ -1,11 +1,12 @@
 import { deferred, type Deferred } from '../common/async.js';
 import { PassingMap } from '../common/passing-map.js';
 
-interface Waiting {
+/** A class for the reason of `Stored` in `cache/flights.ts`. */
+class Waiting {
   /** Made by the first who waits: most never do. */
-  wake?: Deferred<void>;
-  isWoken?: true;
-  parties: number;
+  wake: Deferred<void> | undefined;
+  isWoken = false;
+  parties = 0;
 }
 
 /**
@@ -42,7 +43,7 @@ export class Wakeups {
   /** Must be called before the command is sent that registers this process at the key, or a quick wake is lost. */
   expect(key: string): Expectation {
     let entry = this.waiting.get(key);
-    if (!entry) this.waiting.set(key, (entry = { parties: 0 }));
+    if (!entry) this.waiting.set(key, (entry = new Waiting()));
     entry.parties++;
     return new Expectation(entry, () => this.forget(key, entry));
   }

@@ -19,7 +19,7 @@ import {
 import type { StandardSchema } from './schema.js';
 import type { WriteContext } from './write/write-through.js';
 import { listingSignal, type ListingOptions } from './key-listing.js';
-import type { LoadContext } from './read/loader-run.js';
+import type { LoadContext } from './read/load-context.js';
 
 /** The engine behind a service, for the rest of this package; undefined for a stand-in that a test has provided. */
 export let engineOf: (service: CacheService) => CacheEngine | undefined;

@@ -9,6 +9,7 @@ import type { LoadRequest } from './read/loader-run.js';
 import type { Reading } from './read/found.js';
 import type { Served } from './read/passenger.js';
 import type { Reader } from './read/reader.js';
+import { tally } from './read/tally.js';
 import type { Memo } from './request-memo.js';
 
 interface FrontState {
@@ -41,16 +42,25 @@ export class Front {
 
   /** What `read.as` makes of the value, or of undefined: a miss. Who has a reading of his own neither takes from a memo nor leaves anything in it. */
   get<T>(key: EntryKey, read: Reading<T>): Promise<T> {
-    const { reader, modes } = this.state;
     const { operation, reads, as } = read;
-    const memo = modes.readsNothing || hasOwnReading(reads) ? undefined : this.parts.memos.current;
-    if (!memo) return reader.get(key, read);
+    const memo =
+      this.state.modes.readsNothing || hasOwnReading(reads) ? undefined : this.parts.memos.current;
+    if (!memo) return this.look(key, read);
     const known = memo.answer(key.redisKey);
     if (known) return this.known(known, key, operation).then(as);
     const slot = memo.slot(key.redisKey);
-    const answer = reader.get(key, { operation, as: (value) => value });
+    const answer = this.look(key, { operation, as: (value) => value });
     memo.remember(key.redisKey, slot, answer);
     return answer.then(as);
+  }
+
+  private look<T>(key: EntryKey, { operation, reads, as }: Reading<T>): Promise<T> {
+    const { finder, modes } = this.state;
+    const { meter } = this.parts;
+    const look = { operation, began: meter.began() };
+    if (modes.readsNothing) return Promise.resolve(as(tally(meter, key, undefined, look)));
+    const wanted = { key, kind: 'value', tags: undefined, operation, reads } as const;
+    return finder.findAs(wanted, (found) => as(tally(meter, key, found, look)));
   }
 
   load(request: LoadRequest): Promise<Served> {

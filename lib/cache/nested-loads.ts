@@ -12,10 +12,14 @@ interface Loads {
   readonly store: EntryStore;
 }
 
-interface RunningLoad extends Loads {
-  readonly outer: RunningLoad | undefined;
+class RunningLoad {
   /** False once the loader has ended, although callbacks it left behind still carry this context. */
-  running: boolean;
+  running = true;
+
+  constructor(
+    readonly loads: Loads,
+    readonly outer: RunningLoad | undefined,
+  ) {}
 }
 
 const current = new AsyncLocalStorage<RunningLoad | undefined>();
@@ -30,7 +34,7 @@ export function runAsLoadOf<T>(
   loader: () => T | Promise<T>,
   ended: { resolve: (value: T) => void; reject: (error: unknown) => void },
 ): void {
-  const load: RunningLoad = { ...loads, outer: innermost(), running: true };
+  const load = new RunningLoad(loads, innermost());
   runningLoads++;
   const end = (): void => {
     load.running = false;
@@ -79,8 +83,9 @@ interface Wanted {
 export function isWithinOther({ key, kind }: Wanted, store: EntryStore): boolean {
   let isWithin = false;
   for (let load = innermost(); load; load = load.outer) {
-    if (!load.running || load.store !== store || !load.keys.has(key.redisKey)) continue;
-    if (load.kind === kind)
+    const { loads, running } = load;
+    if (!running || loads.store !== store || !loads.keys.has(key.redisKey)) continue;
+    if (loads.kind === kind)
       throw new CacheError(
         'ERR_CACHE_NESTED_LOAD',
         'The loader of this key asks the cache for the same key, which would wait for itself; read the source directly, or use another key',

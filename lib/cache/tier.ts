@@ -9,7 +9,7 @@ import { pathOf } from '../tags/table-key.js';
 /** What an entry is judged by: the tag clock before its load, and its tags. */
 export interface Stamp {
   readonly c0: number;
-  readonly tags: readonly string[] | undefined;
+  readonly tags?: readonly string[] | undefined;
 }
 
 /** What is kept of an entry in this process. */

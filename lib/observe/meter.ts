@@ -16,9 +16,6 @@ interface Scope {
 
 const HITS = { memo: 'memoHits', l1: 'l1Hits', redis: 'redisHits' } as const;
 
-/** To be called once. */
-export type LoadEnded = (failure?: { error: unknown }) => void;
-
 /**
  * Counts what one cache does, and tells whoever listens on a channel. While nobody does, that costs an addition and a look
  * whether somebody does; no message is made and no time is taken.
@@ -104,20 +101,17 @@ export class Meter {
     };
   }
 
-  /** One run of a loader, which tells when it has ended. Told rather than promised: it is done for each load. */
-  load<T>(operation: string, key: Subject, loader: (ended: LoadEnded) => Promise<T>): Promise<T> {
-    const began = this.clock.monotonic();
+  /** One run of a loader, for which `loaded` is called when it has ended. */
+  load<T>(operation: string, key: Subject, loader: () => Promise<T>): Promise<T> {
     this.count('loads');
-    const ended: LoadEnded = (failure) => {
-      if (failure) this.count('loadErrors');
-      const ms = this.since(began);
-      this.count('loadMs', ms);
-      if (channels.load.hasSubscribers)
-        channels.load.publish({ ...this.about(operation, key), ms, ...failure });
-    };
-    return loadTracing.hasSubscribers
-      ? this.traced(operation, key, () => loader(ended))
-      : loader(ended);
+    return loadTracing.hasSubscribers ? this.traced(operation, key, loader) : loader();
+  }
+
+  loaded(operation: string, key: Subject, ms: number, failure?: { error: unknown }): void {
+    if (failure) this.count('loadErrors');
+    this.count('loadMs', ms);
+    if (channels.load.hasSubscribers)
+      channels.load.publish({ ...this.about(operation, key), ms, ...failure });
   }
 
   error(operation: string, error: Error): void {

@@ -133,12 +133,16 @@ export class BatchedCalls<Kind extends { readonly name: string }, Call> {
         () => send(shard, kind, calls),
         shard.name,
       );
-      failed(calls.filter((_, i) => answers[i]!.status === 'rejected'));
-      for (const [i, { resolve, reject }] of waiting.entries()) {
-        const answer = answers[i]!;
+      const refused: Call[] = [];
+      for (const [i, answer] of answers.entries()) {
+        const { call, resolve, reject } = waiting[i]!;
         if (answer.status === 'fulfilled') resolve(answer.value);
-        else reject(toCacheError(answer.reason, kind.name, shard.name));
+        else {
+          refused.push(call);
+          reject(toCacheError(answer.reason, kind.name, shard.name));
+        }
       }
+      failed(refused);
     } catch (error) {
       failed(calls);
       for (const { reject } of waiting) reject(error);

@@ -71,7 +71,8 @@ async function send(
   argv: readonly (string | Buffer)[],
 ): Promise<unknown> {
   const command = (name: 'evalsha' | 'eval', text: string): Promise<unknown> => {
-    const args = [text, String(keys.length), ...keys, ...argv];
+    // Not a literal, for the reason of `Stored` in `cache/flights.ts`: the values of a batch are in it.
+    const args = [text, String(keys.length) as string | Buffer].concat(keys, argv);
     return script.once
       ? sendOnce(client, name, args)
       : (client.sendCommand(new FlatCommand(name, args)) as Promise<unknown>);
@@ -96,12 +97,14 @@ function answerOf<Reply extends string>(
   script: Script<string, Reply, string>,
   answer: unknown,
 ): ScriptAnswer<Reply> {
-  const [code, ...details] = Array.isArray(answer) ? (answer as unknown[]) : [answer];
+  const list = Array.isArray(answer) ? (answer as unknown[]) : undefined;
   // A client with `stringNumbers` gives them as text.
-  const reply = script.replies[Number(code)];
+  const reply = script.replies[Number(list ? list[0] : answer)];
   if (reply === undefined) throw new Error(`script ${script.name} gave an unknown answer`);
-  return { reply, details };
+  return { reply, details: list?.slice(1) ?? NOTHING_MORE };
 }
+
+const NOTHING_MORE: readonly unknown[] = [];
 
 function sentFor(client: RedisClient, key: string): Set<string> {
   const node = client.isCluster ? masterOf(client as Cluster, key) : (client as Redis);

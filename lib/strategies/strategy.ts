@@ -1,6 +1,6 @@
 import type { CacheService } from '../cache/cache.service.js';
 import type { LoadOptions } from '../cache/entry.options.js';
-import type { LoadContext } from '../cache/read/loader-run.js';
+import type { LoadContext } from '../cache/read/load-context.js';
 import type { QueuedWrite } from '../cache/write/write-behind.options.js';
 import type { Duration } from '../common/duration.js';
 import type { KeyOf } from '../keys/typed-key.js';

@@ -3,7 +3,7 @@ import { inspect } from 'node:util';
 import { engineOf, spaceOf, type CacheService } from '../cache/cache.service.js';
 import { CacheOptionsError } from '../common/errors.js';
 import type { Key } from '../keys/encode-key.js';
-import { Meter, type LoadEnded } from '../observe/meter.js';
+import { Meter } from '../observe/meter.js';
 
 /** Counts the runs of loaders by key as well; for tests, so it forgets none. */
 export class CountingMeter extends Meter {
@@ -12,7 +12,7 @@ export class CountingMeter extends Meter {
   override load<T>(
     operation: string,
     key: { given: unknown; redisKey: string },
-    loader: (ended: LoadEnded) => Promise<T>,
+    loader: () => Promise<T>,
   ): Promise<T> {
     this.runs.set(key.redisKey, this.of(key.redisKey) + 1);
     return super.load(operation, key, loader);

@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CacheService } from '../../lib/cache/cache.service.js';
-import type { LoadContext } from '../../lib/cache/read/loader-run.js';
+import type { LoadContext } from '../../lib/cache/read/load-context.js';
 import { openCache, TOPOLOGIES, VARIANTS, type TestCache } from '../support/caches.js';
 import { Gate } from '../support/gate.js';
 import { waitFor } from '../support/wait-for.js';

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as z from 'zod';
 import type { CacheService } from '../../lib/cache/cache.service.js';
-import type { LoadContext } from '../../lib/cache/read/loader-run.js';
+import type { LoadContext } from '../../lib/cache/read/load-context.js';
 import { CacheSerializationError } from '../../lib/common/errors.js';
 import { openCache, TOPOLOGIES, VARIANTS, type TestCache } from '../support/caches.js';
 import { Gate } from '../support/gate.js';

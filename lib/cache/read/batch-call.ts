@@ -7,16 +7,15 @@ import type { Key } from '../../keys/encode-key.js';
 import type { EntryKey, KeySpace } from '../../keys/key-space.js';
 import { lifeMs, momentMs } from '../life.options.js';
 import type { Flight } from '../flights.js';
+import { tagsOf, type Wishes } from './load-context.js';
+import { Place } from './load-line.js';
 import {
   loadedAs,
-  tagsOf,
   type Loaded,
   type LoaderRun,
   type LoadRequest,
   type LoadTogether,
-  type Wishes,
 } from './loader-run.js';
-import { Place } from './load-line.js';
 
 /** What the loader of `getOrSetMany` is given. A key that it is not to load is ignored. */
 export interface BatchLoadContext {

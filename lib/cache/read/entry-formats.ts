@@ -8,7 +8,7 @@ import type { StoredBody } from '../../store/entry-store.js';
 import { asStored } from '../../tags/tag-names.js';
 import type { EntryKind, ValueRecord } from '../entry.js';
 import type { CacheParts } from '../parts.js';
-import { OpenedEntry } from './opened-entry.js';
+import { Freshness, OpenedEntry } from './opened-entry.js';
 import type { RefreshAhead } from '../staleness.js';
 import { parsed, type StandardSchema } from '../schema.js';
 import type { Stamp } from '../tier.js';
@@ -66,11 +66,10 @@ export class EntryFormats {
     writable: Writable,
   ): Encoded | undefined | Promise<Encoded | undefined> {
     const encoded = ({ plain, body }: Made): Encoded => {
-      const { c0, tags } = plain.header;
       const softAt = body.softMs && this.serverNow(target.key) + body.softMs;
       const { serializer } = writable;
       const value = this.opened(plain, { key: target.key, softAt, serializer });
-      return { body, value, stamp: { c0, tags } };
+      return { body, value, stamp: plain.header };
     };
     const unstorable = (error: unknown): undefined => {
       this.noteUnstorable(error, target.key);
@@ -205,7 +204,7 @@ export class EntryFormats {
     }: { key: EntryKey; softAt: number; serializer: SerializerChoice | undefined },
   ): OpenedEntry {
     const isolated = this.isolated(plain, serializer);
-    return new OpenedEntry(isolated, plain.header, { softAt, key, formats: this });
+    return new OpenedEntry(isolated, plain.header, new Freshness(softAt, key, this));
   }
 
   /** By the clock of the key's server, as far as it is known. */

@@ -130,10 +130,7 @@ export class Judge {
     const staleMs = this.state.formats.staleMs(record, key);
     if (staleMs !== undefined)
       return this.fitting({ state: 'stale', id, value, staleMs, party }, wanted);
-    if (note) {
-      const stamp = { c0: header.c0, tags: header.tags };
-      keep(this.parts, key, { note, kind, id, value, stamp, bytes: bytes!.length });
-    }
+    if (note) keep(this.parts, key, { note, kind, id, value, stamp: header, bytes: bytes!.length });
     this.found(wanted, value);
     return this.fitting({ state: 'hit', source: 'hit', id, value }, wanted);
   }

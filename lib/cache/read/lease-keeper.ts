@@ -1,6 +1,7 @@
 import type { TimerHandle } from '../../common/clock.js';
 import { PassingMap } from '../../common/passing-map.js';
 import type { Note } from '../../l1/epochs.js';
+import type { Flight } from '../flights.js';
 import type { CacheParts } from '../parts.js';
 
 /** Where the lease of a load lies, and what must be at the entry for its result to be stored. */
@@ -8,6 +9,8 @@ export interface Lease {
   readonly key: string;
   readonly token: string;
   readonly expectId: string;
+  /** The fill id of the result. */
+  readonly newId: string;
   /** Fill id of a value that cannot be used, or ''. */
   readonly reject: string;
   /** After a loader that has failed nobody is to load for so long. */
@@ -20,12 +23,14 @@ export interface Lease {
   readonly onMissing?: () => void;
 }
 
-/** A lease that lies at a key while its loader runs. */
-export interface KeptLease {
-  readonly key: string;
-  readonly token: string;
-  /** Somebody else may have the lease now; called at most once. */
-  readonly onLost: () => void;
+/** A lease that lies at a key while its loader runs. A class for the reason of `Stored`. */
+export class KeptLease {
+  constructor(
+    readonly key: string,
+    readonly token: string,
+    /** Of what is loaded under it. */
+    readonly flight: Flight,
+  ) {}
 }
 
 /** Leases that fall due within this share of the period go together: those of a batch, or of a burst. */
@@ -43,7 +48,11 @@ export class LeaseKeeper {
   hasGivenUp = false;
   private readonly periodMs: number;
 
-  constructor(private readonly parts: CacheParts) {
+  constructor(
+    private readonly parts: CacheParts,
+    /** Somebody else may have its lease now; told at most once of each. */
+    private readonly onLost: (flight: Flight) => void,
+  ) {
     this.periodMs = Math.max(1, parts.settings.lease.ttlMs / 3);
   }
 
@@ -60,9 +69,9 @@ export class LeaseKeeper {
   /** Gives it back now, so that others need not wait until it expires. */
   async giveBack(lease: KeptLease): Promise<void> {
     if (!this.due.has(lease)) return;
-    const { key, token } = lease;
+    const { key, token, flight } = lease;
     this.stop(lease);
-    lease.onLost();
+    this.onLost(flight);
     await this.parts.store.release(key, { token, holdMs: 0 }).catch(() => undefined);
   }
 
@@ -89,12 +98,12 @@ export class LeaseKeeper {
 
   private async renew(lease: KeptLease): Promise<void> {
     const { store, settings } = this.parts;
-    const { key, token } = lease;
+    const { key, token, flight } = lease;
     try {
       const kept = await store.renew(key, { token, leaseMs: settings.lease.ttlMs });
       if (kept || !this.due.has(lease)) return;
       this.stop(lease);
-      lease.onLost();
+      this.onLost(flight);
     } catch {
       // Redis did not answer; the next renewal, or FILL itself, finds out whether the lease has survived.
     }

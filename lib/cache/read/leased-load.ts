@@ -3,12 +3,12 @@ import { handled } from '../../common/async.js';
 import { isValid } from '../../tags/tag-table.js';
 import { isReadable, look, unstored } from '../entry.js';
 import { goOnWithout } from '../failure.js';
-import { READ_AGAIN, type Flight, type Flights, type FlightOutcome } from '../flights.js';
+import { READ_AGAIN, Stored, type Flight, type Flights, type FlightOutcome } from '../flights.js';
 import type { LeaseWaits } from '../lease-waits.js';
 import type { CacheParts } from '../parts.js';
 import { keep } from '../tier.js';
 import type { Encoded, EntryFormats } from './entry-formats.js';
-import { LeaseKeeper, type Lease } from './lease-keeper.js';
+import { KeptLease, LeaseKeeper, type Lease } from './lease-keeper.js';
 import { isStillThere, takeAway } from './superseded.js';
 import { LoaderRun, type Loaded, type LoadRequest } from './loader-run.js';
 
@@ -28,7 +28,7 @@ export class LeasedLoads {
     private readonly state: LoadState,
   ) {
     this.loader = new LoaderRun(parts);
-    this.keeper = new LeaseKeeper(parts);
+    this.keeper = new LeaseKeeper(parts, (flight) => state.flights.doom(flight));
   }
 
   /** Nothing of it is stored. */
@@ -99,7 +99,8 @@ export class LeasedLoads {
     c0: number,
   ): Promise<FlightOutcome> {
     const { flights } = this.state;
-    const kept = { key: lease.key, token: lease.token, onLost: () => flights.doom(flight) };
+    const { meter, reporter } = this.parts;
+    const kept = new KeptLease(lease.key, lease.token, flight);
     this.keeper.keep(kept);
     // Nothing will be stored, so nobody is to wait for it: a load of this process might, which has the place that this one waits for.
     flight.onDoom = () => void this.keeper.giveBack(kept);
@@ -110,9 +111,16 @@ export class LeasedLoads {
       const encoded = types.isPromise(encoding) ? await encoding : encoding;
       if (encoded && !flight.doomed) {
         flights.seal(flight);
-        if (await this.fill(request, lease, encoded))
-          return { kind: 'stored', value: encoded.value, stamp: encoded.stamp };
-      } else if (encoded) this.parts.meter.count('lostLeases');
+        try {
+          if (await this.fill(request, lease, encoded)) {
+            this.keepCopy(request, lease, encoded);
+            return new Stored(encoded.value, encoded.stamp);
+          }
+          meter.count('lostLeases');
+        } catch (error) {
+          reporter.report('getOrSet', 'the loaded value, perhaps not stored', error);
+        }
+      } else if (encoded) meter.count('lostLeases');
       if (loaded.gone && lease.expectId !== lease.token)
         await takeAway(this.parts, request.key, lease.expectId);
       await this.release(lease, 0);
@@ -125,24 +133,20 @@ export class LeasedLoads {
     }
   }
 
-  private fill(request: LoadRequest, lease: Lease, encoded: Encoded): Promise<boolean> {
-    const { body, value, stamp } = encoded;
-    const { expectId, note } = lease;
-    const { key, kind } = request;
-    const { store, ids, meter, reporter } = this.parts;
-    const id = expectId === lease.token ? lease.token : ids.next();
-    return store.fill(key.redisKey, { expectId, newId: id, ...body }).then(
-      (filled) => {
-        const copy = { kind, id, value, stamp, note, bytes: body.body.length };
-        if (filled) keep(this.parts, key, copy);
-        else meter.count('lostLeases');
-        return filled;
-      },
-      (error: unknown) => {
-        reporter.report('getOrSet', 'the loaded value, perhaps not stored', error);
-        return false;
-      },
-    );
+  private fill(
+    { key }: LoadRequest,
+    { expectId, newId }: Lease,
+    { body }: Encoded,
+  ): Promise<boolean> {
+    return this.parts.store.fill(key.redisKey, { expectId, newId, ...body });
+  }
+
+  private keepCopy(
+    { key, kind }: LoadRequest,
+    { newId: id, note }: Lease,
+    { body, value, stamp }: Encoded,
+  ): void {
+    keep(this.parts, key, { kind, id, value, stamp, note, bytes: body.body.length });
   }
 
   /** Field by field: to spread what has come of a load takes as long as to encode it. */

@@ -35,7 +35,8 @@ export class Loads {
       // While it was in line tags may have been evicted.
       const c0 = loaderConcurrency === Infinity ? miss.c0 : undefined;
       const { reject, onMissing } = miss;
-      const lease = { key, token, expectId: token, reject, c0, backoffMs, note, onMissing };
+      const ownIds = { token, expectId: token, newId: token };
+      const lease = { key, ...ownIds, reject, c0, backoffMs, note, onMissing };
       return this.leased.run(flight, request, lease);
     });
   }
@@ -78,11 +79,11 @@ export class Loads {
     request: LoadRequest,
     { id: expectId, backoffMs }: { id: string; backoffMs: number },
   ): Promise<FlightOutcome> {
-    const token = this.parts.ids.next();
+    const { ids } = this.parts;
     const key = refreshKeyOf(request.key);
     const note = this.parts.tier?.note(request.key.redisKey);
-    const own = { reject: '', c0: undefined, backoffMs, note };
-    const lease = { key, token, expectId, ...own };
+    const ownIds = { token: ids.next(), expectId, newId: ids.next() };
+    const lease = { key, ...ownIds, reject: '', c0: undefined, backoffMs, note };
     const outcome = await this.leased.run(flight, request, lease);
     // Filling the entry ends a lease that lies there, and not this one.
     if (outcome.kind === 'stored') {

@@ -1,33 +1,15 @@
-import type { Duration } from '../../common/duration.js';
+import type { Deferred } from '../../common/async.js';
 import { CacheTimeoutError } from '../../common/errors.js';
-import { assertTags } from '../../tags/tag-names.js';
 import type { EntryKey } from '../../keys/key-space.js';
-import type { LoadEnded } from '../../observe/meter.js';
+import { Deadlines, type Deadline } from '../../resilience/deadlines.js';
 import type { EntryKind } from '../entry.js';
 import type { LoadSettings } from '../entry.options.js';
-import { keptMs, lifeMs, momentMs, slides, type Life } from '../life.options.js';
+import { keptMs, slides } from '../life.options.js';
 import { nextMoment, type Flight } from '../flights.js';
 import { runAsLoadOf } from '../nested-loads.js';
 import type { CacheParts } from '../parts.js';
+import { Context, Patience, type LoadContext, type Wishes } from './load-context.js';
 import type { OnePlace } from './load-line.js';
-
-/** What a loader is given. */
-export interface LoadContext {
-  /** The key as the caller gave it. */
-  readonly key: unknown;
-  /** Fires when the load has taken longer than `loaderTimeout`; its result is not waited for any more. */
-  readonly signal: AbortSignal;
-  /** The value that this load is to replace; undefined: there is none. */
-  readonly stale?: unknown;
-  /** How long this value is kept, instead of the `ttl` of the call. */
-  setTtl(ttl: Duration): void;
-  /** Until when, instead of that; a moment that has passed: the value is returned and not stored. */
-  setExpiresAt(at: Date | number): void;
-  /** The tags of this value, instead of those of the call. */
-  setTags(tags: readonly string[]): void;
-  /** The value is returned to the callers and not stored. */
-  skip(): void;
-}
 
 export type Loader = (context: LoadContext) => unknown;
 
@@ -60,13 +42,6 @@ export interface Loaded {
   readonly gone: boolean;
 }
 
-/** What was said of one value while it was loaded. */
-export interface Wishes {
-  life?: Life;
-  tags?: readonly string[];
-  skipped?: boolean;
-}
-
 interface Run<T, R> {
   /** In errors, where it is for one key. */
   readonly key?: unknown;
@@ -77,7 +52,11 @@ interface Run<T, R> {
 
 /** Runs loaders, so long at most. */
 export class LoaderRun {
-  constructor(private readonly parts: CacheParts) {}
+  private readonly deadlines: Deadlines;
+
+  constructor(private readonly parts: CacheParts) {
+    this.deadlines = new Deadlines(parts.settings.loaderTimeoutMs, parts.clock);
+  }
 
   load(flight: Flight, request: LoadRequest): Promise<Loaded> {
     const { key, loader, settings } = request;
@@ -94,118 +73,89 @@ export class LoaderRun {
 
   /** Runs one loader for these flights; what `as` makes of its result. */
   run<T, R>(flights: readonly Flight[], run: Run<T, R>): Promise<R> {
-    const subject = { given: run.key, redisKey: flights[0]!.key };
-    const metered = (ended: LoadEnded): Promise<R> => this.runMetered(flights, run, ended);
-    return this.parts.meter.load(run.operation, subject, metered);
-  }
-
-  private runMetered<T, R>(
-    flights: readonly Flight[],
-    { key, operation, load, as }: Run<T, R>,
-    ended: LoadEnded,
-  ): Promise<R> {
-    const { clock, settings, store } = this.parts;
-    const patience = new Patience();
-    const [began, moment] = [clock.monotonic(), nextMoment()];
-    for (const flight of flights) flight.loadBegan = moment;
-    const kind = operation === 'http' ? 'http' : 'value';
-    const loads = { kind, keys: new Set(flights.map((flight) => flight.key)), store } as const;
-    return new Promise((resolve, reject) => {
-      let isOver = false;
-      const end: LoadEnded = (failure) => {
-        isOver = true;
-        clock.clearTimer(timer);
-        const costMs = clock.monotonic() - began;
-        for (const flight of flights) {
-          flight.costMs = costMs;
-          flight.onLoaded?.();
-        }
-        ended(failure);
-      };
-      const fail = (error: unknown): void => {
-        end({ error });
-        reject(error);
-      };
-      const timer = clock.setTimer(settings.loaderTimeoutMs, () => {
-        const error = new CacheTimeoutError(
-          `The loader has not ended within loaderTimeout (${settings.loaderTimeoutMs} ms)`,
-          key === undefined ? {} : { key },
-        );
-        fail(error);
-        patience.end(error);
+    const { parts, deadlines } = this;
+    const { key, operation } = run;
+    const begin = (): Promise<R> =>
+      new Promise((resolve, reject) => {
+        const running = new RunningLoader(flights, run, { parts, deadlines, resolve, reject });
+        const kind = operation === 'http' ? 'http' : 'value';
+        const keys = new Set(flights.map((flight) => flight.key));
+        runAsLoadOf({ kind, keys, store: parts.store }, running.load, running);
       });
-      runAsLoadOf(loads, () => load(patience), {
-        resolve: (value) => {
-          if (isOver) return;
-          let result: R;
-          try {
-            result = as(value);
-          } catch (error) {
-            return fail(error);
-          }
-          end();
-          resolve(result);
-        },
-        reject: (error) => {
-          if (!isOver) fail(error);
-        },
-      });
-    });
+    return parts.meter.load(operation, { given: key, redisKey: flights[0]!.key }, begin);
   }
 }
 
-/**
- * What one load gives its loader, who may take it apart: the methods need no `this`. A class: V8 makes a dictionary of an object
- * that is written with a getter.
- */
-class Context implements LoadContext {
-  readonly #load: { flight: Flight; patience: Patience; wishes: Wishes };
+interface Surroundings<R> extends Pick<Deferred<R>, 'resolve' | 'reject'> {
+  readonly parts: CacheParts;
+  readonly deadlines: Deadlines;
+}
+
+/** A loader from its call until it has given something, has failed, or is late. */
+class RunningLoader<T, R> {
+  private readonly patience = new Patience();
+  private readonly deadline: Deadline;
+  private isOver = false;
 
   constructor(
-    readonly key: unknown,
-    load: { flight: Flight; patience: Patience; wishes: Wishes },
+    private readonly flights: readonly Flight[],
+    private readonly run: Run<T, R>,
+    private readonly around: Surroundings<R>,
   ) {
-    this.#load = load;
+    this.deadline = around.deadlines.set(() => this.expire());
+    const moment = nextMoment();
+    for (const flight of flights) flight.loadBegan = moment;
   }
 
-  get signal(): AbortSignal {
-    return this.#load.patience.signal;
+  readonly load = (): T | Promise<T> => this.run.load(this.patience);
+
+  resolve(value: T): void {
+    if (this.isOver) return;
+    let result: R;
+    try {
+      result = this.run.as(value);
+    } catch (error) {
+      return this.reject(error);
+    }
+    this.stop();
+    this.end();
+    this.around.resolve(result);
   }
 
-  get stale(): unknown {
-    return this.#load.flight.stale?.take();
+  reject(error: unknown): void {
+    if (this.isOver) return;
+    this.stop();
+    this.end({ error });
+    this.around.reject(error);
   }
 
-  get setTtl(): LoadContext['setTtl'] {
-    return (ttl) => void (this.#load.wishes.life = { ttlMs: lifeMs(ttl, 'setTtl') });
+  private expire(): void {
+    const { key } = this.run;
+    const ms = this.around.parts.settings.loaderTimeoutMs;
+    const error = new CacheTimeoutError(
+      `The loader has not ended within loaderTimeout (${ms} ms)`,
+      key === undefined ? {} : { key },
+    );
+    this.end({ error });
+    this.around.reject(error);
+    this.patience.end(error);
   }
 
-  get setExpiresAt(): LoadContext['setExpiresAt'] {
-    return (at) => void (this.#load.wishes.life = { expiresAt: momentMs(at, 'setExpiresAt') });
+  private stop(): void {
+    this.around.deadlines.clear(this.deadline);
   }
 
-  get setTags(): LoadContext['setTags'] {
-    return (given) => void (this.#load.wishes.tags = tagsOf(given));
-  }
-
-  get skip(): LoadContext['skip'] {
-    return () => void (this.#load.wishes.skipped = true);
-  }
-}
-
-/** How long a loader is waited for. Most never ask, and a signal takes longer to make than a load to begin. */
-class Patience {
-  private abort: AbortController | undefined;
-  private reason: unknown;
-
-  get signal(): AbortSignal {
-    if (this.reason !== undefined) return AbortSignal.abort(this.reason);
-    return (this.abort ??= new AbortController()).signal;
-  }
-
-  end(reason: unknown): void {
-    if (this.abort) this.abort.abort(reason);
-    else this.reason = reason;
+  private end(failure?: { error: unknown }): void {
+    this.isOver = true;
+    const { clock, meter } = this.around.parts;
+    const costMs = clock.monotonic() - this.deadline.setAt;
+    for (const flight of this.flights) {
+      flight.costMs = costMs;
+      flight.onLoaded?.();
+    }
+    const { key, operation } = this.run;
+    const subject = { given: key, redisKey: this.flights[0]!.key };
+    meter.loaded(operation, subject, costMs, failure);
   }
 }
 
@@ -222,12 +172,6 @@ export function loadedAs(
   const store = ttlMs > 0;
   const gone = !store && !skipped;
   return { value, store, tags, ttlMs, sliding: slides(settings, wishes.life), gone };
-}
-
-/** The loader's tags, its own from here on. */
-export function tagsOf(given: readonly string[]): readonly string[] {
-  assertTags('setTags', given);
-  return [...given];
 }
 
 /** Tells others who meet this flight whose load it is. */

@@ -8,11 +8,7 @@ export class OpenedEntry implements Opened {
   constructor(
     private readonly isolated: Isolated,
     private readonly header: EntryHeader,
-    private readonly life: {
-      readonly softAt: number;
-      readonly key: EntryKey;
-      readonly formats: { serverNow(key: EntryKey): number };
-    },
+    private readonly freshness: Freshness,
   ) {}
 
   get lifeMs(): number | undefined {
@@ -45,7 +41,21 @@ export class OpenedEntry implements Opened {
   }
 
   freshMs(): number {
-    const { softAt, key, formats } = this.life;
-    return softAt === 0 ? Infinity : Math.max(0, softAt - formats.serverNow(key));
+    return this.freshness.leftMs();
+  }
+}
+
+/** Until when an entry is fresh, by the clock of its server. */
+export class Freshness {
+  constructor(
+    /** 0: for ever. */
+    private readonly softAt: number,
+    private readonly key: EntryKey,
+    private readonly clock: { serverNow(key: EntryKey): number },
+  ) {}
+
+  leftMs(): number {
+    const { softAt, key, clock } = this;
+    return softAt === 0 ? Infinity : Math.max(0, softAt - clock.serverNow(key));
   }
 }

@@ -3,7 +3,7 @@ import { CacheTimeoutError } from '../../common/errors.js';
 import { refreshKeyOf, type EntryKey } from '../../keys/key-space.js';
 import { fitted, type Opened } from '../entry.js';
 import type { LoadSettings } from '../entry.options.js';
-import type { Flight, FlightOutcome } from '../flights.js';
+import { nextMoment, type Flight, type FlightOutcome } from '../flights.js';
 import type { LeaseWait, LeaseWaits } from '../lease-waits.js';
 import type { Found, InGrace } from './found.js';
 import type { Limits } from './patience.js';
@@ -41,6 +41,15 @@ export interface Passenger extends Caller {
   readonly role: 'leader' | 'follower';
 }
 
+/** Who has come just now. */
+export const arriving = (request: LoadRequest, now: number, count: Caller['count']): Caller => ({
+  request,
+  came: nextMoment(),
+  patientUntil: now + request.settings.waitTimeoutMs,
+  contentFrom: undefined,
+  count,
+});
+
 /** Field by field: to spread a caller takes longer than all that is done for it here. */
 export const aboard = (
   { request, came, patientUntil, contentFrom, count }: Caller,
@@ -71,6 +80,11 @@ export const wantedBy = ({ key, kind, settings }: LoadRequest): Wanted => ({
   tags: settings.tags,
   operation: 'getOrSet',
   reads: settings,
+});
+
+export const forced = (request: LoadRequest): LoadRequest => ({
+  ...request,
+  settings: { ...request.settings, force: true },
 });
 
 /** Whether this caller takes it where it cannot have a fresh one. */

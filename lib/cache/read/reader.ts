@@ -1,19 +1,20 @@
-import type { EntryKey } from '../../keys/key-space.js';
 import type { CallModes } from '../call-mode.js';
-import { nextMoment, type Flights, type Flight, type FlightOutcome } from '../flights.js';
+import type { Flights, Flight, FlightOutcome } from '../flights.js';
 import type { LeaseWaits } from '../lease-waits.js';
 import { isWithinLoad, isWithinOther } from '../nested-loads.js';
 import type { CacheParts } from '../parts.js';
 import { AsideLoads } from './aside.js';
 import type { Finder } from './finder.js';
-import { BYPASSED, UNSEEN, type Found, type InGrace, type Reading } from './found.js';
+import { BYPASSED, UNSEEN, type Found, type InGrace } from './found.js';
 import type { Loads } from './load.js';
 import { LoadLooks } from './load-looks.js';
 import { label, whileWaiting, type LoadRequest } from './loader-run.js';
 import {
   aboard,
+  arriving,
   cameBefore,
   fittingServed,
+  forced,
   isOfOtherVersion,
   isOthers,
   isSpare,
@@ -29,7 +30,7 @@ import {
 } from './passenger.js';
 import { patiently } from './patience.js';
 import type { Refresher } from './refresher.js';
-import { tally, tallier } from './tally.js';
+import { tallier } from './tally.js';
 import { Together } from './together.js';
 import { isSurelyValid } from '../still-valid.js';
 
@@ -63,29 +64,18 @@ export class Reader {
     this.looks = new LoadLooks(parts, state);
   }
 
-  /** What `as` makes of the value, or of undefined: a miss. */
-  get<T>(key: EntryKey, { operation, reads, as }: Reading<T>): Promise<T> {
-    const { meter } = this.parts;
-    const look = { operation, began: meter.began() };
-    if (this.state.modes.readsNothing)
-      return Promise.resolve(as(tally(meter, key, undefined, look)));
-    const wanted = { key, kind: 'value', tags: undefined, operation, reads } as const;
-    return this.state.finder.findAs(wanted, (found) => as(tally(meter, key, found, look)));
-  }
-
   /** The value, loaded if need be by this caller or whoever is at it already. `seen`: by a look for this caller just now. */
   async getOrLoad(given: LoadRequest, seen?: Found): Promise<Served> {
     const { modes } = this.state;
-    const request =
-      modes.mode === 'refresh' ? { ...given, settings: { ...given.settings, force: true } } : given;
+    const request = modes.mode === 'refresh' ? forced(given) : given;
     const { settings } = request;
     const now = this.parts.clock.monotonic();
     const count = tallier(this.parts.meter, request);
-    const patientUntil = now + settings.waitTimeoutMs;
     const contentFrom = now + this.parts.settings.softTimeoutMs;
-    const newcomer = { request, came: nextMoment(), patientUntil, count };
+    const newcomer = arriving(request, now, count);
     for (let first = seen, isBack = false; ; first = undefined, isBack = true) {
       settings.signal?.throwIfAborted();
+      // Waited for also where there is nothing to wait for: all who come in one tick have asked before the first of them goes on.
       const found = first ?? (await this.looks.find(request, { isBack }));
       if (found !== UNSEEN) count(found === BYPASSED ? undefined : found);
       if (found.state === 'hit' && !settings.force) {
@@ -106,6 +96,7 @@ export class Reader {
 
   /** As `load`, once for all whose look it was and who ask for the same. */
   private loadTogether(found: Found, caller: Caller): Promise<Served | undefined> {
+    if (!found.party) return this.load(found, caller);
     const together = this.together.go(found.party, caller, {
       lead: (first) => this.load(found, first),
       patiently: (led) => patiently(led, limitsOf(caller, this.parts.clock)),
@@ -218,8 +209,11 @@ export class Reader {
   }
 
   private async waitFor(changed: Promise<void>, caller: Caller): Promise<Served | undefined> {
-    const over = changed.then(() => true);
-    const woken = await this.patiently(over, caller, 'cluster');
+    const woken = await this.patiently(
+      changed.then(() => true),
+      caller,
+      'cluster',
+    );
     return woken ? undefined : this.outOfPatience(caller);
   }
 

@@ -34,12 +34,12 @@ export class Together {
 
   /** Undefined: this caller goes alone. */
   go(
-    party: Party | undefined,
+    party: Party,
     caller: Caller,
     { lead, patiently, late }: Choices,
   ): Promise<Served | undefined> | undefined {
     const { request } = caller;
-    if (!party || !isForAll(request)) return undefined;
+    if (!isForAll(request)) return undefined;
     const way = this.ways.get(party);
     if (!way) {
       const led = lead({ ...caller, came: party.met });

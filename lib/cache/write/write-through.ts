@@ -8,7 +8,7 @@ import { keptMs, lifeMs, momentMs, slides } from '../life.options.js';
 import type { CacheParts } from '../parts.js';
 import { wishBook, type Pairs } from '../read/batch-call.js';
 import type { EntryFormats } from '../read/entry-formats.js';
-import { tagsOf, type Wishes } from '../read/loader-run.js';
+import { tagsOf, type Wishes } from '../read/load-context.js';
 import type { Left, WriteBarrier } from './write-barrier.js';
 
 /** What the writer of `writeThrough` is given. */

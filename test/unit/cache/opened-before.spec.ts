@@ -1,7 +1,7 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { readRecord, writeBody, type EntryHeader } from '../../../lib/codec/envelope.js';
 import type { ValueRecord } from '../../../lib/cache/entry.js';
-import { OpenedEntry } from '../../../lib/cache/read/opened-entry.js';
+import { Freshness, OpenedEntry } from '../../../lib/cache/read/opened-entry.js';
 import { OpenedBefore, type Before } from '../../../lib/cache/read/opened-before.js';
 import { valueRecord } from '../../../lib/store/record.js';
 
@@ -22,11 +22,8 @@ function opened(content: string | number, from?: number): Before {
   const bytes = Buffer.concat([Buffer.alloc(100), record]).subarray(100);
   const isolated = { take: () => content, promised: async () => content };
   const key = { given: 'k', redisKey: 'test:k' };
-  const value = new OpenedEntry(isolated, HEADER, {
-    softAt: 0,
-    key,
-    formats: { serverNow: Date.now },
-  });
+  const freshness = new Freshness(0, key, { serverNow: Date.now });
+  const value = new OpenedEntry(isolated, HEADER, freshness);
   return { bytes, record: readRecord(bytes) as ValueRecord, value };
 }
 
