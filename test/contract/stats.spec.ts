@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { CacheService } from '../../lib/cache/cache.service.js';
 import type { CacheCounts, CacheStats } from '../../lib/observe/stats.js';
@@ -163,6 +164,24 @@ describe.each(VARIANTS)('stats on %s', (_, topology, variant) => {
     gate.open();
     await nextTurn();
     expect(strict.service.stats()).toMatchObject({ loads: 1, loadErrors: 1, loadMs });
+  });
+
+  it('O5 A7 a loader that is late, after loads of others → counted, and its signal heard, where it was called', async () => {
+    const { service: strict } = await openCache(topology, { ...variant, loaderTimeout: 20 });
+    const caller = new AsyncLocalStorage<string>();
+    const by = <T>(name: string, call: () => Promise<T>): ReturnType<typeof strict.withStats<T>> =>
+      caller.run(name, () => strict.withStats(call));
+    await by('another', () => strict.getOrSet('other', () => 1));
+    let heard: string | undefined;
+    const { stats } = await by('its own', async () => {
+      const load = strict.getOrSet('k', ({ signal }) => {
+        signal.addEventListener('abort', () => (heard = caller.getStore()));
+        return new Promise(() => undefined);
+      });
+      await expect(load).rejects.toMatchObject({ code: 'ERR_CACHE_TIMEOUT' });
+    });
+    expect(stats).toMatchObject({ loads: 1, loadErrors: 1 });
+    expect(heard).toBe('its own');
   });
 
   it('O1 O2 ten callers at once → ten misses, one load, nine waits', async () => {

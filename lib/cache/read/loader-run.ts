@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import type { Deferred } from '../../common/async.js';
 import { CacheTimeoutError } from '../../common/errors.js';
 import type { EntryKey } from '../../keys/key-space.js';
@@ -91,8 +92,11 @@ interface Surroundings<R> extends Pick<Deferred<R>, 'resolve' | 'reject'> {
   readonly deadlines: Deadlines;
 }
 
-/** A loader from its call until it has given something, has failed, or is late. */
-class RunningLoader<T, R> {
+/**
+ * A loader from its call until it has given something, has failed, or is late. What that then does runs in the context of the call:
+ * the timer of the deadlines is that of another load.
+ */
+class RunningLoader<T, R> extends AsyncResource {
   private readonly patience = new Patience();
   private readonly deadline: Deadline;
   private isOver = false;
@@ -102,7 +106,8 @@ class RunningLoader<T, R> {
     private readonly run: Run<T, R>,
     private readonly around: Surroundings<R>,
   ) {
-    this.deadline = around.deadlines.set(() => this.expire());
+    super('CacheLoad');
+    this.deadline = around.deadlines.set(() => this.runInAsyncScope(this.expire, this));
     const moment = nextMoment();
     for (const flight of flights) flight.loadBegan = moment;
   }
