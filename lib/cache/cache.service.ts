@@ -76,7 +76,7 @@ export class CacheService extends CacheBatches {
   }
 
   /**
-   * Stores a value; a load that is running cannot overwrite it. False: refused by `if`, by a write in progress
+   * Stores a value as it is now, whatever becomes of it before this resolves; a load that is running cannot overwrite it. False: refused by `if`, by a write in progress
    * (`withWrite`), or Redis cannot be reached. Rejects with `CacheSerializationError` where the value cannot be stored.
    */
   async set<T>(key: KeyOf<T>, value: NoInfer<T>, options?: SetOptions): Promise<boolean> {

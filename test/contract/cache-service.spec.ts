@@ -74,6 +74,17 @@ describe.each(VARIANTS)('T15 CacheService on %s', (_, topology, variant) => {
       expect(await service.get('key')).toEqual({ list: [1], when: new Date(1) });
     });
 
+    it('B2 B13 set — the value changes before it has resolved → stored as it was, the first time as later', async () => {
+      for (const options of [undefined, { if: 'present' }, { tags: ['tag'] }] as const) {
+        const value = { list: [1], tags: new Set(['a']) };
+        const stored = service.set('key', value, options);
+        value.list.push(2);
+        value.tags.clear();
+        expect(await stored).toBe(true);
+        expect(await service.get('key')).toEqual({ list: [1], tags: new Set(['a']) });
+      }
+    });
+
     it('B13 getOrSet — plain objects → frozen, on a miss as on a hit, never the loader’s own', async () => {
       const own = { deep: { list: [1] } };
       const miss = await service.getOrSet('key', () => own);

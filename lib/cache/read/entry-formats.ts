@@ -51,6 +51,13 @@ export interface Encoded {
   readonly stamp: Stamp;
 }
 
+/** A value in bytes, and how long these are kept. */
+interface Drawn {
+  readonly plain: PlainEntry;
+  readonly softMs: number;
+  readonly ttlMs: number;
+}
+
 interface Made {
   readonly plain: PlainEntry;
   readonly body: Omit<StoredBody, 'newId'>;
@@ -78,20 +85,24 @@ export class EntryFormats {
       return undefined;
     };
     try {
-      const made = this.made(target, writable);
+      const made = this.made(target, writable, this.plain(target, writable));
       return types.isPromise(made) ? made.then(encoded).catch(unstorable) : encoded(made);
     } catch (error) {
       return unstorable(error);
     }
   }
 
-  /** The bytes and lives of an entry; rejects with `CacheSerializationError`. */
+  /** The bytes and lives of an entry, of the value as it is now; `clock`: its c0, if that is yet to come. Rejects with `CacheSerializationError`. */
   async write(
     target: { key: EntryKey; kind: EntryKind },
     writable: Writable,
+    clock?: Promise<number>,
   ): Promise<Omit<StoredBody, 'newId'>> {
     try {
-      const made = this.made(target, writable);
+      const drawn = this.plain(target, writable);
+      const made = clock
+        ? this.made(target, writable, stamped(drawn, await clock))
+        : this.made(target, writable, drawn);
       return (types.isPromise(made) ? await made : made).body;
     } catch (error) {
       this.noteUnstorable(error, target.key);
@@ -120,23 +131,19 @@ export class EntryFormats {
 
   /** At once, unless there is a schema to ask, or much to compress. */
   private made(
-    target: { key: EntryKey; kind: EntryKind },
-    writable: Writable,
+    target: { key: EntryKey },
+    { schema, serializer }: Writable,
+    { plain, softMs, ttlMs }: Drawn,
   ): Made | Promise<Made> {
     const { codec } = this.parts;
-    const { plain, softMs, ttlMs } = this.plain(target, writable);
     const seal = (): Buffer | Promise<Buffer> => codec.seal(plain, target.key.redisKey);
     const as = (body: Buffer): Made => ({ plain, body: { body, softMs, ttlMs } });
-    const { schema, serializer } = writable;
     if (schema) return parsed(schema, codec.decode(plain, serializer)).then(seal).then(as);
     const sealed = seal();
     return types.isPromise(sealed) ? sealed.then(as) : as(sealed);
   }
 
-  private plain(
-    { key, kind }: { key: EntryKey; kind: EntryKind },
-    writable: Writable,
-  ): { plain: PlainEntry; softMs: number; ttlMs: number } {
+  private plain({ key, kind }: { key: EntryKey; kind: EntryKind }, writable: Writable): Drawn {
     const { codec, settings, layout } = this.parts;
     const { value, ttlMs, c0, tags } = writable;
     const expires = ttlMs !== Infinity;
@@ -231,6 +238,11 @@ export class EntryFormats {
     return this.parts.codec.decode(isOthers ? detached(plain) : plain, serializer);
   }
 }
+
+const stamped = (drawn: Drawn, c0: number): Drawn => ({
+  ...drawn,
+  plain: { ...drawn.plain, header: { ...drawn.plain.header, c0 } },
+});
 
 /** The entry with bytes of its own: those that came from Redis are a view of a whole chunk of replies. */
 function detached(plain: PlainEntry): PlainEntry {

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { inSlices } from '../../common/async.js';
 import { CacheBatchError, CacheOptionsError } from '../../common/errors.js';
 import type { EntryKey } from '../../keys/key-space.js';
@@ -65,17 +66,16 @@ export class Writer {
   /** Rejects where the value cannot be stored, with or without Redis. */
   private async draft(given: Value): Promise<Draft> {
     const { key, value, settings } = given;
-    let c0 = 0;
     let unreachable: Error | undefined;
-    try {
-      c0 = await this.clockOf(key, settings);
-    } catch (error) {
-      unreachable = error as Error;
-    }
     const ttlMs = this.lifeMs(value, settings);
+    const known = this.clockOf(key, settings);
+    const clock = types.isPromise(known)
+      ? known.catch((error: Error) => ((unreachable = error), 0))
+      : undefined;
+    const c0 = typeof known === 'number' ? known : 0;
     const { sliding, tags, version, serializer, schema } = settings;
     const writable = { value, ttlMs, sliding, tags, c0, version, serializer, schema };
-    const body = await this.state.formats.write({ key, kind: 'value' }, writable);
+    const body = await this.state.formats.write({ key, kind: 'value' }, writable, clock);
     return { value: given, body, unreachable };
   }
 
