@@ -107,5 +107,8 @@ export class ReadBatcher {
 
 async function send(client: RedisClient, keys: string[]): Promise<Bytes[]> {
   if (keys.length === 1) return [await readOne(client, keys[0]!)];
-  return client.isCluster ? readFromCluster(client as Cluster, keys) : readSeveral(client, keys);
+  // Awaited: to give a promise on takes two turns of the job queue more.
+  return await (client.isCluster
+    ? readFromCluster(client as Cluster, keys)
+    : readSeveral(client, keys));
 }
