@@ -221,6 +221,22 @@ describe('RedisTagTable', () => {
     );
   });
 
+  it('G4 the clock was lost, and tags from before are forgotten → what the loss made invalid stays so', async () => {
+    const small = new RedisTagTable(topology, {
+      guard: patientGuard(),
+      limits: { keepMs: 86_400_000, maxTags: 2 },
+    });
+    for (const tag of ['a', 'b']) await small.bump(path, [tag]);
+    const entry = await load(small, `${path}:k`, ['x']);
+    await raw.zrem(key, 'c');
+    await raw.unlink(head);
+    await small.clock(`${path}:k`);
+    expect(await check(small, entry)).toBe(false);
+    await small.bump(path, ['d']);
+    expect(await raw.zscore(key, 't:a')).toBeNull();
+    expect(await check(small, entry)).toBe(false);
+  });
+
   it('the clock of the server has gone back → versions grow all the same', async () => {
     const entry = await load(table, `${path}:k`, ['x']);
     const ahead = entry.c0 + 3_600_000_000;
@@ -274,6 +290,7 @@ describe('RedisTagTable', () => {
       await table.bump(path, ['other']);
       const version = await evict();
       expect(await raw.zmscore(key, 'c', 'b')).toEqual([null, null]);
+      expect(await raw.exists(head)).toBe(0);
       for (const entry of entries) {
         expect(version).toBeGreaterThan(entry.c0);
         expect(await check(table, entry)).toBe(false);

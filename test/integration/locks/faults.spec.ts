@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { LockLostError } from '../../../lib/common/errors.js';
 import type { HeldLock } from '../../../lib/locks/held-lock.js';
 import { RedisLockStore } from '../../../lib/locks/redis-lock-store.js';
+import { openTopology, patientGuard } from '../../contract/support/tag-backends.js';
 import { openCache, type TestCache } from '../../support/caches.js';
 import { FaultProxy } from '../../support/proxy.js';
 import type { TestServer } from '../../support/server.js';
@@ -155,6 +156,20 @@ describe('locks when Redis fails', () => {
       { operation: 'lockAcquire', error: expect.objectContaining(UNREACHABLE) },
     ]);
     await waitFor(() => cache.locks.tryAcquire(['x', 'y']), { timeoutMs: 2_000 });
+  });
+
+  it('L4 wakes that may not be published → released all the same, and granted to the next', async () => {
+    await client.acl('SETUSER', 'mute', 'on', '>pw', '~*', 'resetchannels', '+@all');
+    const topology = openTopology(`redis://mute:pw@${server.host}:${server.port}`);
+    await topology.connect();
+    const mute = new RedisLockStore(topology, { wakePrefix: 'w:', guard: patientGuard() });
+    const [holder, next] = ['A', 'B'].map((id) => id.repeat(20)) as [string, string];
+    const acquire = (id: string) => mute.acquire('x', { id, ttlMs: 60_000, ifHeld: 'queue' });
+    await acquire(holder);
+    expect(await acquire(next)).toMatchObject({ state: 'held' });
+    expect(await mute.release('x', { id: holder })).toBe(true);
+    expect(await acquire(next)).toMatchObject({ state: 'granted' });
+    await topology.close();
   });
 
   it('memory full → locks are granted, renewed and released', async () => {

@@ -4,6 +4,7 @@ import { systemClock } from '../../../lib/common/clock.js';
 import { hashSlot } from '../../../lib/keys/hash-slot.js';
 import { ClusterTopology } from '../../../lib/redis/cluster.topology.js';
 import { RedisEntryStore } from '../../../lib/store/redis-entry-store.js';
+import { factsWith, newId } from '../../contract/support/records.js';
 import { patientGuard } from '../../contract/support/tag-backends.js';
 import { TestCluster, type ClusterNode } from '../../support/cluster.js';
 
@@ -114,6 +115,15 @@ describe('reads on a cluster', () => {
       const begin = performance.now();
       expect(texts(await store.readMany(keys))).toEqual([undefined, ...keys.slice(1)]);
       expect(performance.now() - begin).toBeLessThan(300);
+    });
+
+    it('T9 R8 a count, which is for once, refused here → counted there, each once', async () => {
+      const request = { by: 1, ttlMs: 0, fresh: factsWith(), reject: '' };
+      const count = () => store.increment('m:k{moving}n', { ...request, newId: newId() });
+      expect([await count(), await count()]).toEqual([
+        { state: 'counted', count: 1 },
+        { state: 'counted', count: 2 },
+      ]);
     });
 
     it('R8 the slot has moved, and the client does not know yet → all are read', async () => {

@@ -6,7 +6,7 @@ import { SingleTopology } from '../../../lib/redis/single.topology.js';
 import { CallGuard } from '../../../lib/resilience/call-guard.js';
 import type { EntryStore } from '../../../lib/store/entry-store.js';
 import { RedisEntryStore } from '../../../lib/store/redis-entry-store.js';
-import { barrier, bodyOf, lease, newId, value } from '../../contract/support/records.js';
+import { barrier, bodyOf, factsWith, lease, newId, value } from '../../contract/support/records.js';
 import type { TestServer } from '../../support/server.js';
 import { startServer } from '../../support/start-server.js';
 import { waitFor } from '../../support/wait-for.js';
@@ -99,6 +99,8 @@ describe('RedisEntryStore', () => {
       await raw.set('full:other', value(newId(), bodyOf()));
       await raw.set('full:held', lease(token));
       await raw.set('full:barrier', barrier(), 'PX', LEASE_MS);
+      await raw.set('full:ours', barrier({ writers: [token] }), 'PX', LEASE_MS);
+      await raw.set('full:young', value(newId(), bodyOf()));
       await raw.config('SET', 'maxmemory', '1');
     });
     afterAll(() => raw.config('SET', 'maxmemory', '0'));
@@ -113,6 +115,18 @@ describe('RedisEntryStore', () => {
       expect(await store.renew('full:held', { token, leaseMs: LEASE_MS })).toBe(true);
       expect(await store.release('full:held', { token, holdMs: LEASE_MS })).toBe(true);
       expect(await store.evict('full:held')).toBe(false);
+    });
+
+    it('row 5 the end of a barrier → its value is stored, for that takes the place of the barrier', async () => {
+      const end = { writer: token, value: { ...stored, newId: newId() } };
+      expect(await store.barrierEnd('full:ours', end)).toBe('stored');
+      expect(await raw.getBuffer('full:ours')).toEqual(value(end.value.newId, stored.body));
+    });
+
+    it('row 5 X8 touch → touched', async () => {
+      const request = { facts: factsWith(), softMs: LEASE_MS };
+      expect(await store.touch('full:young', request)).toBe('touched');
+      expect(await raw.pttl('full:young')).toBeGreaterThan(LEASE_MS - 5_000);
     });
 
     it('what stores → CacheConnectionError without the payload', async () => {

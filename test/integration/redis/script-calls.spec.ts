@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { systemClock } from '../../../lib/common/clock.js';
 import type { Announcer } from '../../../lib/common/invalidation.js';
+import { hashSlot } from '../../../lib/keys/hash-slot.js';
 import { SingleTopology } from '../../../lib/redis/single.topology.js';
 import { CallGuard } from '../../../lib/resilience/call-guard.js';
 import { RedisEntryStore } from '../../../lib/store/redis-entry-store.js';
@@ -13,6 +14,8 @@ import { waitFor } from '../../support/wait-for.js';
 const wakes = { instance: 'me', wakePrefix: 'w:' };
 /** What one command takes. */
 const KEYS = 32;
+
+const stored = { body: bodyOf(), softMs: 0, ttlMs: 60_000 };
 
 describe('what is written in one tick', () => {
   let server: TestServer;
@@ -83,6 +86,32 @@ describe('what is written in one tick', () => {
     expect(commands).toBe(3);
   });
 
+  it('values larger than what one command takes → a command for each', async () => {
+    const body = Buffer.concat([bodyOf(), Buffer.alloc(70_000)]);
+    const keys = named(3, 'huge');
+    const { result, commands } = await sent(() => Promise.all(keys.map((key) => write(key, body))));
+    expect(result).toEqual(keys.map(() => true));
+    expect(commands).toBe(3);
+  });
+
+  it('C1 the value of a load → nobody is told; that of a refresh → its key', async () => {
+    const [loaded, refreshed] = named(2, 'filled') as [string, string];
+    const [token, before] = [newId(), newId()];
+    await store.acquire(loaded, { token, leaseMs: 60_000, reject: '' });
+    await store.write(refreshed, { newId: before, ...stored });
+    const load = await sent(() => store.fill(loaded, { expectId: token, newId: token, ...stored }));
+    expect({ ...load, told }).toEqual({ result: true, commands: 1, messages: 0, told: [] });
+    const refresh = await sent(() =>
+      store.fill(refreshed, { expectId: before, newId: newId(), ...stored }),
+    );
+    expect({ ...refresh, told }).toEqual({
+      result: true,
+      commands: 1,
+      messages: 1,
+      told: [[refreshed]],
+    });
+  });
+
   it('a value for a key twice → the later one stays', async () => {
     const [key] = named(1, 'twice') as [string];
     const payloads = ['one', 'two'];
@@ -120,11 +149,29 @@ describe('what is written in one tick', () => {
     }
   });
 
+  it('C1 the server refuses one of several → that one is told why, and the message may yet be news here', async () => {
+    const keys = named(3, 'one');
+    const lives = [-1, 60_000, 60_000];
+    const { result } = await sent(() =>
+      Promise.allSettled(
+        keys.map((key, i) => store.write(key, { newId: newId(), ...stored, ttlMs: lives[i]! })),
+      ),
+    );
+    expect(result).toEqual([
+      {
+        status: 'rejected',
+        reason: expect.objectContaining({ message: expect.stringContaining('invalid expire') }),
+      },
+      { status: 'fulfilled', value: true },
+      { status: 'fulfilled', value: true },
+    ]);
+    expect(disowned).toBe(1);
+  });
+
   it('not answered in time, and carried out after that → each message may yet be news here', async () => {
     const guard = new CallGuard({ readMs: 50, writeMs: 50, clock: systemClock });
     const hasty = new RedisEntryStore(topology, { ...wakes, guard, announcer });
     const writes = named(40, 'late').map((key) => ({ key, newId: newId() }));
-    const stored = { body: bodyOf(), softMs: 0, ttlMs: 60_000 };
     disowned = 0;
     await admin.client('PAUSE', 300);
     const results = await Promise.allSettled([
@@ -151,7 +198,6 @@ describe('what is written in one tick', () => {
     const guard = new CallGuard({ readMs: 5_000, writeMs: 5_000, clock: systemClock });
     const proxied = new RedisEntryStore(alone, { ...wakes, guard, announcer });
     const keys = named(20, 'spread');
-    const stored = { body: bodyOf(), softMs: 0, ttlMs: 60_000 };
     for (let i = 0; i < 2; i++)
       expect(
         await Promise.all(keys.map((key) => proxied.write(key, { newId: newId(), ...stored }))),
@@ -159,6 +205,22 @@ describe('what is written in one tick', () => {
     expect(await proxied.evictMany(keys)).toEqual(
       keys.map(() => ({ status: 'fulfilled', value: true })),
     );
+    expect(await node.info('errorstats')).toMatch(/errorstat_CROSSSLOT:count=1\r/);
+
+    // Now it has all slots but that of the first.
+    await node.config('SET', 'cluster-require-full-coverage', 'no');
+    await node.cluster('DELSLOTS', hashSlot(keys[0]!));
+    disowned = 0;
+    const [first, ...others] = await proxied.evictMany(keys);
+    expect(first).toMatchObject({
+      status: 'rejected',
+      reason: {
+        code: 'ERR_CACHE_CONNECTION',
+        message: expect.stringMatching(/^evict failed .*CLUSTERDOWN/s),
+      },
+    });
+    expect(others).toEqual(others.map(() => ({ status: 'fulfilled', value: false })));
+    expect(disowned).toBe(1);
     node.disconnect();
     await alone.close();
     await cluster.stop();
