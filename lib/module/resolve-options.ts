@@ -91,7 +91,7 @@ function resolved(options: FilledOptions): ResolvedCacheOptions {
     cacheNull: options.cacheNull,
     graceMs: options.grace === undefined ? 0 : ms(options.grace),
     staleWhileRevalidate: options.staleWhileRevalidate,
-    ...(options.refreshAhead && { refreshAhead: Object.freeze({ ...options.refreshAhead }) }),
+    ...(options.refreshAhead && { refreshAhead: Object.freeze(options.refreshAhead) }),
     lease: Object.freeze({
       ttlMs: ms(lease.ttl),
       waitTimeoutMs: ms(lease.waitTimeout ?? options.loaderTimeout),

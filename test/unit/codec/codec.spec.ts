@@ -141,6 +141,13 @@ describe('Codec.encode — what cannot be stored', () => {
     expect(error.message).not.toContain('hunter2');
   });
 
+  it('row 15 S6 what no serializer takes → its own words, not those for what was thrown', () => {
+    for (const serializer of ['json', 'msgpack'] as const)
+      expect(() => codecOf({ serializer }).encode({ fn: () => 1 }, FACTS)).toThrow(
+        'The value holds a function; return plain data',
+      );
+  });
+
   it('row 15 value nested 10 000 deep → CacheSerializationError', () => {
     let deep: unknown = 1;
     for (let i = 0; i < 10_000; i++) deep = { deep };

@@ -11,7 +11,7 @@ type Id = keyof typeof SECRETS;
 
 const encrypting = (
   ids: Id[],
-  options: Partial<CodecOptions> & { unencrypted?: 'miss' | 'read' } = {},
+  options: Partial<CodecOptions> & { unencrypted?: 'miss' | 'counters' | 'read' } = {},
 ): Codec => {
   const keys = ids.map((id) => ({ id, key: keyOfSecret(SECRETS[id])! }));
   const { unencrypted = 'miss', ...rest } = options;
@@ -34,6 +34,12 @@ describe('encryption', () => {
     expect(record.header.keyId).toBe('old');
     expect(record.payload.includes('hunter2')).toBe(false);
     expect(await read(codec, record)).toStrictEqual(value);
+  });
+
+  it('row 17 S8 payload of maxValueBytes → read again; one more under a smaller bound → not', async () => {
+    const record = await sealed(encrypting(['old'], { maxValueBytes: 100 }), 'x'.repeat(98));
+    expect(await read(encrypting(['old'], { maxValueBytes: 100 }), record)).toBe('x'.repeat(98));
+    expect(() => encrypting(['old'], { maxValueBytes: 99 }).open(record, KEY)).toThrow('100 bytes');
   });
 
   it('S8 an HTTP response → encrypted likewise', async () => {
@@ -148,6 +154,20 @@ describe('who can write to Redis and has no key', () => {
     }
   });
 
+  it('S8 stores in the clear, and the option reads counters → those alone, and nothing that says it is something else', async () => {
+    const clear = codecOf();
+    const reader = encrypting(['old'], { unencrypted: 'counters' });
+    const header = { ...FACTS, kind: 'counter', isNull: false, serializer: 'none' } as const;
+    expect(await read(reader, recordOf(writeBody(header, Buffer.from('7'))))).toBe(7);
+    const http = clear.encodeBytes(Buffer.from('7'), FACTS);
+    for (const record of [
+      await sealed(clear, 7),
+      await sealed(clear, null),
+      recordOf(await clear.seal(http, KEY)),
+    ])
+      expect(() => reader.open(record, KEY)).toThrow('is not encrypted');
+  });
+
   it.each([0, 1, 27])('S8 stores %d bytes under the id of a key → a miss', async (bytes) => {
     const { header } = await sealed(codec, 'x');
     const record = recordOf(writeBody(header, randomBytes(bytes)));
@@ -189,6 +209,7 @@ describe('keyOfSecret', () => {
       'b0e0f65ed3756de46569bc0e82b1fe7db17e6f8953ab7bab34d5ef89d86f3540',
     );
     expect(keyBytes(`${text}.`)).not.toEqual(keyBytes(text));
+    expect(keyBytes('x'.repeat(32))).toHaveLength(32);
   });
 
   it.each([

@@ -102,6 +102,11 @@ describe('writeBody and readRecord', () => {
     expect(recordOf(PLAIN, 'x'.repeat(10))).toHaveLength(62);
   });
 
+  it('S3 G4 tags of as many bytes as one byte can say, and one more or less → back as written', () => {
+    const tags = [254, 255, 256].map((length) => 'x'.repeat(length));
+    expect(readRecord(recordOf({ ...PLAIN, tags }, 'x'))).toMatchObject({ header: { tags } });
+  });
+
   it('softAt written by the store → read, and no part of the checksum', () => {
     const bytes = recordOf(PLAIN, 'x');
     bytes.writeDoubleBE(1_700_000_000_000.5, 24);
@@ -197,20 +202,23 @@ describe('readRecord', () => {
     ['an unknown serializer', (record) => (record.fill(0b111000, 23, 24), resealed(record))],
     ['a field longer than the record', (record) => (record.fill(0x40, 23, 24), resealed(record))],
     ['softAt NaN', (record) => record.fill(0xff, 24, 32)],
+    ['softAt Infinity', (record) => (record.writeDoubleBE(Infinity, 24), record)],
     ['a negative softAt', (record) => record.fill(0xbf, 24, 32)],
   ])('S5 value with %s → foreign, with the id to reject it by', (_, damage) => {
     expect(readRecord(damage(recordOf(PLAIN, '{"a":1}')))).toEqual({ type: 'foreign', id: ID });
   });
 
-  it.each<[string, number, number]>([
+  it.each<[string, number, number, number?]>([
     ['costMs of 7 bytes', 1 << 7, 7],
     ['sliding of a byte', 1 << 12, 1],
     ['a tag longer than the field', 1 << 8, 4],
     ['half a length of a tag', 1 << 8, 3],
     ['compressed of an unknown algorithm', 1 << 13, 5],
     ['compressed of 4 bytes', 1 << 13, 4],
-  ])('S5 %s → foreign', (_, flag, length) => {
-    const field = Buffer.alloc(4 + length, 0xff);
+    ['a short tag longer than the field', 1 << 8, 2, 7],
+    ['compressed of 6 bytes', 1 << 13, 6, 0],
+  ])('S5 %s → foreign', (_, flag, length, byte = 0xff) => {
+    const field = Buffer.alloc(4 + length, byte);
     field.writeUInt32BE(length);
     const record = recordOf(PLAIN, field);
     record.writeUInt16BE(flag, 22);

@@ -27,6 +27,10 @@ export const SPECIAL: [string, unknown][] = [
   ['Int8Array', new Int8Array([-1])],
   ['Int16Array', new Int16Array([-300])],
   ['Uint16Array', new Uint16Array([300])],
+  [
+    'Uint16Array of a part of its memory',
+    new Uint16Array(Uint8Array.of(1, 2, 3, 4, 5, 6).buffer, 2, 1),
+  ],
   ['Int32Array', new Int32Array([-70_000])],
   ['Uint32Array', new Uint32Array([70_000])],
   ['Float32Array', new Float32Array([1.5, NaN, -0])],

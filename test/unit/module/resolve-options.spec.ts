@@ -58,6 +58,64 @@ describe('resolveOptions — defaults', () => {
     });
   });
 
+  it('T12 every option given → each in its own field, in ms', () => {
+    const refreshAhead = { after: 0.25 };
+    const given = {
+      namespace: 'shop',
+      ttl: '1s',
+      ttlJitter: 0.1,
+      negativeTtl: '2s',
+      cacheNull: false,
+      grace: '3s',
+      staleWhileRevalidate: true,
+      refreshAhead,
+      lease: { ttl: '4s', waitTimeout: '5s', onWaitTimeout: 'throw' },
+      loaderTimeout: '6s',
+      softTimeout: '7s',
+      loaderConcurrency: 8,
+      errorBackoff: '9s',
+      shutdownTimeout: '10s',
+      l1: { maxEntries: 11, maxBytes: 12, ttl: '13s', isolation: 'clone' },
+      invalidation: { mode: 'tracking' },
+      timeouts: { connect: '14s', read: '15s', write: '16s' },
+      failure: 'strict',
+      evictFailure: 'queue',
+      serializer: 'msgpack',
+      compression: { threshold: 17, algorithm: 'brotli' },
+      maxValueBytes: 18,
+    };
+    const options = resolveOptions(given, 'x');
+    expect(options).toEqual({
+      topology: { type: 'memory' },
+      namespace: 'shop',
+      ttlMs: 1_000,
+      ttlJitter: 0.1,
+      negativeTtlMs: 2_000,
+      cacheNull: false,
+      graceMs: 3_000,
+      staleWhileRevalidate: true,
+      refreshAhead: { after: 0.25 },
+      lease: { ttlMs: 4_000, waitTimeoutMs: 5_000, onWaitTimeout: 'throw' },
+      loaderTimeoutMs: 6_000,
+      softTimeoutMs: 7_000,
+      loaderConcurrency: 8,
+      errorBackoffMs: 9_000,
+      shutdownTimeoutMs: 10_000,
+      l1: { maxEntries: 11, maxBytes: 12, ttlMs: 13_000 },
+      invalidation: { mode: 'tracking' },
+      isolation: 'clone',
+      timeouts: { connectMs: 14_000, readMs: 15_000, writeMs: 16_000 },
+      failure: 'strict',
+      evictFailure: { calls: 'queue', decorators: 'queue' },
+      serializer: 'msgpack',
+      compression: { threshold: 17, algorithm: 'brotli' },
+      maxValueBytes: 18,
+    });
+    refreshAhead.after = 0.5;
+    expect(options.refreshAhead).toEqual({ after: 0.25 });
+    expect(Object.isFrozen(options.refreshAhead)).toBe(true);
+  });
+
   it('undefined fields → their defaults', () => {
     const given = { ttl: undefined, lease: undefined, timeouts: { read: undefined } };
     expect(resolveOptions(given, 'x')).toEqual(resolveOptions({}, 'x'));
