@@ -164,6 +164,24 @@ describe('RedisBus', () => {
     expect(changes).toEqual(['live', 'down', 'live']);
   });
 
+  it('I5 the connection is killed between two messages of a process → none is missing, but for one that did not come', async () => {
+    const { changes } = await openLive(server.url);
+    const evict = (sequence: number): object => ({ reason: 'evict', keys: [`shop:k${sequence}`] });
+    const say = (sequence: number): Promise<number> => {
+      const { reason, keys } = evict(sequence) as { reason: string; keys: string[] };
+      return admin.publish('shop:i', JSON.stringify([1, 'stranger', 0, sequence, reason, keys]));
+    };
+    await say(1);
+    await waitFor(() => changes.length === 2);
+    await admin.client('KILL', 'TYPE', 'PUBSUB');
+    await waitFor(() => changes.length === 4);
+    await say(2);
+    await say(4);
+    await waitFor(() => changes.length === 7);
+    const [first, second, fourth] = [1, 2, 4].map((sequence) => JSON.stringify(evict(sequence)));
+    expect(changes).toEqual(['live', first, 'down', 'live', second, 'distrust', fourth]);
+  });
+
   it('T14 only the subscription is black-holed → not live within 3 s, waiters woken, live once healed', async () => {
     const { bus, wakeups, errors, changes } = await openLive(proxy.url, server.url);
     const waiting = wakeups.expect('shop:k1');
