@@ -119,6 +119,7 @@ describe('RedisBus', () => {
     ['empty', ''],
     ["another application's", 'other:k1'],
     ['not text', Buffer.from([0xff, 0xfe, 0x00])],
+    ['like a heartbeat, and far longer', `!${'0'.repeat(40)}`],
     ['far too long', `shop:k${'x'.repeat(5_000)}`],
   ])('I4 a message that is %s → counted, nobody is woken, still live', async (_, message) => {
     const { wakeups, bus } = await openLive(server.url);
@@ -141,6 +142,13 @@ describe('RedisBus', () => {
       expect(bus.live).toBe(false);
     },
   );
+
+  it('I4 a heartbeat on the channel of all → not understood', async () => {
+    const { bus, changes } = await openLive(server.url);
+    await admin.publish('shop:i', '!0');
+    await waitFor(() => bus.malformed === 1);
+    expect(changes).toEqual(['live', 'distrust']);
+  });
 
   it('I4 a key arrives twice, or for nobody → nothing', async () => {
     const { wakeups, bus } = await openLive(server.url);
@@ -180,6 +188,17 @@ describe('RedisBus', () => {
     await waitFor(() => changes.length === 7);
     const [first, second, fourth] = [1, 2, 4].map((sequence) => JSON.stringify(evict(sequence)));
     expect(changes).toEqual(['live', first, 'down', 'live', second, 'distrust', fourth]);
+  });
+
+  it('T14 the connection is killed before it was live → waiters are woken, and nothing is told to be lost', async () => {
+    proxy.set('drop');
+    const { bus, changes, wakeups } = await open(server.url, proxy.url);
+    await waitFor(async () => (await admin.publish(CHANNEL, '')) === 1);
+    await waitFor(() => bus.malformed > 0);
+    const waiting = wakeups.expect('shop:k1');
+    await admin.client('KILL', 'TYPE', 'PUBSUB');
+    await waiting.woken;
+    expect(changes).toEqual([]);
   });
 
   it('T14 only the subscription is black-holed → not live within 3 s, waiters woken, live once healed', async () => {
@@ -257,7 +276,11 @@ describe('RedisBus', () => {
     await waitFor(async () => (await admin.publish(CHANNEL, 'shop:k1')) === 1);
     await mine.woken;
     expect(bus.live).toBe(false);
-    expect(errors).toEqual([expect.stringMatching(/^heartbeat: .*NOPERM/)]);
+    await waitFor(() => errors.length > 1);
+    expect(errors).toEqual([
+      expect.stringMatching(/^heartbeat: .*NOPERM/),
+      expect.stringMatching(/^heartbeat: no heartbeat has come back/),
+    ]);
   });
 
   it('serverOffsetMs — our clock is ten seconds behind → about ten thousand', async () => {
@@ -269,10 +292,11 @@ describe('RedisBus', () => {
 
   it('close — live → down once, nothing is heard or sent any more', async () => {
     const { bus, changes, close } = await openLive(server.url);
+    expect(bus.lagMs).toBeGreaterThanOrEqual(0);
     await Promise.all([close(), bus.close()]);
     bus.start();
     expect(changes).toEqual(['live', 'down']);
-    expect(bus.live).toBe(false);
+    expect([bus.live, bus.lagMs]).toEqual([false, undefined]);
     expect(await admin.pubsub('NUMSUB', CHANNEL)).toEqual([CHANNEL, 0]);
   });
 });
