@@ -25,9 +25,14 @@ interface Opened {
 const opened: Opened[] = [];
 
 /** A bus that hears over `hearing` and sends its heartbeats over `sending`. */
-async function open(hearing: string, sending = hearing, clock: Clock = systemClock) {
+async function open(
+  hearing: string,
+  sending: string | Redis = hearing,
+  clock: Clock = systemClock,
+) {
   const context = { clock, connectTimeoutMs: 500, onError: () => undefined };
-  const publisher = new SingleTopology({ type: 'single', url: sending }, context);
+  const sender = typeof sending === 'string' ? { url: sending } : { client: sending };
+  const publisher = new SingleTopology({ type: 'single', ...sender }, context);
   const listener = new SingleTopology({ type: 'single', url: hearing }, context);
   const wakeups = new Wakeups();
   const changes: string[] = [];
@@ -239,6 +244,19 @@ describe('RedisBus', () => {
     await waitFor(() => beats === 4);
     ears.disconnect();
     expect(changes).toEqual(['live']);
+  });
+
+  it('T14 the client of an application is cut off, and would keep commands → no beat is left to it', async () => {
+    // A beat that is on its way fails with its connection, and not later.
+    const options = { retryStrategy: () => 20, maxRetriesPerRequest: 0 };
+    const client = new Redis(proxy.url, options).on('error', () => undefined);
+    const { bus, errors } = await openLive(server.url, client);
+    proxy.set('reset');
+    await waitFor(() => client.status !== 'ready');
+    errors.length = 0;
+    await waitFor(() => !bus.live);
+    expect(errors).toEqual([expect.stringMatching(/^heartbeat: no heartbeat has come back/)]);
+    client.disconnect();
   });
 
   it('T14 a frozen server → not live within 3 s, live again when it goes on', async () => {
