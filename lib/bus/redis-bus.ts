@@ -64,6 +64,7 @@ export class RedisBus implements Bus {
   private readonly serverClock = new ServerClock();
   /** Messages that nothing of ours can have sent. */
   malformed = 0;
+  /** Also of the connections before this one: where nothing was said in between, nothing is missing. */
   private readonly sequences = new Sequences();
   private readonly subscription: ProvenSubscription;
 
@@ -74,10 +75,7 @@ export class RedisBus implements Bus {
       channels: [invalidations.channel],
       onMessage: (from, message) =>
         from === options.channel ? this.hearWake(message) : this.hearOfChange(message),
-      onSubscribed: () => {
-        wakeups.wakeAll();
-        this.sequences.forget();
-      },
+      onSubscribed: () => wakeups.wakeAll(),
       onLive: () => invalidations.sink.open(),
       onDown: () => invalidations.sink.shut(),
       onUnsubscribed: () => wakeups.wakeAll(),

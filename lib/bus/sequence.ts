@@ -20,9 +20,4 @@ export class Sequences {
     // A message without an invalidation repeats the number of the one before it.
     return message.invalidation !== undefined && sequence === last + 1;
   }
-
-  /** What was missed while nothing was heard is accounted for. */
-  forget(): void {
-    this.last.clear();
-  }
 }

@@ -76,8 +76,7 @@ export class Tracking {
       this.options.meter?.count('invalidationsMalformed');
       return sink.distrust();
     }
-    const entries = message.map(String).filter(isEntry);
-    if (entries.length > 0) sink.changed(entries);
+    sink.changed(message.map(String).filter(isEntry));
   }
 }
 
@@ -88,10 +87,13 @@ const prefixesOf = (namespace: string): string[] => [
   `${namespace}/`,
 ];
 
-/** In a nested namespace there are other kinds of keys, too. A path holds no `:`, so the kind stands behind the first one. */
+/**
+ * In a nested namespace there are other kinds of keys, too. A path holds no `:`, so the kind stands behind the first one; what has
+ * none is not ours, and of that there is no copy.
+ */
 function isEntry(key: string): boolean {
   const kind = key[key.indexOf(':') + 1];
-  return key.includes(':') && (kind === 'k' || kind === 'h');
+  return kind === 'k' || kind === 'h';
 }
 
 async function trackOwn(client: Redis, prefixes: readonly string[]): Promise<void> {

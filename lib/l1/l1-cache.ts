@@ -67,9 +67,9 @@ export class L1Cache<T extends {}> {
     const copy = (shortcut?.copy as Copy<T> | undefined) ?? this.find(key, shortcut);
     if (copy === undefined) return undefined;
     const { shard, era, until, value } = copy;
-    const usable = this.live[shard] && era === this.epochs.eraOf(shard);
+    const isCurrent = era === this.epochs.eraOf(shard);
     const isDoubted = until <= this.doubtedUntil || this.uses % NO_LOOK.hits === 0;
-    if (!usable || (isDoubted && until <= this.lookAtClock())) {
+    if (!isCurrent || (isDoubted && until <= this.lookAtClock())) {
       this.copies.delete(key);
       return undefined;
     }
@@ -143,7 +143,7 @@ export class L1Cache<T extends {}> {
     this.live[shard] = true;
   }
 
-  /** Messages of a shard may be lost from now on. */
+  /** Messages of a shard may be lost from now on: its copies are gone, and none is kept until they arrive. */
   shut(shard: number): void {
     this.live[shard] = false;
     this.clear(shard);

@@ -25,9 +25,14 @@ interface Opened {
 const opened: Opened[] = [];
 
 /** A bus that hears over `hearing` and sends its heartbeats over `sending`. */
-async function open(hearing: string, sending = hearing, clock: Clock = systemClock) {
+async function open(
+  hearing: string,
+  sending: string | Redis = hearing,
+  clock: Clock = systemClock,
+) {
   const context = { clock, connectTimeoutMs: 500, onError: () => undefined };
-  const publisher = new SingleTopology({ type: 'single', url: sending }, context);
+  const sender = typeof sending === 'string' ? { url: sending } : { client: sending };
+  const publisher = new SingleTopology({ type: 'single', ...sender }, context);
   const listener = new SingleTopology({ type: 'single', url: hearing }, context);
   const wakeups = new Wakeups();
   const changes: string[] = [];
@@ -119,6 +124,7 @@ describe('RedisBus', () => {
     ['empty', ''],
     ["another application's", 'other:k1'],
     ['not text', Buffer.from([0xff, 0xfe, 0x00])],
+    ['like a heartbeat, and far longer', `!${'0'.repeat(40)}`],
     ['far too long', `shop:k${'x'.repeat(5_000)}`],
   ])('I4 a message that is %s → counted, nobody is woken, still live', async (_, message) => {
     const { wakeups, bus } = await openLive(server.url);
@@ -142,6 +148,13 @@ describe('RedisBus', () => {
     },
   );
 
+  it('I4 a heartbeat on the channel of all → not understood', async () => {
+    const { bus, changes } = await openLive(server.url);
+    await admin.publish('shop:i', '!0');
+    await waitFor(() => bus.malformed === 1);
+    expect(changes).toEqual(['live', 'distrust']);
+  });
+
   it('I4 a key arrives twice, or for nobody → nothing', async () => {
     const { wakeups, bus } = await openLive(server.url);
     const mine = wakeups.expect('shop:k1');
@@ -162,6 +175,35 @@ describe('RedisBus', () => {
     await wakeups.expect('shop:k2').woken;
     await waitFor(() => changes.length === 3);
     expect(changes).toEqual(['live', 'down', 'live']);
+  });
+
+  it('I5 the connection is killed between two messages of a process → none is missing, but for one that did not come', async () => {
+    const { changes } = await openLive(server.url);
+    const evict = (sequence: number): object => ({ reason: 'evict', keys: [`shop:k${sequence}`] });
+    const say = (sequence: number): Promise<number> => {
+      const { reason, keys } = evict(sequence) as { reason: string; keys: string[] };
+      return admin.publish('shop:i', JSON.stringify([1, 'stranger', 0, sequence, reason, keys]));
+    };
+    await say(1);
+    await waitFor(() => changes.length === 2);
+    await admin.client('KILL', 'TYPE', 'PUBSUB');
+    await waitFor(() => changes.length === 4);
+    await say(2);
+    await say(4);
+    await waitFor(() => changes.length === 7);
+    const [first, second, fourth] = [1, 2, 4].map((sequence) => JSON.stringify(evict(sequence)));
+    expect(changes).toEqual(['live', first, 'down', 'live', second, 'distrust', fourth]);
+  });
+
+  it('T14 the connection is killed before it was live → waiters are woken, and nothing is told to be lost', async () => {
+    proxy.set('drop');
+    const { bus, changes, wakeups } = await open(server.url, proxy.url);
+    await waitFor(async () => (await admin.publish(CHANNEL, '')) === 1);
+    await waitFor(() => bus.malformed > 0);
+    const waiting = wakeups.expect('shop:k1');
+    await admin.client('KILL', 'TYPE', 'PUBSUB');
+    await waiting.woken;
+    expect(changes).toEqual([]);
   });
 
   it('T14 only the subscription is black-holed → not live within 3 s, waiters woken, live once healed', async () => {
@@ -204,6 +246,19 @@ describe('RedisBus', () => {
     expect(changes).toEqual(['live']);
   });
 
+  it('T14 the client of an application is cut off, and would keep commands → no beat is left to it', async () => {
+    // A beat that is on its way fails with its connection, and not later.
+    const options = { retryStrategy: () => 20, maxRetriesPerRequest: 0 };
+    const client = new Redis(proxy.url, options).on('error', () => undefined);
+    const { bus, errors } = await openLive(server.url, client);
+    proxy.set('reset');
+    await waitFor(() => client.status !== 'ready');
+    errors.length = 0;
+    await waitFor(() => !bus.live);
+    expect(errors).toEqual([expect.stringMatching(/^heartbeat: no heartbeat has come back/)]);
+    client.disconnect();
+  });
+
   it('T14 a frozen server → not live within 3 s, live again when it goes on', async () => {
     const own = await startServer();
     try {
@@ -239,7 +294,11 @@ describe('RedisBus', () => {
     await waitFor(async () => (await admin.publish(CHANNEL, 'shop:k1')) === 1);
     await mine.woken;
     expect(bus.live).toBe(false);
-    expect(errors).toEqual([expect.stringMatching(/^heartbeat: .*NOPERM/)]);
+    await waitFor(() => errors.length > 1);
+    expect(errors).toEqual([
+      expect.stringMatching(/^heartbeat: .*NOPERM/),
+      expect.stringMatching(/^heartbeat: no heartbeat has come back/),
+    ]);
   });
 
   it('serverOffsetMs — our clock is ten seconds behind → about ten thousand', async () => {
@@ -251,10 +310,11 @@ describe('RedisBus', () => {
 
   it('close — live → down once, nothing is heard or sent any more', async () => {
     const { bus, changes, close } = await openLive(server.url);
+    expect(bus.lagMs).toBeGreaterThanOrEqual(0);
     await Promise.all([close(), bus.close()]);
     bus.start();
     expect(changes).toEqual(['live', 'down']);
-    expect(bus.live).toBe(false);
+    expect([bus.live, bus.lagMs]).toEqual([false, undefined]);
     expect(await admin.pubsub('NUMSUB', CHANNEL)).toEqual([CHANNEL, 0]);
   });
 });

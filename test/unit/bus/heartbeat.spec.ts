@@ -76,6 +76,18 @@ describe('Heartbeat', () => {
     expect(onSilence).toHaveBeenCalledTimes(1);
   });
 
+  it('O10 heard — each beat comes back later than the one before → what the last one took', async () => {
+    let tookMs = 0;
+    deliver = (beat) => void clock.setTimer((tookMs += 70), () => heartbeat.heard(beat));
+    heartbeat.start();
+    await pass(60);
+    expect(heartbeat.lagMs).toBeUndefined();
+    await pass(10);
+    expect(heartbeat.lagMs).toBe(70);
+    await pass(120);
+    expect(heartbeat.lagMs).toBe(140);
+  });
+
   it('heard — a beat from before the last start → proves nothing', () => {
     deliver = () => undefined;
     heartbeat.start();

@@ -7,6 +7,8 @@ import { Reporter } from '../../../lib/observe/reporter.js';
 function makeFeed(startMs = 1_000): {
   feed: InvalidationFeed;
   events: InvalidationEvent[];
+  /** Takes the one handler back that there is. */
+  off: () => void;
   clock: { ms: number; timers: (() => void)[]; fire(): void };
 } {
   const timers: (() => void)[] = [];
@@ -24,8 +26,8 @@ function makeFeed(startMs = 1_000): {
     startMs,
   });
   const events: InvalidationEvent[] = [];
-  feed.on((event) => events.push(event));
-  return { feed, events, clock };
+  const off = feed.on((event) => events.push(event));
+  return { feed, events, off, clock };
 }
 
 const evicted = (...keys: string[]) => ({ reason: 'evict' as const, keys });
@@ -122,6 +124,59 @@ describe('InvalidationFeed', () => {
       { keys: ['a', 'c'], reason: 'evict', ...about },
     ]);
     expect(clock.timers).toEqual([]);
+  });
+
+  it('C3 changed — again and again → one timer at a time, and each change is told', async () => {
+    const { feed, events, clock } = makeFeed();
+    for (const key of ['shop:ka', 'shop:kb', 'shop:ka']) {
+      feed.changed([key]);
+      feed.changed(['shop:kc']);
+      expect(clock.timers).toHaveLength(1);
+      clock.fire();
+      await turn();
+    }
+    expect(events.map(({ keys }) => keys)).toEqual([
+      ['a', 'c'],
+      ['b', 'c'],
+      ['a', 'c'],
+    ]);
+  });
+
+  it('C3 changed — nobody listens, or no copy was outdated → no timer, and nothing for who registers afterwards', async () => {
+    const { feed, events, off, clock } = makeFeed();
+    feed.changed([]);
+    off();
+    feed.changed(['shop:ka']);
+    expect(clock.timers).toEqual([]);
+    feed.on((event) => events.push(event));
+    clock.fire();
+    await turn();
+    expect(events).toEqual([]);
+  });
+
+  it('I2 events of each kind → frozen with all that is in them, and what was given is not', async () => {
+    const { feed, events } = makeFeed();
+    const tags = ['t'];
+    feed.own({ reason: 'evict', path: 'shop', tags });
+    feed.apply(evicted('shop:ka'));
+    feed.distrust();
+    await turn();
+    for (let i = 0; i <= 10_000; i++) feed.distrust();
+    await turn();
+    expect(events).toHaveLength(4);
+    const parts = events.flatMap((event) => [event, event.tags ?? event, event.keys ?? event]);
+    expect(parts.every(Object.isFrozen)).toBe(true);
+    expect(Object.isFrozen(tags)).toBe(false);
+  });
+
+  it('I2 close → not live, and nobody is called any more, nor who registers afterwards', async () => {
+    const { feed, events } = makeFeed();
+    feed.open();
+    feed.close();
+    feed.on((event) => events.push(event));
+    feed.own({ reason: 'clear', path: 'shop' });
+    await turn();
+    expect([feed.live, events]).toEqual([false, []]);
   });
 
   it('I5 open — soon after the start → nothing was missed; later, or after shut → everything may be', async () => {

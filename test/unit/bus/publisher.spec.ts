@@ -93,6 +93,16 @@ describe('Publisher', () => {
     expect([publisher.isNews(failed), publisher.isNews(failed)]).toEqual([true, false]);
   });
 
+  it('I3 a command fails, more than a minute after very many have → its message is news', () => {
+    const { clock, publisher } = create();
+    for (let i = 0; i < 10_000; i++)
+      publisher.disown({ channel: 'shop:i', message: `heard before ${i}` });
+    clock.advance(60_000);
+    const failed = publisher.announce({}, CHANGE);
+    publisher.disown(failed);
+    expect(publisher.isNews(failed.message)).toBe(true);
+  });
+
   it('close → nothing is said any more', () => {
     const { clock, publisher, published } = create();
     publisher.announce({}, CHANGE);

@@ -21,6 +21,13 @@ describe('Wakeups', () => {
     expect(wakeups.size).toBe(1);
   });
 
+  it('L3 wake — a party waits by then → it is woken', async () => {
+    const wakeups = new Wakeups();
+    const { woken } = wakeups.expect('a');
+    wakeups.wake('a');
+    expect(await isWoken(woken)).toBe(true);
+  });
+
   it('wake — nobody waits → nothing is kept for those who come later', async () => {
     const wakeups = new Wakeups();
     wakeups.wake('a');

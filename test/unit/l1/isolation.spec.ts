@@ -71,6 +71,7 @@ describe('isolate', () => {
           name = 'a';
         })(),
     ],
+    ['method', () => ({ call: () => 1 })],
     ['Date of another realm', () => runInNewContext('new Date(0)')],
   ])(
     'B13 freeze — %s, at the top or inside → one copy for each reader, nothing frozen',

@@ -112,10 +112,12 @@ describe.each([
     expect(cache.get('0a')).toBe('0a');
     clock.advance(1);
     expect(cache.get('0a')).toBeUndefined();
+    expect([cache.size, cache.bytes]).toEqual([1, 12]);
     clock.advance(399);
     expect(cache.get('0b')).toBe('0b');
     clock.advance(1);
     expect(cache.get('0b')).toBeUndefined();
+    expect([cache.size, cache.bytes]).toEqual([0, 0]);
   });
 
   it.each([1, 100, 999, 1_000, 1_001, 7_000])(
@@ -150,10 +152,14 @@ describe.each([
   });
 
   it('X11 the process has stood still for nine seconds, and no timer has had its turn → what has expired is gone', () => {
-    for (const lifeMs of [1, 5_000, 9_000, 9_999, 10_000]) {
+    const lives = [1, 5_000, 9_000, 9_999, 10_000];
+    for (const [lifeMs, other] of lives.flatMap((ms) => [
+      [ms, 60_000] as const,
+      [ms, Infinity] as const,
+    ])) {
       const { cache, clock, keep } = tier();
       keep('0a', lifeMs);
-      keep('0b', Infinity);
+      keep('0b', other);
       cache.get('0b');
       clock.advance(999);
       clock.standStill(9_001);
@@ -209,6 +215,32 @@ describe.each([
     expect(cache.get('0a')).toBeUndefined();
   });
 
+  it('C5 a read sent while the listener is lost, its reply there once it is back → not kept', () => {
+    const { cache } = tier();
+    cache.shut(0);
+    const note = cache.note('0a');
+    cache.open(0);
+    cache.put('0a', 'old', { note, freshMs: 1_000, bytes: 1 });
+    expect(cache.get('0a')).toBeUndefined();
+  });
+
+  it('C5 another key is dropped while a read is on its way → its reply is kept', () => {
+    const { cache } = tier();
+    const note = cache.note('0a');
+    cache.drop('0b');
+    cache.put('0a', 'read', { note, freshMs: 1_000, bytes: 1 });
+    expect(cache.get('0a')).toBe('read');
+  });
+
+  it('C5 its shard is cleared while a read is on its way, and another was quicker → its reply does not replace that one', () => {
+    const { cache, keep } = tier();
+    const note = cache.note('0a');
+    cache.clear(0);
+    keep('0a');
+    cache.put('0a', 'old', { note, freshMs: 1_000, bytes: 1 });
+    expect(cache.get('0a')).toBe('0a');
+  });
+
   it('C4 the listener of one shard is lost → its copies are not used, those of others are', () => {
     const { cache, keep } = tier();
     keep('0a');
@@ -216,6 +248,7 @@ describe.each([
     cache.shut(0);
     expect([cache.get('0a'), cache.get('1a')]).toEqual([undefined, '1a']);
     keep('0a');
+    expect(cache.get('0a')).toBeUndefined();
     cache.open(0);
     expect(cache.get('0a')).toBeUndefined();
     keep('0a');
