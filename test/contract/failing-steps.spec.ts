@@ -57,6 +57,33 @@ describe.each(TOPOLOGIES)('a step of the protocol fails on %s', (topology) => {
     },
   );
 
+  it('E6 somebody else was faster, and theirs is past its ttl by now → loaded anew', async () => {
+    const cache = await openCache(topology, { l1: false, grace: '1m' });
+    const { store } = cache.engine['parts'];
+    const acquire = store.acquire.bind(store);
+    jest.spyOn(store, 'acquire').mockImplementationOnce(async (...of) => {
+      await cache.service.set('k', 'old', { ttl: 1 });
+      await waitFor(async () => (await cache.service.get('k')) === undefined);
+      const reply = await acquire(...of);
+      expect(reply.state).toBe('value');
+      return reply;
+    });
+    expect(await cache.service.getOrSet('k', () => 'new')).toBe('new');
+  });
+
+  it('R4 a lease is taken, and the answer is lost → given back once the load is over', async () => {
+    const cache = await openCache(topology, { lease: { ttl: '30s', onWaitTimeout: 'throw' } });
+    const { store } = cache.engine['parts'];
+    const acquire = store.acquire.bind(store);
+    jest.spyOn(store, 'acquire').mockImplementationOnce(async (...of) => {
+      await acquire(...of);
+      throw new CacheConnectionError('the answer is lost');
+    });
+    expect(await cache.service.getOrSet('k', () => 'first')).toBe('first');
+    expect(await cache.service.getOrSet('k', () => 'second', { waitTimeout: '5s' })).toBe('second');
+    expect(await cache.service.get('k')).toBe('second');
+  });
+
   it('R4 somebody else was faster, and then the tag table does not answer → theirs, read again', async () => {
     const cache = await openCache(topology, { l1: false });
     const { store, tags } = cache.engine['parts'];

@@ -197,6 +197,17 @@ describe.each(VARIANTS)('loads on %s', (_, topology, variant) => {
     await expect(service.getOrSet('x', loader, { signal: abort.signal })).rejects.toBe(reason);
   });
 
+  it('A7 a signal that has aborted before the call → its reason, whatever there is, and no load', async () => {
+    const reason = new Error('the client has gone');
+    const loader = jest.fn(() => 'loaded');
+    const load = (): Promise<string> =>
+      service.getOrSet('k', loader, { signal: AbortSignal.abort(reason) });
+    await expect(load()).rejects.toBe(reason);
+    await service.set('k', 'stored');
+    await expect(load()).rejects.toBe(reason);
+    expect(loader).not.toHaveBeenCalled();
+  });
+
   it('L10 waitTimeout, throw → CacheTimeoutError while the load goes on', async () => {
     const strict = await open({ lease: { waitTimeout: 30, onWaitTimeout: 'throw' } });
     const gate = new Gate();
@@ -324,6 +335,22 @@ describe.each(VARIANTS)('loads on %s', (_, topology, variant) => {
     gate.open();
     expect(await Promise.all([...plain, tagged])).toEqual(Array(4).fill('loaded'));
     expect(await versioned).toBe('of version 2');
+    expect(loader).toHaveBeenCalledTimes(1);
+  });
+
+  it('A7 callers of one tick with one signal → it ends the wait of each, and the load goes on', async () => {
+    const gate = new Gate();
+    const abort = new AbortController();
+    const loader = jest.fn(async () => (await gate.pass(), 'loaded'));
+    const callers = Array.from({ length: 3 }, () =>
+      service.getOrSet('k', loader, { signal: abort.signal }),
+    );
+    await gate.arrived();
+    abort.abort('enough');
+    for (const each of await Promise.allSettled(callers))
+      expect(each).toEqual({ status: 'rejected', reason: 'enough' });
+    gate.open();
+    expect(await service.getOrSet('k', loader)).toBe('loaded');
     expect(loader).toHaveBeenCalledTimes(1);
   });
 

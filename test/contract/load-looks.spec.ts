@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { CacheService } from '../../lib/cache/cache.service.js';
+import { CacheConnectionError } from '../../lib/common/errors.js';
 import { openCache, VARIANTS, type TestCache } from '../support/caches.js';
 import { Gate } from '../support/gate.js';
 import { waitFor } from '../support/wait-for.js';
@@ -115,6 +116,14 @@ describe.each(VARIANTS)('after many misses in a row on %s', (_, topology, varian
     expect(loader).toHaveBeenCalledTimes(1);
   });
 
+  it('O1 R4 the lease cannot be asked for → loaded, and counted as a miss', async () => {
+    await missMany();
+    const gone = new CacheConnectionError('gone');
+    jest.spyOn(cache.engine['parts'].store, 'acquire').mockRejectedValue(gone);
+    const load = (): Promise<unknown> => service.getOrSet('k', () => 'loaded');
+    expect(await counted(load)).toMatchObject({ misses: 1, hits: 0, loads: 1 });
+  });
+
   it('L7 the loader fails → its error for all, one load, nothing stored', async () => {
     await missMany();
     const error = new Error('source is down');
@@ -161,6 +170,32 @@ describe.each(VARIANTS)('after many misses in a row on %s', (_, topology, varian
     expect(await first).toBe('old');
     expect(await service.get('k')).toBeUndefined();
   });
+
+  if (variant.l1 !== false)
+    it('L1 a copy in between → tells nothing of what Redis has', async () => {
+      await service.set('copied', 'stored');
+      await missMany(LONG_RUN - 1);
+      await waitFor(async () => (await service.get('copied'), service.peek('copied')) === 'stored');
+      // With options, or it is not even asked for here.
+      expect(await service.getOrSet('copied', () => 'loaded', {})).toBe('stored');
+      await missMany(1);
+      const looked = looks();
+      await service.getOrSet('k', () => 'loaded');
+      expect(looked).toHaveBeenCalledTimes(looksFirst ? 1 : 0);
+    });
+
+  if (topology !== 'memory')
+    it('L5 another process sets what is loaded here → who comes then has that, and does not wait', async () => {
+      const other = await openCache(topology, { ...variant, namespace: cache.namespace });
+      await missMany();
+      const gate = new Gate();
+      const first = service.getOrSet('k', async () => (await gate.pass(), 'old'));
+      await gate.arrived();
+      await other.service.set('k', 'new');
+      expect(await service.getOrSet('k', () => 'old')).toBe('new');
+      gate.open();
+      expect(await first).toBe('old');
+    });
 
   if (topology !== 'memory')
     it('L2 another process loads it → waits, and no second load', async () => {

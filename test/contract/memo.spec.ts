@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { CacheService } from '../../lib/cache/cache.service.js';
+import { CacheConnectionError } from '../../lib/common/errors.js';
 import { openCache, VARIANTS, type TestCache } from '../support/caches.js';
 import { Gate } from '../support/gate.js';
 
@@ -119,6 +120,18 @@ describe.each(VARIANTS)('withMemo on %s', (_, topology, variant) => {
       const failing = service.getOrSet('failing', () => Promise.reject(new Error('down')));
       await expect(failing).rejects.toThrow('down');
       expect(await service.getOrSet('failing', () => 'up')).toBe('up');
+    });
+  });
+
+  it('C8 a read that fails → no answer to a load of the same call that has waited for it', async () => {
+    const strict = await openCache(topology, { ...variant, failure: 'strict' });
+    const gone = new CacheConnectionError('gone');
+    jest.spyOn(strict.engine['parts'].tags, 'glance').mockRejectedValueOnce(gone);
+    await strict.service.withMemo(async () => {
+      const read = strict.service.get('new');
+      const load = strict.service.getOrSet('new', () => 'loaded');
+      await expect(read).rejects.toBe(gone);
+      expect(await load).toBe('loaded');
     });
   });
 

@@ -280,5 +280,13 @@ for (const topology of TOPOLOGIES.filter((name) => name !== 'memory'))
       gate.open();
       await waitFor(() => two.engine.pending().flights === 0);
       expect(loader).toHaveBeenCalledTimes(1);
+      // It has been given back: the next one takes it at once.
+      const acquired = jest.spyOn(two.engine['parts'].store, 'acquire');
+      expect(
+        await two.service.getOrSet('k', () => 'newer', { refreshAhead: { after: 1, hits: 1 } }),
+      ).toBe('new');
+      await waitFor(() => two.engine.pending().flights === 0);
+      const replies = await Promise.all(acquired.mock.results.map(({ value }) => value));
+      expect(replies).toMatchObject([{ state: 'granted' }]);
     });
   });

@@ -119,6 +119,23 @@ describe.each(VARIANTS)('grace on %s', (_, topology, variant) => {
     expect(await plain.service.getOrSet('k', failing, { grace: '1m' })).toBe('old');
   });
 
+  it('E6 grace of the call ends while the loader runs, which then fails → the error', async () => {
+    await grownOld(service);
+    const grace = 300;
+    const loader = async (): Promise<string> => (await sleep(grace + 50), failing());
+    await expect(service.getOrSet('k', loader, { grace })).rejects.toBe(down);
+  });
+
+  it('E7 set while the loader runs, which then fails → what has been set', async () => {
+    await grownOld(service);
+    const gate = new Gate();
+    const loading = service.getOrSet('k', async () => (await gate.pass(), failing()));
+    await gate.arrived();
+    await service.set('k', 'new');
+    gate.open();
+    expect(await loading).toBe('new');
+  });
+
   it('A3 a null in grace → null', async () => {
     const nulls = { negativeTtl: TTL_MS };
     await service.getOrSet('null', () => null, nulls);

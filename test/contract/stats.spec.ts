@@ -184,6 +184,20 @@ describe.each(VARIANTS)('stats on %s', (_, topology, variant) => {
     expect(heard).toBe('its own');
   });
 
+  it('A7 O1 loaders that end or fail in time → counted once, and their signals do not fire later', async () => {
+    const strict = await openCache(topology, { ...variant, loaderTimeout: 500 });
+    const signals: AbortSignal[] = [];
+    const load = (key: string, end: () => unknown): Promise<unknown> =>
+      strict.service.getOrSet(key, ({ signal }) => (signals.push(signal), end()));
+    expect(await load('ended', () => 1)).toBe(1);
+    await expect(load('failed', () => Promise.reject(new Error('down')))).rejects.toThrow('down');
+    // Whose time is over after theirs.
+    const late = load('late', () => new Promise(() => undefined));
+    await expect(late).rejects.toMatchObject({ code: 'ERR_CACHE_TIMEOUT' });
+    expect(signals.map(({ aborted }) => aborted)).toEqual([false, false, true]);
+    expect(strict.service.stats()).toMatchObject({ loads: 3, loadErrors: 2 });
+  });
+
   it('O1 O2 ten callers at once → ten misses, one load, nine waits', async () => {
     const gate = new Gate();
     await expectCounts(
@@ -390,6 +404,18 @@ describe.each(VARIANTS)('stats on %s', (_, topology, variant) => {
     expect(stats).toMatchObject({ misses: 1, loads: 0, waits: { process: 0, cluster: 1 } });
     expect(stats.hits).toEqual({ memo: 0, l1: 0, redis: 0 });
     expect(stats.waitMs).toBeGreaterThan(0);
+  });
+
+  it('O2 a load whose key is evicted by another process meanwhile → a lost lease', async () => {
+    const a = await openCache(topology, variant);
+    const b = await openCache(topology, { ...variant, namespace: a.namespace });
+    const gate = new Gate();
+    const load = a.service.getOrSet('k', async () => (await gate.pass(), 1));
+    await gate.arrived();
+    await b.service.evict('k');
+    gate.open();
+    expect(await load).toBe(1);
+    expect(a.service.stats().lostLeases).toBe(1);
   });
 
   it('O4 invalidations → published here, received there', async () => {

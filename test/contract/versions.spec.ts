@@ -97,6 +97,18 @@ describe.each(VARIANTS)('B10 versions of entries on %s', (_, topology, variant) 
     expect(loader).toHaveBeenCalledTimes(1);
   });
 
+  it('getOrSet — a number and the same as text → one version, whose load is shared', async () => {
+    const gate = new Gate();
+    const loader = jest.fn(
+      async ({ skip }: { skip(): void }) => (skip(), await gate.pass(), 'value'),
+    );
+    const loads = [1, '1'].map((version) => service.getOrSet('key', loader, { version }));
+    await gate.arrived();
+    gate.open();
+    expect(await Promise.all(loads)).toEqual(['value', 'value']);
+    expect(loader).toHaveBeenCalledTimes(1);
+  });
+
   it('getOrSetMany, setMany, writeThrough → with their version', async () => {
     await service.setMany([['set', 1]], { version: 'v1' });
     await service.writeThrough('write', async () => 2, { version: 'v1' });

@@ -37,6 +37,18 @@ describe.each(VARIANTS)('writes behind a barrier on %s', (_, topology, variant) 
     expect(await service.ttl('k')).toBeGreaterThan(3_500_000);
   });
 
+  it('W1 reads during the write, one after the other → none waits for the load of another', async () => {
+    const { gate, done } = await heldWrite((write) => service.withWrite('k', write), 'written');
+    const slow = new Gate();
+    const first = service.getOrSet('k', async () => (await slow.pass(), 'first'));
+    await slow.arrived();
+    expect(await service.getOrSet('k', () => 'second')).toBe('second');
+    slow.open();
+    expect(await first).toBe('first');
+    gate.open();
+    await done;
+  });
+
   it('W1 reads during the write → loaded, not cached, and the old value is not served', async () => {
     await service.set('k', 'old');
     const { gate, done } = await heldWrite((write) => service.writeThrough('k', write), 'new');

@@ -104,7 +104,8 @@ export class LeasedLoads {
     this.keeper.keep(kept);
     // Nothing will be stored, so nobody is to wait for it: a load of this process might, which has the place that this one waits for.
     flight.onDoom = () => void this.keeper.giveBack(kept);
-    if (flight.doomed) flight.onDoom();
+    // It may have been under way to Redis when all leases were given back.
+    if (flight.doomed || this.keeper.hasGivenUp) flight.onDoom();
     try {
       const loaded = await this.loader.load(flight, request);
       const encoding = this.encode(request, loaded, { flight, c0 });

@@ -77,8 +77,8 @@ class Batch {
   };
 
   private settle(): void {
-    const { bytes, glance, failure } = this;
-    if (!bytes || !glance || failure) return;
+    const { bytes } = this;
+    if (!bytes || !this.glance) return;
     let i = 0;
     for (const look of this.looks.values()) look.bytes = bytes[i++] ?? null;
     this.end();

@@ -47,7 +47,7 @@ export class Together {
       return led;
     }
     if (!areAlike(way.settings, request.settings)) return undefined;
-    way.followed ??= patiently(way.led.then((served) => ({ served: joined(served) })));
+    way.followed ??= patiently(way.led.then((served) => ({ served })));
     return this.follow(way.followed, request.key, late);
   }
 
@@ -69,10 +69,7 @@ export class Together {
 }
 
 const isForAll = ({ kind, loader, settings }: LoadRequest): boolean =>
-  kind === 'value' && typeof loader === 'function' && !settings.signal && !settings.schema;
-
-const joined = (served: Served | undefined): Served | undefined =>
-  served?.source === 'loaded' ? { source: 'joined', value: served.value } : served;
+  kind === 'value' && typeof loader === 'function' && !settings.schema;
 
 function areAlike(these: LoadSettings, those: LoadSettings): boolean {
   if (these === those) return true;

@@ -23,6 +23,29 @@ it('close — a load that hangs → given up: its caller is served, others load 
   expect(await staying.service.get('k')).toBe('theirs');
 });
 
+it('K6 T11 close — a load whose lease is granted only after that → others load at once, and theirs is stored', async () => {
+  const closing = await openCache('single', { shutdownTimeout: 100, lease: { ttl: '30s' } });
+  const staying = await openCache('single', { namespace: closing.namespace, l1: false });
+  const { store } = closing.engine['parts'];
+  const acquire = store.acquire.bind(store);
+  const answer = new Gate();
+  jest.spyOn(store, 'acquire').mockImplementation(async (...of) => {
+    const reply = await acquire(...of);
+    await answer.pass();
+    return reply;
+  });
+  const gate = new Gate();
+  const loading = closing.service.getOrSet('k', async () => (await gate.pass(), 'late'));
+  await answer.arrived();
+  await closing.engine.drain();
+  answer.open();
+  await gate.arrived();
+  expect(await staying.service.getOrSet('k', () => 'theirs')).toBe('theirs');
+  gate.open();
+  expect(await loading).toBe('late');
+  expect(await staying.service.get('k')).toBe('theirs');
+});
+
 it.each(['getOrSet', 'getOrSetMany'] as const)(
   'K6 T11 close — in the tick in which %s is called → the load is waited for, and stored',
   async (call) => {
