@@ -76,8 +76,9 @@ export class CacheService extends CacheBatches {
   }
 
   /**
-   * Stores a value as it is now, whatever becomes of it before this resolves; a load that is running cannot overwrite it. False: refused by `if`, by a write in progress
-   * (`withWrite`), or Redis cannot be reached. Rejects with `CacheSerializationError` where the value cannot be stored.
+   * Stores a value as it is now, whatever becomes of it before this resolves; a load that is running cannot overwrite it. False:
+   * refused by `if`, by a write in progress (`withWrite`), or Redis cannot be reached. Rejects with `CacheSerializationError` where
+   * the value cannot be stored.
    */
   async set<T>(key: KeyOf<T>, value: NoInfer<T>, options?: SetOptions): Promise<boolean> {
     const entry = this.#space.entry(key);

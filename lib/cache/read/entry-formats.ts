@@ -92,7 +92,7 @@ export class EntryFormats {
     }
   }
 
-  /** The bytes and lives of an entry, of the value as it is now; `clock`: its c0, if that is yet to come. Rejects with `CacheSerializationError`. */
+  /** Bytes and lives of an entry, its value as it is now; `clock`: its c0, if yet to come. Rejects with `CacheSerializationError`. */
   async write(
     target: { key: EntryKey; kind: EntryKind },
     writable: Writable,
@@ -100,9 +100,7 @@ export class EntryFormats {
   ): Promise<Omit<StoredBody, 'newId'>> {
     try {
       const drawn = this.plain(target, writable);
-      const made = clock
-        ? this.made(target, writable, stamped(drawn, await clock))
-        : this.made(target, writable, drawn);
+      const made = this.made(target, writable, clock ? stamped(drawn, await clock) : drawn);
       return (types.isPromise(made) ? await made : made).body;
     } catch (error) {
       this.noteUnstorable(error, target.key);

@@ -75,21 +75,25 @@ export class LoaderRun {
   /** Runs one loader for these flights; what `as` makes of its result. */
   run<T, R>(flights: readonly Flight[], run: Run<T, R>): Promise<R> {
     const { parts, deadlines } = this;
-    const { key, operation } = run;
+    const { operation } = run;
+    const subject = { given: run.key, redisKey: flights[0]!.key };
     const begin = (): Promise<R> =>
       new Promise((resolve, reject) => {
-        const running = new RunningLoader(flights, run, { parts, deadlines, resolve, reject });
+        const around = { parts, deadlines, subject, resolve, reject };
+        const running = new RunningLoader(flights, run, around);
         const kind = operation === 'http' ? 'http' : 'value';
         const keys = new Set(flights.map((flight) => flight.key));
         runAsLoadOf({ kind, keys, store: parts.store }, running.load, running);
       });
-    return parts.meter.load(operation, { given: key, redisKey: flights[0]!.key }, begin);
+    return parts.meter.load(operation, subject, begin);
   }
 }
 
 interface Surroundings<R> extends Pick<Deferred<R>, 'resolve' | 'reject'> {
   readonly parts: CacheParts;
   readonly deadlines: Deadlines;
+  /** In messages. */
+  readonly subject: { readonly given: unknown; readonly redisKey: string };
 }
 
 /**
@@ -152,15 +156,14 @@ class RunningLoader<T, R> extends AsyncResource {
 
   private end(failure?: { error: unknown }): void {
     this.isOver = true;
-    const { clock, meter } = this.around.parts;
+    const { parts, subject } = this.around;
+    const { clock, meter } = parts;
     const costMs = clock.monotonic() - this.deadline.setAt;
     for (const flight of this.flights) {
       flight.costMs = costMs;
       flight.onLoaded?.();
     }
-    const { key, operation } = this.run;
-    const subject = { given: key, redisKey: this.flights[0]!.key };
-    meter.loaded(operation, subject, costMs, failure);
+    meter.loaded(this.run.operation, subject, costMs, failure);
   }
 }
 

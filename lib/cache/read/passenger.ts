@@ -100,7 +100,8 @@ export function leaseOf({ state }: Found, key: EntryKey, waits: LeaseWaits): Lea
 
 /**
  * What has been loaded, as the caller's schema has it; where that is not to be had of what others have loaded, undefined: it
- * loads for itself. Where its own does not match it is given the spare, or rejects with `CacheSerializationError`; no value at all is not looked at.
+ * loads for itself. Where its own does not match it is given the spare, or rejects with `CacheSerializationError`; no value at all
+ * is not looked at.
  */
 export async function fittingServed(
   offered: Served | undefined | Promise<Served | undefined>,

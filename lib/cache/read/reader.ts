@@ -75,7 +75,7 @@ export class Reader {
     const newcomer = arriving(request, now, count);
     for (let first = seen, isBack = false; ; first = undefined, isBack = true) {
       settings.signal?.throwIfAborted();
-      // Waited for also where there is nothing to wait for: all who come in one tick have asked before the first of them goes on.
+      // Awaited also where it is there: all who come in one tick have asked before the first of them goes on.
       const found = first ?? (await this.looks.find(request, { isBack }));
       if (found !== UNSEEN) count(found === BYPASSED ? undefined : found);
       if (found.state === 'hit' && !settings.force) {
@@ -209,11 +209,8 @@ export class Reader {
   }
 
   private async waitFor(changed: Promise<void>, caller: Caller): Promise<Served | undefined> {
-    const woken = await this.patiently(
-      changed.then(() => true),
-      caller,
-      'cluster',
-    );
+    const over = changed.then(() => true);
+    const woken = await this.patiently(over, caller, 'cluster');
     return woken ? undefined : this.outOfPatience(caller);
   }
 
