@@ -1,5 +1,6 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { CacheConnectionError } from '../../lib/common/errors.js';
+import type { AcquireReply } from '../../lib/store/entry-store.js';
 import { NOTHING_PENDING, openCache, TOPOLOGIES, type TestCache } from '../support/caches.js';
 import { Gate } from '../support/gate.js';
 import { waitFor } from '../support/wait-for.js';
@@ -16,6 +17,18 @@ function failing(cache: TestCache, step: Step, when: 'before' | 'after'): void {
       throw new CacheConnectionError(`${step} failed`);
     },
   });
+}
+
+type Acquire = () => Promise<AcquireReply>;
+
+/** Has the next acquisition go as `around` says, which may carry it out. */
+function aroundAcquire(
+  cache: TestCache,
+  around: (acquire: Acquire) => Promise<AcquireReply>,
+): void {
+  const { store } = cache.engine['parts'];
+  const acquire = store.acquire.bind(store);
+  jest.spyOn(store, 'acquire').mockImplementationOnce((...of) => around(() => acquire(...of)));
 }
 
 async function pause(ms: number): Promise<void> {
@@ -59,12 +72,10 @@ describe.each(TOPOLOGIES)('a step of the protocol fails on %s', (topology) => {
 
   it('E6 somebody else was faster, and theirs is past its ttl by now → loaded anew', async () => {
     const cache = await openCache(topology, { l1: false, grace: '1m' });
-    const { store } = cache.engine['parts'];
-    const acquire = store.acquire.bind(store);
-    jest.spyOn(store, 'acquire').mockImplementationOnce(async (...of) => {
+    aroundAcquire(cache, async (acquire) => {
       await cache.service.set('k', 'old', { ttl: 1 });
       await waitFor(async () => (await cache.service.get('k')) === undefined);
-      const reply = await acquire(...of);
+      const reply = await acquire();
       expect(reply.state).toBe('value');
       return reply;
     });
@@ -73,10 +84,8 @@ describe.each(TOPOLOGIES)('a step of the protocol fails on %s', (topology) => {
 
   it('R4 a lease is taken, and the answer is lost → given back once the load is over', async () => {
     const cache = await openCache(topology, { lease: { ttl: '30s', onWaitTimeout: 'throw' } });
-    const { store } = cache.engine['parts'];
-    const acquire = store.acquire.bind(store);
-    jest.spyOn(store, 'acquire').mockImplementationOnce(async (...of) => {
-      await acquire(...of);
+    aroundAcquire(cache, async (acquire) => {
+      await acquire();
       throw new CacheConnectionError('the answer is lost');
     });
     expect(await cache.service.getOrSet('k', () => 'first')).toBe('first');
@@ -86,21 +95,18 @@ describe.each(TOPOLOGIES)('a step of the protocol fails on %s', (topology) => {
 
   it('R4 somebody else was faster, and then the tag table does not answer → theirs, read again', async () => {
     const cache = await openCache(topology, { l1: false });
-    const { store, tags } = cache.engine['parts'];
-    const acquire = store.acquire.bind(store);
+    const { tags } = cache.engine['parts'];
     const versions = tags.versions.bind(tags);
     const failOnce = (): Promise<never> => {
       Object.assign(tags, { versions });
       return Promise.reject(new CacheConnectionError('gone'));
     };
-    Object.assign(store, {
-      acquire: async (...args: Parameters<typeof acquire>) => {
-        await cache.service.set('k', 'theirs');
-        const reply = await acquire(...args);
-        expect(reply.state).toBe('value');
-        Object.assign(tags, { versions: failOnce });
-        return reply;
-      },
+    aroundAcquire(cache, async (acquire) => {
+      await cache.service.set('k', 'theirs');
+      const reply = await acquire();
+      expect(reply.state).toBe('value');
+      Object.assign(tags, { versions: failOnce });
+      return reply;
     });
     expect(await cache.service.getOrSet('k', () => 'mine')).toBe('theirs');
   });
