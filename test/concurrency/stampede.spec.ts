@@ -2,10 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Compiled } from '../support/compiled.js';
 import type { Report, StampedePlan } from './processes/plan.js';
-import { runTogether, Worker, WORKER } from './processes/workers.js';
+import { runTogether, STAMPEDE_PROGRAMS, Worker } from './processes/workers.js';
 
 const plan = (more: Partial<StampedePlan> = {}): StampedePlan => ({
-  kind: 'stampede',
   url: process.env.TEST_REDIS_URL!,
   namespace: `s${randomBytes(6).toString('hex')}`,
   callers: 500,
@@ -29,7 +28,7 @@ describe('many callers of one missing key', () => {
   let compiled: Compiled;
 
   beforeAll(async () => {
-    compiled = await Compiled.make([WORKER]);
+    compiled = await Compiled.make(STAMPEDE_PROGRAMS);
   });
   afterAll(() => compiled.remove());
 

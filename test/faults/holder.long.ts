@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { expect, it } from '@jest/globals';
 import { Compiled } from '../support/compiled.js';
-import { Worker, WORKER } from '../concurrency/processes/workers.js';
+import { STAMPEDE_PROGRAMS, Worker } from '../concurrency/processes/workers.js';
 import type { StampedePlan } from '../concurrency/processes/plan.js';
 import { now } from './load/ledger.js';
 import { Row } from './row.js';
@@ -9,10 +9,9 @@ import { owned } from './support/owned.js';
 
 it('the process that loads is killed, 1000 wait in others → one other takes over', async () => {
   const row = new Row('12', 'holder of the lease killed, 1000 waiters elsewhere');
-  const compiled = owned(await Compiled.make([WORKER]), (made) => made.remove());
+  const compiled = owned(await Compiled.make(STAMPEDE_PROGRAMS), (made) => made.remove());
   const leaseMs = 1_000;
   const plan: StampedePlan = {
-    kind: 'stampede',
     url: process.env.TEST_REDIS_URL!,
     namespace: `f${randomBytes(6).toString('hex')}`,
     callers: 500,

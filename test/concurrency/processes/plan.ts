@@ -1,6 +1,6 @@
 import type { RedisCacheOptions } from '../../../lib/module/redis-cache.options.js';
 
-interface Plan {
+export interface Plan {
   url: string;
   namespace: string;
   options?: Partial<RedisCacheOptions>;
@@ -8,7 +8,6 @@ interface Plan {
 
 /** Readers and a writer per process on the same few rows. */
 export interface HistoryPlan extends Plan {
-  kind: 'history';
   runMs: number;
   /** Between the last write and the reads at rest. */
   restMs: number;
@@ -23,12 +22,9 @@ export interface HistoryPlan extends Plan {
 
 /** Many callers of one missing key. */
 export interface StampedePlan extends Plan {
-  kind: 'stampede';
   callers: number;
   loadMs: number;
 }
-
-export type WorkerPlan = HistoryPlan | StampedePlan;
 
 /** Times are CLOCK_MONOTONIC in ms. */
 export interface Read {

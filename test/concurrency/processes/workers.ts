@@ -1,9 +1,11 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import type { Compiled } from '../../support/compiled.js';
-import type { Report, WorkerPlan } from './plan.js';
+import type { Report, StampedePlan } from './plan.js';
 
-export const WORKER = 'test/concurrency/processes/worker.ts';
+const WORKER = 'test/concurrency/processes/stampede-worker.ts';
+/** What is to be compiled for it. */
+export const STAMPEDE_PROGRAMS = [WORKER, 'test/concurrency/processes/timed-cache.ts'];
 
 /** One process of a test, from start to SIGKILL or to its own end. */
 export class Worker<R extends object = Report> {
@@ -26,7 +28,7 @@ export class Worker<R extends object = Report> {
     this.report.catch(() => undefined);
   }
 
-  static start(compiled: Compiled, plan: WorkerPlan): Promise<Worker> {
+  static start(compiled: Compiled, plan: StampedePlan): Promise<Worker> {
     return Worker.startProgram(compiled, WORKER, plan);
   }
 
@@ -93,7 +95,7 @@ export class Worker<R extends object = Report> {
 /** Runs one worker per plan at the same time; gives their reports in order. */
 export async function runTogether(
   compiled: Compiled,
-  plans: readonly WorkerPlan[],
+  plans: readonly StampedePlan[],
 ): Promise<Report[]> {
   const workers = await Promise.all(plans.map((plan) => Worker.start(compiled, plan)));
   try {
