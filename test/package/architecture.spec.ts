@@ -172,4 +172,14 @@ describe('the other rules of the house', () => {
       'lib/common/floating.ts',
     ]);
   });
+
+  it('a type error that is expected and is none → refused; one that is → not', async () => {
+    const file = (value: string): string =>
+      `// @ts-expect-error a text\nexport const x: number = ${value};`;
+    await plantation.plant('lib/common/is-none.ts', file('1'));
+    await plantation.plant('lib/common/is-one.ts', file("'1'"));
+    expect(await plantation.filesAgainst('TS2578', '--type-aware', '--type-check')).toEqual([
+      'lib/common/is-none.ts',
+    ]);
+  });
 });

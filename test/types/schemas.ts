@@ -1,4 +1,4 @@
-/** What the compiler infers from schemas: checked by `npm run typecheck`, never run. */
+/** What the compiler infers from schemas: checked by `npm run lint`, never run. */
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import * as z from 'zod';
 import type { CacheService, StandardSchema } from '../../lib/index.js';

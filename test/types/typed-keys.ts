@@ -1,4 +1,4 @@
-/** What the compiler infers from keys: checked by `npm run typecheck`, never run. */
+/** What the compiler infers from keys: checked by `npm run lint`, never run. */
 import {
   Cacheable,
   CachePut,
