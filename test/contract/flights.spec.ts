@@ -286,6 +286,29 @@ describe.each(VARIANTS)('loads on %s', (_, topology, variant) => {
       expect([looksFor(0), looksFor(1), looksFor(32)]).toEqual([2, 1, 1]);
     });
 
+  if (topology !== 'memory')
+    it('L5 another process evicts what has just been stored here, before the answer to that is there → who comes then loads anew', async () => {
+      const other = await open({ namespace: cache.namespace });
+      const { store } = cache.engine['parts'];
+      const fill = store.fill.bind(store);
+      const gate = new Gate();
+      jest.spyOn(store, 'fill').mockImplementationOnce(async (...of) => {
+        const isStored = await fill(...of);
+        await gate.pass();
+        return isStored;
+      });
+      const before = service.getOrSet('k', () => 'old');
+      await gate.arrived();
+      expect(await other.service.get('k')).toBe('old');
+      await other.service.evict('k');
+      const after = service.getOrSet('k', () => 'new');
+      // Whatever it has asked has been answered by then.
+      for (let i = 0; i < 3; i++) await service.get('{k}2');
+      gate.open();
+      expect([await before, await after]).toEqual(['old', 'new']);
+      expect(await other.service.get('k')).toBe('new');
+    });
+
   // In memory loads begin while they are asked for, so nobody comes between two of them.
   if (topology !== 'memory')
     it('A2 forced in one tick, before and after another load has begun → who came after it does not get its value', async () => {
