@@ -68,7 +68,7 @@ export class CircuitBreaker {
       this.inARow = 0;
       this.window.calls++;
       if (sentAt > this.aliveAt) this.aliveAt = sentAt;
-    } else if (this.state === 'half-open' && sentAt >= this.probedAt) this.close(sentAt);
+    } else if (sentAt >= this.probedAt) this.close(sentAt);
   }
 
   failed(sentAt: number, cause: Error): void {

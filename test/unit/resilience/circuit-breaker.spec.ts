@@ -106,6 +106,17 @@ describe('CircuitBreaker', () => {
     expect(breaker.state).toBe('open');
   });
 
+  it('R1 answered — out of turn, as over several connections → what was sent before the latest of them does not count', () => {
+    const sentAt = clock.monotonic();
+    clock.advance(10);
+    const before = clock.monotonic();
+    clock.advance(10);
+    answer();
+    answer(1, sentAt);
+    fail(5, before);
+    expect(breaker.state).toBe('closed');
+  });
+
   it('refusal — names the node, since when, and the last error, which is its cause', () => {
     clock.wallOffsetMs = Date.parse('2026-05-04T03:02:01Z');
     fail(5);
@@ -165,6 +176,17 @@ describe('CircuitBreaker', () => {
     expect([breaker.state, breaker.opened, changes.length]).toEqual(['open', 2, 3]);
   });
 
+  it('R1 closed again within the same second → the failures before do not count for the share', () => {
+    fail(5);
+    breaker.ask();
+    answer();
+    for (let i = 0; i < 5; i++) {
+      answer(2);
+      fail();
+    }
+    expect([breaker.state, breaker.opened]).toEqual(['closed', 1]);
+  });
+
   it('open again while an earlier PING is on its way → what becomes of that one changes nothing', async () => {
     fail(5);
     untilProbed();
@@ -201,5 +223,11 @@ describe('CircuitBreaker', () => {
     breaker.ask();
     expect([breaker.state, pings.length, clock.pendingTimers]).toEqual(['open', 1, 0]);
     expect(changes).toHaveLength(1);
+  });
+
+  it('T11 stop — closed, and what was under way fails → no PING, nobody is told', () => {
+    breaker.stop();
+    fail(5);
+    expect([breaker.state, clock.pendingTimers, changes.length]).toEqual(['closed', 0, 0]);
   });
 });
