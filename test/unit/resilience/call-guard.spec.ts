@@ -355,6 +355,17 @@ describe('CallGuard', () => {
       expect(guard.state(NODE)).toBe('open');
     });
 
+    it('R1 run — late failures → those of calls that have failed already, and count once', async () => {
+      const gates = Array.from({ length: 4 }, () => deferred<void>());
+      const late = gates.map(({ promise }) => calls(1, () => promise));
+      clock.advance(100);
+      await turns();
+      await Promise.all(late);
+      for (const gate of gates) gate.reject(new Error('ECONNRESET'));
+      await turns();
+      expect(guard.state(NODE)).toBe('closed');
+    });
+
     it('T13 forgetOthers — a server that has gone → asked no more, and said once where it was waited for', async () => {
       await down();
       await calls(1, async () => 1, 'cache-2:6379');
@@ -420,6 +431,28 @@ describe('CallGuard', () => {
       begin(2, 'evict');
       expect(sent()).toEqual([...Array<string>(9).fill('fill'), 'evict']);
       expect(health()).toMatchObject({ inFlight: 10, waiting: 12 });
+    });
+
+    it.each(['bumpTags', 'barrierBegin', 'barrierEnd', 'publish', 'heartbeat'])(
+      'R1 run — %s beside reads and fills → a place as for an evict',
+      (operation) => {
+        begin(20, 'fill');
+        begin(1, operation);
+        expect(sent().at(-1)).toBe(operation);
+      },
+    );
+
+    it('R1 run — sent after it was in line, and not answered → counts, whatever was answered in between', async () => {
+      begin(9, 'read', 'read');
+      clock.advance(10);
+      begin(9, 'read', 'read');
+      clock.advance(10);
+      begin(1, 'evict');
+      await answer(10);
+      expect(sent()).toEqual(Array<string>(9).fill('read'));
+      clock.advance(90);
+      await turns();
+      expect(health().state).toBe('open');
     });
 
     it('run — evicts, fills in line → each takes the place of an answered one, evicts first', async () => {
