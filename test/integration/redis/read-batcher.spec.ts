@@ -87,6 +87,25 @@ describe('ReadBatcher', () => {
     const reads = Array.from({ length: 20 }, (_, i) => batcher.read(`k${i}`));
     expect((await Promise.all(reads)).map(text)).toEqual(reads.map((_, i) => `value ${i}`));
     expect(await commands()).toEqual({ mget: 3 });
+    await new Promise(setImmediate);
+    expect(sent).toBe(3);
+  });
+
+  it('row 25 several who read many, and others → one MGET, each their own values; nothing of it in the next', async () => {
+    const groups = [['k1', 'nobody'], ['k2'], ['k1', 'k3']];
+    const read = () =>
+      Promise.all([...groups.map((keys) => batcher.readAll(keys)), batcher.readAll(['list'])]);
+    const [lone, values] = await Promise.all([batcher.read('k0'), read()]);
+    expect(text(lone)).toBe('value 0');
+    expect(values.map((each) => each.map(text))).toEqual([
+      ['value 1', null],
+      ['value 2'],
+      ['value 1', 'value 3'],
+      [null],
+    ]);
+    expect(await commands()).toEqual({ mget: 1 });
+    expect(text(await batcher.read('k4'))).toBe('value 4');
+    expect(await commands()).toEqual({ mget: 1, get: 1 });
   });
 
   it('row 25 thousands answered together → those of each command go on in a turn of their own', async () => {
@@ -128,9 +147,10 @@ describe('ReadBatcher', () => {
       maxKeys: 8,
       guard: () => Promise.reject(new Error('no')),
     });
-    const reads = ['k1', 'k1', 'k2'].map((key) => failing.read(key));
+    const reads = ['k1', 'k1', 'k2'].map((key): Promise<unknown> => failing.read(key));
+    reads.push(failing.readAll(['k1', 'k3']));
     expect((await Promise.allSettled(reads)).map((r) => r.status)).toEqual(
-      Array(3).fill('rejected'),
+      Array(4).fill('rejected'),
     );
     expect(text(await batcher.read('k1'))).toBe('value 1');
   });
