@@ -176,5 +176,5 @@ class Line<B extends { readonly waiting: readonly unknown[] }> {
 /** The socket that commands for this shard are about to be written to. */
 function streamOf({ client, name }: Shard): Redis['stream'] | undefined {
   const node = client.isCluster ? masterNamed(client as Cluster, name) : (client as Redis);
-  return node?.status === 'ready' ? node.stream : undefined;
+  return node?.stream;
 }
