@@ -2,11 +2,13 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import type { Cluster } from 'ioredis';
 import { systemClock } from '../../../lib/common/clock.js';
 import { hashSlot } from '../../../lib/keys/hash-slot.js';
+import { readFromCluster } from '../../../lib/redis/cluster-reads.js';
 import { ClusterTopology } from '../../../lib/redis/cluster.topology.js';
 import { RedisEntryStore } from '../../../lib/store/redis-entry-store.js';
 import { factsWith, newId } from '../../contract/support/records.js';
 import { patientGuard } from '../../contract/support/tag-backends.js';
 import { TestCluster, type ClusterNode } from '../../support/cluster.js';
+import { waitFor } from '../../support/wait-for.js';
 
 /** How often a node has run a command since its statistics were reset, moved or not. */
 async function callsOf(node: ClusterNode, command: string): Promise<number> {
@@ -85,6 +87,19 @@ describe('reads on a cluster', () => {
     expect(writes).toBe(1);
   });
 
+  it('M6 a master that the client has not connected to yet → it does, and all are read', async () => {
+    const fresh = cluster.client();
+    await waitFor(() => fresh.status === 'ready');
+    const { host, port } = fresh.nodes('master').find(({ status }) => status === 'wait')!.options;
+    const tag = Array.from({ length: 1_000 }, (_, i) => `{${i}}`).find(
+      (each) => topology.shardOf(each).name === `${host}:${port}`,
+    )!;
+    const keys = [1, 2, 3].map((i) => `fresh:k${tag}${i}`);
+    await Promise.all(keys.map((key) => client.set(key, key)));
+    expect(texts(await readFromCluster(fresh, keys))).toEqual(keys);
+    fresh.disconnect();
+  });
+
   it('a key that holds no string, alone and in a slot with others → absent', async () => {
     await client.hset('wrong:k{t}hash', 'a', '1');
     await client.hset('wrong:khash', 'a', '1');
@@ -115,6 +130,11 @@ describe('reads on a cluster', () => {
       const begin = performance.now();
       expect(texts(await store.readMany(keys))).toEqual([undefined, ...keys.slice(1)]);
       expect(performance.now() - begin).toBeLessThan(300);
+    });
+
+    it('R8 all of several keys there already → read there', async () => {
+      await expect(home.admin.mget(keys[1]!, keys[2]!)).rejects.toThrow('ASK');
+      expect(texts(await store.readMany(keys.slice(1, 3)))).toEqual(keys.slice(1, 3));
     });
 
     it('T9 R8 a count, which is for once, refused here → counted there, each once', async () => {
