@@ -59,6 +59,22 @@ describe('one side speaks TLS, the other does not', () => {
     client.disconnect();
   });
 
+  it.each([
+    ['before the cache has heard of it', false],
+    ['by the cache', true],
+  ])('T6 R2 a connection made %s is lost → no guess why', async (_, lazyConnect) => {
+    const options = { lazyConnect, enableOfflineQueue: false, retryStrategy: () => 60_000 };
+    const client = new Redis(process.env.TEST_REDIS_URL!, options);
+    client.on('error', () => undefined);
+    if (!lazyConnect) await waitFor(() => client.status === 'ready');
+    const cache = await openCache({ type: 'single', client }, { failure: 'strict' });
+    await waitFor(() => client.status === 'ready');
+    client.stream.destroy();
+    await waitFor(() => client.status === 'reconnecting');
+    await expect(cache.service.get('k')).rejects.toThrow(/there is no connection$/);
+    client.disconnect();
+  });
+
   it('T1 R2 a server that does not answer TLS → says so after the connect timeout', async () => {
     const { port } = silent.address() as AddressInfo;
     const options = { failure: 'strict', timeouts: { connect: 200 } } as const;
