@@ -12,7 +12,15 @@ export interface Waiting {
 }
 
 /** What keeps entries true, and must not wait for reads and fills. */
-const URGENT = new Set(['evict', 'bumpTags', 'barrierBegin', 'barrierEnd', 'publish', 'heartbeat']);
+const URGENT = new Set([
+  'evict',
+  'bumpTags',
+  'barrierBegin',
+  'barrierRenew',
+  'barrierEnd',
+  'publish',
+  'heartbeat',
+]);
 /** Share of the slots that is left to them. */
 const RESERVE = 0.1;
 const MOST_WAITING = 10_000;

@@ -433,7 +433,7 @@ describe('CallGuard', () => {
       expect(health()).toMatchObject({ inFlight: 10, waiting: 12 });
     });
 
-    it.each(['bumpTags', 'barrierBegin', 'barrierEnd', 'publish', 'heartbeat'])(
+    it.each(['bumpTags', 'barrierBegin', 'barrierRenew', 'barrierEnd', 'publish', 'heartbeat'])(
       'R1 run — %s beside reads and fills → a place as for an evict',
       (operation) => {
         begin(20, 'fill');
