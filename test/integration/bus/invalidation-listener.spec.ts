@@ -123,6 +123,7 @@ describe.each(VARIANTS)('own changes, %s', (_, topology, options) => {
     ['a load', (c) => c.getOrSet('k', () => 1), []],
     ['a set that is refused', (c) => c.set('k', 1, { if: 'present' }), []],
     ['evict of nothing', (c) => c.evict([]), []],
+    ['evictTags of nothing', (c) => c.evictTags([]), []],
   ] as typeof CHANGES)(
     'I2 %s → heard as local by the time it has returned',
     async (__, change, expected) => {
