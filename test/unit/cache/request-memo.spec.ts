@@ -77,4 +77,16 @@ describe('RequestMemos', () => {
       expect(keys.map((key) => memo.answer(key) !== undefined)).toEqual([false, true]);
     });
   });
+
+  it('C8 a call that gives no promise → its value; what it has read is let go with its end', async () => {
+    const memos = new RequestMemos();
+    const answer = Promise.resolve(undefined);
+    const memo = await memos.run(() => {
+      const { current } = memos;
+      current!.remember('cache:kx', current!.slot('cache:kx'), answer);
+      return current!;
+    });
+    expect(memo.isOpen).toBe(false);
+    expect(memo.answer('cache:kx')).toBeUndefined();
+  });
 });
