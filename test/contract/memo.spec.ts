@@ -223,4 +223,15 @@ describe.each(VARIANTS)('withMemo on %s', (_, topology, variant) => {
     expect(await later).toBe('second');
     await expect(service.withMemo(() => Promise.reject(new Error('own')))).rejects.toThrow('own');
   });
+
+  it('C8 D8 K6 the cache is closed within a memo and a mode → neither is looked for any more', async () => {
+    const { engine } = cache;
+    await service.run('bypass', () =>
+      service.withMemo(async () => {
+        expect([engine.modes.mode, engine.memos.current?.isOpen]).toEqual(['bypass', true]);
+        await cache.close();
+        expect([engine.modes.mode, engine.memos.current]).toEqual(['normal', undefined]);
+      }),
+    );
+  });
 });
