@@ -196,6 +196,7 @@ export class CacheEngine {
     });
     const left = await Promise.race([this.loadsSettled().then(() => this.journal.close()), late]);
     clock.clearTimer(timer);
+    this.journal.stop();
     this.waits.close();
     await this.loads.giveUpLeases();
     const lost = left === 'late' ? this.journal.size : left;

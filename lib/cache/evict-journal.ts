@@ -104,10 +104,15 @@ export class EvictJournal {
   /** Waits for evicts that run, tries everything once more and stops; gives how many are left. */
   async close(): Promise<number> {
     await Promise.allSettled(this.running);
-    this.closed = true;
-    this.parts.clock.clearTimer(this.timer);
+    this.stop();
     await this.retry();
     return this.pending.size;
+  }
+
+  /** Nothing is tried again by itself. */
+  stop(): void {
+    this.closed = true;
+    this.parts.clock.clearTimer(this.timer);
   }
 
   private count({ blocks }: PendingEvict, by: 1 | -1): void {

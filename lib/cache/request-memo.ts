@@ -70,7 +70,6 @@ export class RequestMemos {
 
   /** Within another scope it is that one. The memo ends with the promise that `fn` returns. */
   async run<T>(fn: () => T | Promise<T>): Promise<T> {
-    if (this.current) return fn();
     const { result, end } = this.begin(async () => fn());
     return result.finally(end);
   }

@@ -32,6 +32,25 @@ describe.each(VARIANTS)('calls that cross on %s', (_, topology, variant) => {
     }
   });
 
+  it('C5 a value is read while its evict is on the way → no copy of it once that has resolved', async () => {
+    const { store } = cache.engine.parts;
+    const evictMany = store.evictMany.bind(store);
+    jest.spyOn(store, 'evictMany').mockImplementation(async (...keys) => {
+      await gate.pass();
+      return evictMany(...keys);
+    });
+    await service.set('k', 'old');
+    expect(await service.get('k')).toBe('old');
+    const evicting = service.evict('k');
+    await gate.arrived();
+    expect(service.peek('k')).toBeUndefined();
+    expect(await service.get('k')).toBe('old');
+    gate.open();
+    expect(await evicting).toBe(1);
+    expect(service.peek('k')).toBeUndefined();
+    expect(await service.get('k')).toBeUndefined();
+  });
+
   it.each([0, 70])(
     'L1 set while a load runs, after %d misses in a row → whoever comes then gets what was set',
     async (misses) => {

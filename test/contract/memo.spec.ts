@@ -3,6 +3,7 @@ import type { CacheService } from '../../lib/cache/cache.service.js';
 import { CacheConnectionError } from '../../lib/common/errors.js';
 import { openCache, VARIANTS, type TestCache } from '../support/caches.js';
 import { Gate } from '../support/gate.js';
+import { waitFor } from '../support/wait-for.js';
 
 describe.each(VARIANTS)('withMemo on %s', (_, topology, variant) => {
   let cache: TestCache;
@@ -47,9 +48,11 @@ describe.each(VARIANTS)('withMemo on %s', (_, topology, variant) => {
   it('C8 a miss → repeated by get, loaded by getOrSet, whose value is then the answer', async () => {
     const other = await stranger();
     await service.withMemo(async () => {
+      const before = service.stats().misses;
       expect(await service.get('absent')).toBeUndefined();
       await meanwhile(() => other.set('absent', 'of others'));
       expect(await service.get('absent')).toBeUndefined();
+      expect(service.stats().misses - before).toBe(2);
       await meanwhile(() => other.evict('absent'));
       expect(await service.getOrSet('absent', () => 'loaded')).toBe('loaded');
       await meanwhile(() => other.evict('absent'));
@@ -57,6 +60,19 @@ describe.each(VARIANTS)('withMemo on %s', (_, topology, variant) => {
       expect(await service.getOrSet('absent', () => 'again')).toBe('loaded');
     });
     expect(await other.get('absent')).toBeUndefined();
+  });
+
+  it('C8 what others have set is read outside of the call → the call has its own answer all the same', async () => {
+    const other = await stranger();
+    const outside = () => meanwhile(() => service.get('k'));
+    await service.withMemo(async () => {
+      expect(await service.get('k')).toBe('first');
+      await meanwhile(() => other.set('k', 'second'));
+      await waitFor(async () => (await outside()) === 'second');
+      expect(await outside()).toBe('second');
+      expect(await service.get('k')).toBe('first');
+      expect(await service.getOrSet('k', () => 'loaded')).toBe('first');
+    });
   });
 
   const CHANGES: [string, (service: CacheService) => Promise<unknown>, unknown][] = [
@@ -135,6 +151,17 @@ describe.each(VARIANTS)('withMemo on %s', (_, topology, variant) => {
     });
   });
 
+  it('C8 a response under the key of a value that has been read → is made; neither answers for the other', async () => {
+    const { engine } = cache;
+    await service.withMemo(async () => {
+      expect(await service.get('k')).toBe('first');
+      const key = engine.keySpace().entry('k');
+      const page = await engine.loadHttp(key, async () => Buffer.from('page'), {});
+      expect(page).toMatchObject({ source: 'loaded', bytes: Buffer.from('page') });
+      expect(await service.get('k')).toBe('first');
+    });
+  });
+
   it('C8 a loader that reads its own key → is told so, and nothing waits for itself', async () => {
     await service.withMemo(async () => {
       const nested = service.getOrSet('new', async () => {
@@ -195,5 +222,16 @@ describe.each(VARIANTS)('withMemo on %s', (_, topology, variant) => {
     left.open();
     expect(await later).toBe('second');
     await expect(service.withMemo(() => Promise.reject(new Error('own')))).rejects.toThrow('own');
+  });
+
+  it('C8 D8 K6 the cache is closed within a memo and a mode → neither is looked for any more', async () => {
+    const { engine } = cache;
+    await service.run('bypass', () =>
+      service.withMemo(async () => {
+        expect([engine.modes.mode, engine.memos.current?.isOpen]).toEqual(['bypass', true]);
+        await cache.close();
+        expect([engine.modes.mode, engine.memos.current]).toEqual(['normal', undefined]);
+      }),
+    );
   });
 });

@@ -1,7 +1,9 @@
-import { beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { CacheService } from '../../lib/cache/cache.service.js';
+import { CacheConnectionError } from '../../lib/common/errors.js';
 import { escapeGlob } from '../../lib/keys/glob.js';
 import { openCache, VARIANTS, type TestCache } from '../support/caches.js';
+import { waitFor } from '../support/wait-for.js';
 
 describe.each(VARIANTS)('patterns on %s', (_, topology, variant) => {
   let cache: TestCache;
@@ -98,6 +100,38 @@ describe.each(VARIANTS)('patterns on %s', (_, topology, variant) => {
     }
     expect(cache.engine.pending().journal).toBe(0);
     expect(await service.has('k')).toBe(true);
+  });
+
+  it('G2 R6 the keys that are found cannot be evicted → CacheEvictError, and all of it is tried again', async () => {
+    await service.set('k', 1);
+    const { store } = cache.engine.parts;
+    const reason = new CacheConnectionError('gone');
+    const evictMany = jest
+      .spyOn(store, 'evictMany')
+      .mockResolvedValue([{ status: 'rejected', reason }] as never);
+    await expect(service.evictPattern('k*')).rejects.toMatchObject({
+      code: 'ERR_CACHE_EVICT',
+      kind: 'pattern',
+      failed: ['k*'],
+    });
+    expect(cache.engine.pending().journal).toBe(2);
+    evictMany.mockRestore();
+    await waitFor(() => cache.engine.pending().journal === 0);
+    expect(await service.has('k')).toBe(false);
+  });
+
+  it('G2 R5 what fails is not Redis → rejects with it, and is not tried again', async () => {
+    const wrong = new TypeError('wrong');
+    jest.spyOn(cache.engine.parts.store, 'scan').mockImplementationOnce(() => {
+      throw wrong;
+    });
+    await expect(service.evictPattern('k*')).rejects.toBe(wrong);
+    expect(cache.engine.pending().journal).toBe(0);
+  });
+
+  it('G2 T11 closed → CacheError, as of every evict', async () => {
+    await cache.close();
+    await expect(service.evictPattern('k*')).rejects.toMatchObject({ code: 'ERR_CACHE_CLOSED' });
   });
 
   it.each([[''], ['['], ['a\\'], [5]])('a glob %j → CacheOptionsError', async (glob) => {

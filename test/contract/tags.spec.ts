@@ -1,13 +1,17 @@
-import { beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { CacheService } from '../../lib/cache/cache.service.js';
-import { openCache, VARIANTS } from '../support/caches.js';
+import { CacheConnectionError } from '../../lib/common/errors.js';
+import { openCache, VARIANTS, type TestCache } from '../support/caches.js';
 import { Gate } from '../support/gate.js';
+import { waitFor } from '../support/wait-for.js';
 
 describe.each(VARIANTS)('tags and clear on %s', (_, topology, variant) => {
+  let cache: TestCache;
   let service: CacheService;
 
   beforeEach(async () => {
-    ({ service } = await openCache(topology, variant));
+    cache = await openCache(topology, variant);
+    ({ service } = cache);
   });
 
   it('G4 evictTags — entries with and without the tag → those with it go, whatever their lives', async () => {
@@ -167,6 +171,22 @@ describe.each(VARIANTS)('tags and clear on %s', (_, topology, variant) => {
     await service.clear();
     expect(await service.set('k', 4, { if: 'absent' })).toBe(true);
     expect(await service.get('k')).toBe(4);
+  });
+
+  it('G4 R6 the same tags in another order, neither gets through → tried again as one; the error has them as given', async () => {
+    const gone = new CacheConnectionError('gone');
+    const bump = jest.spyOn(cache.engine.parts.tags, 'bump').mockRejectedValue(gone);
+    const given = ['b', 'a'];
+    const evicts = [service.evictTags(['a', 'b']), service.evictTags(given)];
+    given.pop();
+    const outcomes = await Promise.allSettled(evicts);
+    expect(outcomes).toMatchObject([
+      { reason: { failed: ['a', 'b'] } },
+      { reason: { failed: ['b', 'a'] } },
+    ]);
+    expect(cache.engine.pending().journal).toBe(1);
+    bump.mockRestore();
+    await waitFor(() => cache.engine.pending().journal === 0);
   });
 
   it('G4 many tags, long and odd ones → work; none → nothing happens', async () => {

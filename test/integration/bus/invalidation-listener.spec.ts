@@ -2,6 +2,9 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { InvalidationEvent } from '../../../lib/bus/invalidation-feed.js';
+import type { Surroundings } from '../../../lib/module/assemble.js';
+import type { Backend } from '../../../lib/module/backend.js';
+import { createMemoryBackend } from '../../../lib/module/memory-backend.js';
 import { openCache, plainClient, VARIANTS, type TestCache } from '../../support/caches.js';
 import { FaultProxy } from '../../support/proxy.js';
 import { startServer } from '../../support/start-server.js';
@@ -123,6 +126,7 @@ describe.each(VARIANTS)('own changes, %s', (_, topology, options) => {
     ['a load', (c) => c.getOrSet('k', () => 1), []],
     ['a set that is refused', (c) => c.set('k', 1, { if: 'present' }), []],
     ['evict of nothing', (c) => c.evict([]), []],
+    ['evictTags of nothing', (c) => c.evictTags([]), []],
   ] as typeof CHANGES)(
     'I2 %s → heard as local by the time it has returned',
     async (__, change, expected) => {
@@ -254,6 +258,23 @@ describe('changes of others', () => {
     expect(cache.listener.live).toBe(true);
   });
 });
+
+it.each([
+  [[3, 7, 5], 7],
+  [[3, undefined, 5], undefined],
+  [[], undefined],
+])(
+  'K5 lagMs of shards %j → %p: of the slowest, and none while one is not live',
+  async (lags, lag) => {
+    const buses = lags.map((lagMs) => ({ lagMs })) as unknown as Backend['buses'];
+    const createBackend: Surroundings['createBackend'] = (_, parts) => ({
+      ...createMemoryBackend(parts),
+      buses,
+    });
+    const { listener } = await openCache('memory', {}, { createBackend });
+    expect(listener.lagMs).toBe(lag);
+  },
+);
 
 describe('handlers', () => {
   it('I2 one throws, one rejects → reported, and no other misses anything', async () => {

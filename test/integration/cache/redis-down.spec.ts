@@ -222,6 +222,26 @@ describe('Redis fails', () => {
     expect(await quiet.service.has('k')).toBe(false);
   });
 
+  it.each(['queue', 'throw'] as const)(
+    'R3 evictFailure %s → onError hears what the call gives, if it gives anything',
+    async (evictFailure) => {
+      const heard: unknown[] = [];
+      const quiet = await openCache(
+        { type: 'single', url: server.url },
+        { evictFailure, onError: ({ operation, returning }) => heard.push([operation, returning]) },
+      );
+      await quiet.service.set('k', 'old');
+      await server.pause();
+      const calls = [quiet.service.evict('k'), quiet.service.evictPattern('k*')];
+      await Promise.allSettled(calls);
+      const given = evictFailure === 'queue' ? 0 : undefined;
+      for (const operation of ['evict', 'evictPattern'])
+        expect(heard).toContainEqual([operation, given]);
+      await server.resume();
+      await waitFor(() => quiet.engine.pending().journal === 0, { timeoutMs: 10_000 });
+    },
+  );
+
   it('withWrite, server killed → the transaction runs, and the error carries its result', async () => {
     await server.kill();
     const transaction = jest.fn(async () => 'committed');

@@ -1,5 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, it, jest } from '@jest/globals';
+import { CacheConnectionError } from '../../../lib/common/errors.js';
+import { ManualClock } from '../../contract/support/manual-clock.js';
 import { openCache } from '../../support/caches.js';
 import { Gate } from '../../support/gate.js';
 import { waitFor } from '../../support/wait-for.js';
@@ -122,3 +124,37 @@ it('K6 T11 close — a load that is called for while others are waited for, and 
   expect(await Promise.all(loads)).toEqual(['ours', 'ours', 'ours']);
   expect(await staying.service.get('k1')).toBe('ours');
 });
+
+it.each(['none', 'one that hangs'])(
+  'K6 T11 close — an evict does not reach Redis, loads: %s → told, and not tried any more',
+  async (loads) => {
+    const clock = new ManualClock();
+    const cache = await openCache('memory', { shutdownTimeout: 100 }, { clock });
+    const gate = new Gate();
+    const loading =
+      loads === 'none' ? undefined : cache.service.getOrSet('l', () => gate.pass().then(() => 1));
+    if (loading) await gate.arrived();
+    const { store } = cache.engine.parts;
+    const gone = new CacheConnectionError('gone');
+    jest
+      .spyOn(store, 'evictMany')
+      .mockResolvedValueOnce([{ status: 'rejected', reason: gone }] as never);
+    const evict = jest.spyOn(store, 'evict').mockRejectedValue(gone);
+    await expect(cache.service.evict('k')).rejects.toMatchObject({ code: 'ERR_CACHE_EVICT' });
+    const closed = cache.close();
+    await nextTurn();
+    if (loading) clock.advance(100);
+    await closed;
+    expect(cache.log.join()).toContain('closed with 1 evicts that have not reached Redis');
+    const tried = evict.mock.calls.length;
+    for (let i = 0; i < 3; i++) {
+      clock.advance(1_000);
+      await nextTurn();
+    }
+    expect(evict).toHaveBeenCalledTimes(tried);
+    evict.mockResolvedValue(false);
+    gate.open();
+    await loading;
+    await cache.engine['journal'].close();
+  },
+);

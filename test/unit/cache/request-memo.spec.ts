@@ -45,4 +45,48 @@ describe('RequestMemos', () => {
       expect(memo.answer('cache:kx')).toBeUndefined();
     });
   });
+
+  it('C8 forgotten while it is read → what comes of that is no answer, and costs no later one', async () => {
+    const memos = new RequestMemos();
+    await memos.run(async () => {
+      const memo = memos.current!;
+      const begun = memo.slot('cache:kx');
+      memo.forget('cache:kx');
+      memo.remember('cache:kx', begun, Promise.resolve(undefined));
+      expect(memo.answer('cache:kx')).toBeUndefined();
+
+      const gate = new Gate();
+      const failing = gate.pass().then(() => undefined);
+      memo.remember('cache:kx', memo.slot('cache:kx'), failing);
+      memo.forget('cache:kx');
+      const later = Promise.resolve(undefined);
+      memo.remember('cache:kx', memo.slot('cache:kx'), later);
+      gate.fail(new Error('down'));
+      await expect(failing).rejects.toThrow('down');
+      expect(memo.answer('cache:kx')).toBe(later);
+    });
+  });
+
+  it('C8 a namespace is forgotten → the others are not', async () => {
+    const memos = new RequestMemos();
+    await memos.run(async () => {
+      const memo = memos.current!;
+      const keys = ['cache:kx', 'cache/users:kx'];
+      for (const key of keys) memo.remember(key, memo.slot(key), Promise.resolve(undefined));
+      memos.changed({ reason: 'clear', path: 'cache' });
+      expect(keys.map((key) => memo.answer(key) !== undefined)).toEqual([false, true]);
+    });
+  });
+
+  it('C8 a call that gives no promise → its value; what it has read is let go with its end', async () => {
+    const memos = new RequestMemos();
+    const answer = Promise.resolve(undefined);
+    const memo = await memos.run(() => {
+      const { current } = memos;
+      current!.remember('cache:kx', current!.slot('cache:kx'), answer);
+      return current!;
+    });
+    expect(memo.isOpen).toBe(false);
+    expect(memo.answer('cache:kx')).toBeUndefined();
+  });
 });

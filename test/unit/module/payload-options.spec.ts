@@ -65,6 +65,7 @@ describe('T12 resolveOptions — encryption', () => {
     [{ keys: [{ id: 'a' }] }, ['encryption.keys[0].secret']],
     [{ keys: [{ secret: SECRET }] }, ['encryption.keys[0].id']],
     [{ keys: [{ id: 'a b', secret: SECRET }] }, ['encryption.keys[0].id']],
+    [{ keys: [{ id: 'x'.repeat(65), secret: SECRET }] }, ['encryption.keys[0].id']],
     [
       {
         keys: [

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { Redis } from 'ioredis';
+import { Cluster, Redis } from 'ioredis';
 
 import { CacheOptionsError, isCacheError, type OptionProblem } from '../../../lib/common/errors.js';
 import { RedisCacheOptions } from '../../../lib/module/redis-cache.options.js';
@@ -186,6 +186,7 @@ const DURATION_REJECTS = [
 ];
 const serializer = { serialize: () => Buffer.alloc(0), deserialize: () => null };
 const client = new Redis({ lazyConnect: true });
+const cluster = new Cluster([{ port: 1 }], { lazyConnect: true });
 const prefixed = new Redis({ lazyConnect: true, keyPrefix: 'app:' });
 
 interface Row {
@@ -369,7 +370,7 @@ const rows: Record<string, Row> = {
   },
   'topology.client': {
     accepts: [client, () => client],
-    rejects: [null, URL, {}, { host: 'h' }, prefixed, [client]],
+    rejects: [null, URL, {}, { host: 'h' }, prefixed, cluster, [client]],
     text: 'an ioredis Redis client without keyPrefix',
   },
   'topology.connections': {
@@ -581,6 +582,7 @@ describe('T12 resolveOptions — sharded', () => {
       'another',
     ],
     [['/tmp/a', { url: 'unix:///tmp/a', name: 'y' }], 'topology.shards[1]', 'another server'],
+    [['/tmp/a', '/tmp/b', { url: '/tmp/a', name: 'y' }], 'topology.shards[2]', 'another server'],
   ])('T2 shards %p → refused at %s', (shards, path, accepted) => {
     expect(found(sharded(shards))).toEqual([[path, expect.stringContaining(accepted)]]);
   });
