@@ -462,6 +462,16 @@ describe.each(VARIANTS)('writes behind on %s', (_, topology, variant) => {
     expect(() => queueOf()).toThrow(expect.objectContaining(closed));
   });
 
+  it('W6 shutdown, and what waits evicts when it is written → the handlers of this process hear of it', async () => {
+    const heard: string[] = [];
+    cache.listener.on(({ keys }) => void heard.push(...keys));
+    source.before = () => service.evict('other');
+    await queueOf().put('k', 1);
+    expect(heard).not.toContain('other');
+    await cache.close();
+    expect(heard).toContain('other');
+  });
+
   it.each(['flush', 'close'] as const)(
     'W6 put and %s in one tick → written by then',
     async (end) => {
