@@ -1,5 +1,6 @@
-import { beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { CacheService } from '../../lib/cache/cache.service.js';
+import { CacheConnectionError } from '../../lib/common/errors.js';
 import { escapeGlob } from '../../lib/keys/glob.js';
 import { openCache, VARIANTS, type TestCache } from '../support/caches.js';
 
@@ -82,6 +83,32 @@ describe.each(VARIANTS)('patterns on %s', (_, topology, variant) => {
     const signal = AbortSignal.abort(reason);
     await expect(service.evictPattern('*', { signal })).rejects.toBe(reason);
     expect(await service.evictPattern('k*')).toBe(600);
+  });
+
+  it('G3 keys, aborted → stops, with the reason of the signal, and that is no failure of Redis', async () => {
+    await service.setMany(Array.from({ length: 50 }, (_, i) => [`k${i}`, i] as const));
+    const abort = new AbortController();
+    const reason = new Error('enough');
+    const listing = async (): Promise<void> => {
+      for await (const _ of service.keys('*', { signal: abort.signal })) abort.abort(reason);
+    };
+    await expect(listing()).rejects.toBe(reason);
+    expect(service.stats().degraded).toBe(0);
+    expect(cache.errors).toEqual([]);
+  });
+
+  it('G3 R1 keys, and Redis goes meanwhile → the keys until then, reported; strict → the error', async () => {
+    const gone = new CacheConnectionError('gone');
+    for (const failure of ['open', 'strict'] as const) {
+      const { engine, service, errors } = await openCache(topology, { ...variant, failure });
+      await service.set('k', 1);
+      jest.spyOn(engine['parts'].store, 'readMany').mockRejectedValue(gone);
+      const next = service.keys()[Symbol.asyncIterator]().next();
+      if (failure === 'strict') await expect(next).rejects.toBe(gone);
+      else expect(await next).toEqual({ done: true, value: undefined });
+      expect(errors).toEqual([{ operation: 'keys', error: gone }]);
+      expect(service.stats().degraded).toBe(failure === 'open' ? 1 : 0);
+    }
   });
 
   it('G2 wrong options → CacheOptionsError, and nothing is left to be tried again', async () => {
