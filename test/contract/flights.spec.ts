@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { CacheService } from '../../lib/cache/cache.service.js';
+import { CacheConnectionError } from '../../lib/common/errors.js';
 import { NOTHING_PENDING, openCache, VARIANTS, type TestCache } from '../support/caches.js';
 import { Gate } from '../support/gate.js';
 import { waitFor } from '../support/wait-for.js';
@@ -439,6 +440,56 @@ describe.each(VARIANTS)('loads on %s', (_, topology, variant) => {
     gate.open();
     expect(await forced).toBe('older');
     expect(await service.has('k')).toBe(false);
+  });
+
+  it('A2 A3 a forced load gives undefined → what was there is gone, here and elsewhere, and others load at once', async () => {
+    const other = topology === 'memory' ? cache : await open({ namespace: cache.namespace });
+    const caches = [cache, other];
+    await waitFor(() => variant.l1 === false || caches.every(({ listener }) => listener.live));
+    await service.set('k', 'old');
+    for (const each of caches) expect(await each.service.get('k')).toBe('old');
+    expect(await service.getOrSet('k', () => undefined, { force: true })).toBeUndefined();
+    expect(await service.get('k')).toBeUndefined();
+    // No lease is left either.
+    expect(await service.inspect('k')).toBeUndefined();
+    await waitFor(async () => (await other.service.get('k')) === undefined);
+    expect(await other.service.getOrSet('k', () => 'new')).toBe('new');
+  });
+
+  it('A2 C8 a forced load gives undefined within a memo → what that knew is forgotten', async () => {
+    await service.set('k', 'old');
+    await service.withMemo(async () => {
+      expect(await service.get('k')).toBe('old');
+      expect(await service.getOrSet('k', () => undefined, { force: true })).toBeUndefined();
+      expect(await service.get('k')).toBeUndefined();
+    });
+  });
+
+  it('A2 A3 a forced load gives undefined, and the value it was to replace has been written anew → that stays, nobody is told', async () => {
+    const other = topology === 'memory' ? cache : await open({ namespace: cache.namespace });
+    await service.set('k', 'old');
+    const evicted: unknown[] = [];
+    cache.listener.on(({ reason, local }) => {
+      if (local && reason === 'evict') evicted.push(reason);
+    });
+    const load = async (): Promise<undefined> => void (await other.service.set('k', 'new'));
+    expect(await service.getOrSet('k', load, { force: true })).toBeUndefined();
+    await waitFor(async () => (await service.get('k')) === 'new');
+    expect(evicted).toEqual([]);
+  });
+
+  it('R1 A3 a forced load gives undefined, which Redis cannot be told → its caller has that, and it is reported', async () => {
+    await service.set('k', 'old');
+    const { store } = cache.engine['parts'];
+    const acquire = store.acquire.bind(store);
+    const gone = new CacheConnectionError('gone');
+    jest
+      .spyOn(store, 'acquire')
+      .mockImplementation(async (key, request) =>
+        request.reject ? Promise.reject(gone) : acquire(key, request),
+      );
+    expect(await service.getOrSet('k', () => undefined, { force: true })).toBeUndefined();
+    expect(cache.errors).toEqual([{ operation: 'getOrSet', error: gone }]);
   });
 
   it('after close → reads go to the loader, evicts reject', async () => {

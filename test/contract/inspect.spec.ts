@@ -1,8 +1,10 @@
-import { beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { CacheService } from '../../lib/cache/cache.service.js';
+import { CacheConnectionError } from '../../lib/common/errors.js';
 import { openCache, plainClient, VARIANTS, type TestCache } from '../support/caches.js';
 import { Gate } from '../support/gate.js';
 import { waitFor } from '../support/wait-for.js';
+import { ManualClock } from './support/manual-clock.js';
 
 describe.each(VARIANTS)('inspect on %s', (_, topology, variant) => {
   let cache: TestCache;
@@ -73,6 +75,31 @@ describe.each(VARIANTS)('inspect on %s', (_, topology, variant) => {
     expect(await service.inspect('k')).toBeUndefined();
   });
 
+  it('O11 an evict of it has not reached Redis → outdated', async () => {
+    await service.set('k', 1);
+    const { store } = cache.engine['parts'];
+    const gone = new CacheConnectionError('gone');
+    const evicts = [
+      jest.spyOn(store, 'evictMany').mockResolvedValue([{ status: 'rejected', reason: gone }]),
+      jest.spyOn(store, 'evict').mockRejectedValue(gone),
+    ];
+    await expect(service.evict('k')).rejects.toMatchObject({ code: 'ERR_CACHE_EVICT' });
+    expect(await service.inspect('k')).toMatchObject({ state: 'outdated', source: 'redis' });
+    for (const each of evicts) each.mockRestore();
+    await waitFor(() => cache.engine.pending().journal === 0);
+  });
+
+  it('O11 a response → what it is, and no value to others', async () => {
+    const { engine, listener } = cache;
+    await waitFor(() => variant.l1 === false || listener.live);
+    const key = engine.keySpace().entry('k');
+    await engine.loadHttp(key, async () => Buffer.from('body'), {});
+    expect(service.peek('k')).toBeUndefined();
+    expect(await service.get('k')).toBeUndefined();
+    expect(await service.has('k')).toBe(false);
+    expect(await service.inspect('k')).toMatchObject({ state: 'fresh', kind: 'http' });
+  });
+
   it('O11 a counter, and with age where values are refreshed → what it is, how old', async () => {
     await service.increment('n', 2);
     expect(await service.inspect('n')).toMatchObject({ state: 'fresh', kind: 'counter' });
@@ -95,4 +122,12 @@ describe.each(VARIANTS)('inspect on %s', (_, topology, variant) => {
     await plainClient().set(`${cache.namespace}:kk`, 'of somebody else');
     expect(await service.inspect('k')).toMatchObject({ state: 'foreign', source: 'redis' });
   });
+});
+
+it('O11 the clock has gone back since it was stored → its age is 0', async () => {
+  const clock = new ManualClock();
+  const { service } = await openCache('memory', {}, { clock });
+  await service.getOrSet('k', () => 1, { refreshAhead: { after: 0.9 }, ttl: '1m' });
+  clock.wallOffsetMs -= 1_000;
+  expect(await service.inspect('k')).toMatchObject({ state: 'fresh', age: 0 });
 });

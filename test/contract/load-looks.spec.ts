@@ -124,6 +124,22 @@ describe.each(VARIANTS)('after many misses in a row on %s', (_, topology, varian
     expect(await counted(load)).toMatchObject({ misses: 1, hits: 0, loads: 1 });
   });
 
+  it('R1 an evict of it has not reached Redis → loaded, and what is still there is not served', async () => {
+    await service.set('k', 'old');
+    await missMany();
+    const { store } = cache.engine['parts'];
+    const gone = new CacheConnectionError('gone');
+    const evicts = [
+      jest.spyOn(store, 'evictMany').mockResolvedValue([{ status: 'rejected', reason: gone }]),
+      jest.spyOn(store, 'evict').mockRejectedValue(gone),
+    ];
+    await expect(service.evict('k')).rejects.toMatchObject({ code: 'ERR_CACHE_EVICT' });
+    expect(await service.getOrSet('k', () => 'new')).toBe('new');
+    for (const each of evicts) each.mockRestore();
+    await waitFor(() => cache.engine.pending().journal === 0);
+    expect(await service.get('k')).toBeUndefined();
+  });
+
   it('L7 the loader fails → its error for all, one load, nothing stored', async () => {
     await missMany();
     const error = new Error('source is down');
@@ -182,6 +198,10 @@ describe.each(VARIANTS)('after many misses in a row on %s', (_, topology, varian
       const looked = looks();
       await service.getOrSet('k', () => 'loaded');
       expect(looked).toHaveBeenCalledTimes(looksFirst ? 1 : 0);
+      // Nor is the lease asked for where there is one.
+      const acquired = jest.spyOn(cache.engine['parts'].store, 'acquire');
+      expect(await service.getOrSet('copied', () => 'loaded', {})).toBe('stored');
+      expect(acquired).not.toHaveBeenCalled();
     });
 
   if (topology !== 'memory')

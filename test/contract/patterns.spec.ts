@@ -86,6 +86,35 @@ describe.each(VARIANTS)('patterns on %s', (_, topology, variant) => {
     expect(await service.evictPattern('k*')).toBe(600);
   });
 
+  it('G3 keys, aborted → stops, with the reason of the signal, and that is no failure of Redis', async () => {
+    await service.setMany(Array.from({ length: 50 }, (_, i) => [`k${i}`, i] as const));
+    const abort = new AbortController();
+    const reason = new Error('enough');
+    const listing = async (): Promise<void> => {
+      for await (const _ of service.keys('*', { signal: abort.signal })) abort.abort(reason);
+    };
+    await expect(listing()).rejects.toBe(reason);
+    expect(service.stats().degraded).toBe(0);
+    expect(cache.errors).toEqual([]);
+  });
+
+  it('G3 R1 keys, and Redis goes meanwhile → the keys until then, reported; strict → the error', async () => {
+    const gone = new CacheConnectionError('gone');
+    for (const failure of ['open', 'strict'] as const) {
+      const { engine, service, errors } = await openCache(topology, { ...variant, failure });
+      await service.set('k', 1);
+      jest.spyOn(engine['parts'].store, 'readMany').mockRejectedValue(gone);
+      const [ended] = await Promise.allSettled([service.keys()[Symbol.asyncIterator]().next()]);
+      expect(ended).toEqual(
+        failure === 'strict'
+          ? { status: 'rejected', reason: gone }
+          : { status: 'fulfilled', value: { done: true, value: undefined } },
+      );
+      expect(errors).toEqual([{ operation: 'keys', error: gone }]);
+      expect(service.stats().degraded).toBe(failure === 'open' ? 1 : 0);
+    }
+  });
+
   it('G2 wrong options → CacheOptionsError, and nothing is left to be tried again', async () => {
     await service.set('k', 1);
     const refused = { code: 'ERR_CACHE_OPTIONS' };

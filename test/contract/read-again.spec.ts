@@ -64,6 +64,20 @@ describe.each(TOPOLOGIES)('Read again and again past all copies, on %s', (topolo
     expect(await service.get('k')).toBeUndefined();
   });
 
+  it('T11 reads that have ended → nothing is waited for, or kept of them', async () => {
+    const one = await open();
+    const other = await open({ namespace: one.namespace });
+    await other.service.set('k', 1, { tags: ['t', 'u'] });
+    await other.service.evictTags('t');
+    await one.service.set('l', 2, { tags: ['v'] });
+    expect(await one.service.get('k')).toBeUndefined();
+    expect(await one.service.getMany(['k', 'l'])).toEqual(new Map([['l', 2]]));
+    expect(await one.service.getOrSet('l', () => 3)).toBe(2);
+    const finder = one.engine['finder'];
+    expect(finder['looks']['underWay'].size).toBe(0);
+    expect(finder['judge']['underWay'].size).toBe(0);
+  });
+
   it('past its ttl → a miss, in grace → stale, though its bytes are the same', async () => {
     const { service } = await open({ failure: 'open' });
     await service.set('k', 'old', { ttl: '1s' });

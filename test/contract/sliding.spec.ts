@@ -37,6 +37,13 @@ describe.each(VARIANTS)('sliding on %s', (_, topology, variant) => {
     expect((await service.getMany(keys)).size).toBe(0);
   });
 
+  it('X9 has and get in one tick → prolonged, for one of them has used it', async () => {
+    await service.set('k', 'kept', { ttl: '1h', sliding: true });
+    await service.touch('k', '30m');
+    await Promise.all([service.has('k'), service.get('k')]);
+    await waitFor(async () => (await service.ttl('k'))! > 31 * 60_000);
+  });
+
   it('X9 a loaded value, one written through → slide as well; one with expiresAt does not', async () => {
     const options = { ttl: '1h', sliding: true } as const;
     await service.getOrSet('k', () => 1, options);

@@ -15,7 +15,7 @@ export async function isStillThere(
   }
 }
 
-/** Takes away a value that there is nothing to replace by, if it is still there: a lease in its place, given back at once. */
+/** Takes away a value that there is nothing to replace by, if it is still there: a lease in its place, evicted at once. */
 export async function takeAway(parts: CacheParts, key: EntryKey, id: string): Promise<void> {
   const { store, ids, settings, tier, feed, reporter } = parts;
   const token = ids.next();
@@ -23,7 +23,8 @@ export async function takeAway(parts: CacheParts, key: EntryKey, id: string): Pr
     const request = { token, leaseMs: settings.lease.ttlMs, reject: id };
     const { state } = await store.acquire(key.redisKey, request);
     if (state !== 'granted') return;
-    await store.release(key.redisKey, { token, holdMs: 0 });
+    // Not given back, which nobody is told of: other processes may have copies of the value.
+    await store.evict(key.redisKey);
     tier?.drop(key.redisKey);
     feed.own({ reason: 'evict', keys: [key] });
   } catch (error) {

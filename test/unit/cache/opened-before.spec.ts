@@ -119,6 +119,48 @@ describe('OpenedBefore', () => {
     expect(keys.filter((key) => !before.find(key, again(present)))).toEqual([]);
   });
 
+  it('one key whose value changes again and again → takes the room of one', async () => {
+    const before = new OpenedBefore();
+    for (let i = 0; i < 100; i++) before.note('changing', opened(60_000));
+    const keys = Array.from({ length: 200 }, (_, i) => `k${i}`);
+    const value = opened(9_000);
+    for (const key of keys) for (let i = 0; i < 2; i++) before.note(key, value);
+    await afterTick();
+    expect(keys.filter((key) => !before.find(key, again(value)))).toEqual([]);
+  });
+
+  it('10 000 keys that are kept → others that were read once are not forgotten for them', async () => {
+    const before = new OpenedBefore();
+    const value = opened('a');
+    before.note('once', value);
+    for (let key = 0; key < 10_000; key++)
+      for (let i = 0; i < 2; i++) before.note(`kept${key}`, value);
+    before.note('once', value);
+    await afterTick();
+    expect(before.find('once', again(value))).toBeDefined();
+  });
+
+  it('5000 in vain → all that was kept goes, those that are read now have all its room, and keep it', async () => {
+    const before = new OpenedBefore();
+    const value = opened(10_000);
+    const most = Math.floor((2 * 1_024 * 1_024) / value.bytes.length);
+    const keysOf = (name: string): string[] => Array.from({ length: most }, (_, i) => name + i);
+    const [former, present, next] = [keysOf('former'), keysOf('present'), keysOf('next')];
+    const noteAll = (keys: string[]): void => keys.forEach((key) => before.note(key, value));
+    const found = (keys: string[]): number =>
+      keys.filter((key) => before.find(key, again(value))).length;
+    const random = jest.spyOn(Math, 'random').mockReturnValue(0.99);
+    noteAll(former);
+    noteAll(former);
+    for (let turnedAway = -most; turnedAway < 5_000; turnedAway += most) noteAll(present);
+    noteAll(present);
+    noteAll(next);
+    noteAll(next);
+    random.mockRestore();
+    await afterTick();
+    expect([found(former), found(present), found(next)]).toEqual([0, most, 0]);
+  });
+
   it('full, and one of the kept is found now and then → it stays', async () => {
     const before = new OpenedBefore();
     const [kept, other] = [opened(10_000), opened(60_000)];
