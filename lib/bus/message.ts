@@ -17,7 +17,8 @@ export interface Message {
 const FORMAT = 1;
 /** A message of ours has at most some hundred keys of at most 300 bytes. */
 const MAX_MESSAGE_BYTES = 65_536;
-const REASONS: readonly InvalidationReason[] = ['evict', 'set', 'clear', 'disconnect'];
+/** Nobody sends `disconnect`: that messages may have been lost is what their receiver finds out. */
+const REASONS: readonly InvalidationReason[] = ['evict', 'set', 'clear'];
 
 /** `[format, instance, link, sequence, reason?, keys | path, tags?, version?]` as JSON. */
 export function encodeMessage({ origin, invalidation }: Message): string {
@@ -53,13 +54,18 @@ function decodeInvalidation(
   { what, tags, version }: { what: unknown; tags: unknown; version: unknown },
 ): Invalidation | undefined {
   if (areTexts(what)) return { reason, keys: what };
-  if (typeof what !== 'string' || typeof version !== 'number' || !(version > 0)) return undefined;
+  if (typeof what !== 'string' || !isVersion(version)) return undefined;
   if (tags === null) return { reason, path: what, version };
   return areTexts(tags) ? { reason, path: what, tags, version } : undefined;
 }
 
 function areTexts(given: unknown): given is readonly string[] {
   return Array.isArray(given) && given.every((item) => typeof item === 'string');
+}
+
+/** Not Infinity either, which JSON has as `1e999`: no copy would ever be used again, since none is as new. */
+function isVersion(given: unknown): given is number {
+  return Number.isFinite(given) && (given as number) > 0;
 }
 
 function isCount(given: unknown): given is number {

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { CacheService } from '../../lib/cache/cache.service.js';
+import { readRecord } from '../../lib/codec/envelope.js';
 import {
   readThrough,
   refreshAhead,
@@ -235,6 +236,19 @@ describe('strategies', () => {
     await waitFor(async () => (await numbers.get(1)) === 2);
   });
 
+  it('W7 refreshAhead — half of its ttl is over → not loaded again', async () => {
+    const { service } = await openCache('memory');
+    const source = { load: jest.fn(() => 1) };
+    const numbers = refreshAhead<number, number>(service, { source, key, ttl: '1h' });
+    await numbers.get(1);
+    await service.touch(key(1), '30m');
+    await numbers.get(1);
+    expect(service.stats().refreshes.triggered).toBe(0);
+    await service.touch(key(1), '1m');
+    await numbers.get(1);
+    expect(service.stats().refreshes.triggered).toBe(1);
+  });
+
   it('W7 refreshAhead — refreshAhead of its load options is undefined → as without it', async () => {
     const { service } = await openCache('memory');
     let loads = 0;
@@ -245,6 +259,82 @@ describe('strategies', () => {
     await service.touch(key(1), '1m');
     await numbers.get(1);
     await waitFor(() => loads === 2);
+  });
+
+  it('W7 source with methods of a class, keys of two texts → called as methods, and no other entry is touched', async () => {
+    class Table implements Source<string, Cat> {
+      private readonly rows = new Map<string, Cat>();
+      load(id: string): Cat | undefined {
+        return this.rows.get(id);
+      }
+      write(id: string, cat: Cat): void {
+        this.rows.set(id, cat);
+      }
+      remove(id: string): boolean {
+        return this.rows.delete(id);
+      }
+    }
+    const { service } = await openCache('memory');
+    const cats = readThrough(service, { source: new Table(), key: (id: string) => ['cat', id] });
+    await service.set('cat', 'kept');
+    await cats.set('a', tom);
+    expect(await cats.get('a')).toEqual(tom);
+    await cats.delete('a');
+    expect(await cats.get('a')).toBeUndefined();
+    expect(await service.get('cat')).toBe('kept');
+  });
+
+  it('W1 writeThrough — the source makes null of a value → null, cached at once', async () => {
+    const { service } = await openCache('memory');
+    const source = { load: jest.fn(() => tom), write: () => null };
+    const cats = writeThrough<number, Cat | null>(service, { source, key });
+    await cats.set(1, tom);
+    expect(await cats.get(1)).toBeNull();
+    expect(source.load).not.toHaveBeenCalled();
+  });
+
+  it('W6 writeBehind — null waits, and reads bypass the cache → null, never what was there before', async () => {
+    const { service } = await openCache('memory');
+    const source = new Cats();
+    source.rows.set(1, tom);
+    const cats = writeBehind(service, { source, key, queue: { flushInterval: '1h' } });
+    await cats.set(1, null);
+    await service.run('bypass', async () => {
+      expect([...(await cats.getMany([1]))]).toEqual([[1, null]]);
+      expect(await cats.get(1)).toBeNull();
+    });
+    expect(source.load).not.toHaveBeenCalled();
+    expect(source.loadMany.mock.calls.flatMap(([ids]) => ids)).toEqual([]);
+  });
+
+  it('W6 writeBehind — no writeMany → one write after the other', async () => {
+    const { service } = await openCache('memory');
+    const steps: string[] = [];
+    const write = async (id: number): Promise<void> => {
+      steps.push(`begin ${id}`);
+      await Promise.resolve();
+      steps.push(`end ${id}`);
+    };
+    const source = { load: () => undefined, write };
+    const cats = writeBehind<number, Cat>(service, { source, key, queue: { flushInterval: '1h' } });
+    await cats.set(1, tom);
+    await cats.set(2, kit);
+    await cats.queue.flush();
+    expect(steps).toEqual(['begin 1', 'end 1', 'begin 2', 'end 2']);
+  });
+
+  it('W7 ttl and tags → of a value that is loaded by itself, and of one that is set', async () => {
+    const { service } = await openCache('memory');
+    const source = { load: () => tom, write: () => undefined };
+    const tags = (id: number): string[] => [`owner:${id}`];
+    const cats = writeThrough<number, Cat>(service, { source, key, tags, ttl: '1h' });
+    await cats.get(1);
+    await cats.set(2, kit);
+    for (const id of [1, 2]) {
+      expect(await service.ttl(key(id))).toBeGreaterThan(3_500_000);
+      await service.evictTags(`owner:${id}`);
+      expect(await service.has(key(id))).toBe(false);
+    }
   });
 
   it('W6 writeBehind — schema of the loads → what waits is given as it is read afterwards', async () => {
@@ -332,6 +422,28 @@ describe('strategies', () => {
     },
   );
 
+  it('W7 writeThrough — serializer, schema, expiresAt and sliding of `load` → each of what is set as well', async () => {
+    const { service, engine } = await openCache('memory');
+    const source = { load: () => undefined, write: () => undefined };
+    const setWith = async (load: Options['load']): Promise<void> => {
+      await service.evict(key(1));
+      await writeThrough<number, Cat>(service, { source, key, load }).set(1, tom);
+    };
+    const serialize = jest.fn((cat: unknown) => Buffer.from(JSON.stringify(cat)));
+    const deserialize = (bytes: Buffer): unknown => JSON.parse(bytes.toString());
+    await setWith({ serializer: { name: 'own', serialize, deserialize } });
+    expect(serialize).toHaveBeenCalledTimes(1);
+    await setWith({ expiresAt: Date.now() + 7_200_000 });
+    expect(await service.ttl(key(1))).toBeGreaterThan(7_000_000);
+    await setWith({ sliding: true });
+    const bytes = await engine.parts.store.read(engine.keySpace().entry(key(1)).redisKey);
+    expect(readRecord(bytes!)).toMatchObject({ header: { sliding: true } });
+    const validate = () => ({ issues: [{ message: 'no cat' }] });
+    const schema = { '~standard': { version: 1, vendor: 'own', validate } } as const;
+    await setWith({ schema }).catch(() => undefined);
+    expect(await service.has(key(1))).toBe(false);
+  });
+
   it('W7 getMany — keys that are two objects and one entry → each has its value', async () => {
     const { service } = await openCache('memory');
     const cats = readThrough<{ id: number }, string>(service, {
@@ -384,6 +496,8 @@ describe('strategies', () => {
     for (const options of [undefined, {}, { source }, { source: {}, key }, { source, key: 1 }])
       expect(() => readThrough(service, options as never)).toThrow(refused);
     expect(() => readThrough(service, { source, key, ttl: 0 })).toThrow(/ttl/);
+    expect(() => readThrough(service, { source, key, tags: [] } as never)).toThrow(/tags/);
+    expect(() => readThrough(service, { source, key, load: 5 } as never)).toThrow(/load/);
     expect(() => writeBehind(service, { source, key })).toThrow(/source.write/);
     expect(() => writeBehind(service, undefined as never)).toThrow(refused);
     for (const name of ['loadMany', 'write', 'writeMany', 'remove'])

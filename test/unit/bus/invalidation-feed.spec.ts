@@ -70,6 +70,17 @@ describe('InvalidationFeed', () => {
     expect(heard).toEqual([['b']]);
   });
 
+  it('I2 nobody listens → nothing for who registers in the same turn afterwards', async () => {
+    const { feed, events, off } = makeFeed();
+    off();
+    feed.apply(evicted('shop:ka'));
+    feed.apply({ reason: 'clear', path: 'shop', version: 1 });
+    feed.distrust();
+    feed.on((event) => events.push(event));
+    await turn();
+    expect(events).toEqual([]);
+  });
+
   it('own — keys whose text in Redis is a digest → as they were given', async () => {
     const { feed, events } = makeFeed();
     const space = new KeySpace('shop').child('eu');
@@ -102,12 +113,14 @@ describe('InvalidationFeed', () => {
     const { feed, events } = makeFeed();
     feed.apply(evicted('shop/eu:hABC'));
     feed.apply(evicted('shop:k%ZZ', 'shop:ka'));
+    feed.apply(evicted('nothing'));
     feed.apply(evicted());
     await turn();
     const about = { local: false, reason: 'evict' };
     expect(events).toEqual([
       { all: true, namespace: 'shop/eu', ...about },
       { all: true, namespace: 'shop', ...about },
+      { all: true, namespace: '', ...about },
     ]);
   });
 

@@ -32,6 +32,7 @@ describe('a message', () => {
     ['a number too large to be counted on from', [1, 'x', 0, 2 ** 53]],
     ['too little', [1, 'x', 0]],
     ['a reason that there is not', [1, 'x', 0, 1, 'expired', ['shop:ka']]],
+    ['a reason that nobody sends', [1, 'x', 0, 1, 'disconnect', ['shop:ka']]],
     ['a key that is no text', [1, 'x', 0, 1, 'evict', ['shop:ka', 5]]],
     ['neither keys nor a namespace', [1, 'x', 0, 1, 'evict', 5, null, 1]],
     ['a namespace without a version', [1, 'x', 0, 1, 'clear', 'shop', null]],
@@ -41,6 +42,12 @@ describe('a message', () => {
     ['a tag that is no text', [1, 'x', 0, 1, 'evict', 'shop', [5], 1]],
   ])('I4 of %s → not understood', (_, fields) => {
     expect(decodeMessage(Buffer.from(JSON.stringify(fields)))).toBeUndefined();
+  });
+
+  it('I4 of a version that no entry can have → not understood', () => {
+    const text = '[1,"x",0,1,"clear","shop",null,1e300]';
+    expect(decodeMessage(Buffer.from(text))).toBeDefined();
+    expect(decodeMessage(Buffer.from(text.replace('1e300', '1e999')))).toBeUndefined();
   });
 
   it('I4 that is no JSON, or larger than any of ours → not understood', () => {

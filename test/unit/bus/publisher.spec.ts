@@ -103,6 +103,16 @@ describe('Publisher', () => {
     expect(publisher.isNews(failed.message)).toBe(true);
   });
 
+  it('I3 twice as many commands fail as are remembered → the others are not, and own messages are no news a minute after the first', () => {
+    const { clock, publisher } = create();
+    for (let i = 0; i < 20_000; i++) {
+      if (i === 10_000) clock.advance(30_000);
+      publisher.disown({ channel: 'shop:i', message: `heard before ${i}` });
+    }
+    clock.advance(30_000);
+    expect(publisher.isNews(publisher.announce({}, CHANGE).message)).toBe(false);
+  });
+
   it('close → nothing is said any more', () => {
     const { clock, publisher, published } = create();
     publisher.announce({}, CHANGE);

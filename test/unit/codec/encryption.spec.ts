@@ -212,6 +212,13 @@ describe('keyOfSecret', () => {
     expect(keyBytes('x'.repeat(32))).toHaveLength(32);
   });
 
+  it('S8 text that goes on after 64 hex digits, or 43 of base64 → a key of its own, made of all of it', () => {
+    for (const spelled of [bytes.toString('hex'), bytes.toString('base64url')]) {
+      expect(keyBytes(`${spelled}0`)).toHaveLength(32);
+      expect(keyBytes(`${spelled}0`)).not.toEqual(keyBytes(`${spelled}1`));
+    }
+  });
+
   it.each([
     'too short',
     'x'.repeat(31),
