@@ -464,7 +464,7 @@ describe.each(VARIANTS)('writes behind on %s', (_, topology, variant) => {
 
   it('W6 shutdown, and what waits evicts when it is written → the handlers of this process hear of it', async () => {
     const heard: string[] = [];
-    cache.listener.on(({ keys }) => void heard.push(...keys));
+    cache.listener.on(({ keys = [] }) => void heard.push(...keys));
     source.before = () => service.evict('other');
     await queueOf().put('k', 1);
     expect(heard).not.toContain('other');
