@@ -54,6 +54,32 @@ describe.each(VARIANTS)('loads on %s', (_, topology, variant) => {
     expect(await service.get('k')).toBe('new');
   });
 
+  it('L5 a load begun while an evict waits for its answer → is stored, and serves who comes after the evict', async () => {
+    const { store } = cache.engine['parts'];
+    const evictMany = store.evictMany.bind(store);
+    const answer = new Gate();
+    jest.spyOn(store, 'evictMany').mockImplementationOnce(async (keys) => {
+      const results = await evictMany(keys);
+      await answer.pass();
+      return results;
+    });
+    const evicted = service.evict('k');
+    await answer.arrived();
+    const gate = new Gate();
+    const loader = jest.fn(() => gate.pass().then(() => 'new'));
+    const during = service.getOrSet('k', loader);
+    await gate.arrived();
+    answer.open();
+    await evicted;
+    const after = service.getOrSet('k', loader);
+    gate.open();
+    expect(await Promise.all([during, after, service.getOrSet('k', loader)])).toEqual(
+      Array(3).fill('new'),
+    );
+    expect(loader).toHaveBeenCalledTimes(1);
+    expect(await service.get('k')).toBe('new');
+  });
+
   it('L5 set during a load → the load does not overwrite it', async () => {
     const gate = new Gate();
     const loading = service.getOrSet('k', async () => (await gate.pass(), 'loaded'));

@@ -31,8 +31,8 @@ export class Evictor {
     const results = await this.parts.store.evictMany(keys.map((key) => key.redisKey));
     const failed = keys.filter((_, i) => results[i]!.status === 'rejected');
     for (const key of failed) this.state.journal.addKey(key);
-    // Again: what was read, or begun without Redis, while the evict was on its way may be older than it.
-    for (const key of keys) this.outdate(key);
+    // Again: what was read while the evict was on its way may be older. What was loaded is not, it began after the commit.
+    for (const key of keys) this.forget(key);
     // Also of those that failed: in this process they are as good as evicted.
     this.parts.feed.own({ reason: 'evict', keys });
     const existed = results.filter((r) => r.status === 'fulfilled' && r.value).length;
@@ -46,7 +46,12 @@ export class Evictor {
   outdate(key: EntryKey): void {
     const { flights } = this.state;
     flights.doom(flights.joinable(key.redisKey));
-    this.parts.tier?.drop(key.redisKey);
-    this.parts.memos.forget(key.redisKey);
+    this.forget(key);
+  }
+
+  /** Nobody in this process uses a copy from before now. */
+  private forget({ redisKey }: EntryKey): void {
+    this.parts.tier?.drop(redisKey);
+    this.parts.memos.forget(redisKey);
   }
 }

@@ -100,7 +100,6 @@ export function addEvictors(
       writer.phase = 'evicted';
     });
     world.rule(`${name} ${command} replies`, at('evicted'), () => {
-      callers.loads.doom(process);
       if (!world.weak('singledel')) hooks.evicting(process);
       if (tooEarly) writer.phase = 'uncommitted';
       else end();
