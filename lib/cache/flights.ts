@@ -1,3 +1,4 @@
+import { PassingList, type Link } from '../common/passing-list.js';
 import { PassingMap } from '../common/passing-map.js';
 import { pathOf } from '../tags/table-key.js';
 import type { Opened } from './entry.js';
@@ -44,7 +45,7 @@ let moments = 0;
 export const nextMoment = (): number => ++moments;
 
 /** One acquisition of one key in this process, from ACQUIRE to FILL. */
-export class Flight {
+export class Flight implements Link<Flight> {
   /** When the loader began; what it read may be older than callers who came later. */
   loadBegan: number | undefined;
   /** What the loader took, once it has ended. */
@@ -64,6 +65,8 @@ export class Flight {
   /** Called when its loader has ended. */
   onLoaded: (() => void) | undefined;
   outcome!: Promise<FlightOutcome>;
+  before: Flight | undefined;
+  after: Flight | undefined;
 
   constructor(readonly key: string) {}
 }
@@ -75,7 +78,7 @@ export class Flight {
  */
 export class Flights {
   private readonly open = new PassingMap<string, Flight>();
-  private readonly running = new PassingMap<Flight, Promise<unknown>>();
+  private readonly running = new PassingList<Flight>();
 
   /** The flight that a caller may join now. */
   joinable(key: string): Flight | undefined {
@@ -99,7 +102,7 @@ export class Flights {
     };
     const failed = (error: unknown): FlightOutcome => land({ kind: 'failed', error });
     flight.outcome = started(flight, run).then(land, failed);
-    this.running.set(flight, flight.outcome);
+    this.running.add(flight);
     return flight;
   }
 
@@ -127,7 +130,7 @@ export class Flights {
 
   /** Resolves when every load that runs now has ended, however. */
   async settled(): Promise<void> {
-    await Promise.all(this.running.values());
+    await Promise.all(this.running.items().map(({ outcome }) => outcome));
   }
 }
 

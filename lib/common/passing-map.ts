@@ -43,9 +43,4 @@ export class PassingMap<K, V> {
   values(): V[] {
     return [...this.map.values()];
   }
-
-  first(): V | undefined {
-    const [first] = this.map.values();
-    return first;
-  }
 }

@@ -1,13 +1,12 @@
 import type { Clock } from '../common/clock.js';
+import { PassingList, type Link } from '../common/passing-list.js';
 
-/** One call that is being waited for; a link of the list of all of them. */
-export interface Deadline {
+/** One call that is being waited for. */
+export interface Deadline extends Link<Deadline> {
   setAt: number;
   dueAt: number;
   /** Called once when the time is up. */
   expire: () => void;
-  before: Deadline | undefined;
-  after: Deadline | undefined;
 }
 
 /** That those which are due are given more time. */
@@ -24,8 +23,7 @@ const MOST_TIMES = 5;
  * of those that are due has had its answer by then, five times at most: the others' are on their way.
  */
 export class Deadlines {
-  private first: Deadline | undefined;
-  private last: Deadline | undefined;
+  private readonly list = new PassingList<Deadline>();
   private armed = false;
 
   constructor(
@@ -36,52 +34,46 @@ export class Deadlines {
   set(expire: () => void): Deadline {
     const setAt = this.clock.monotonic();
     const dueAt = setAt + this.afterMs;
-    const deadline: Deadline = { setAt, dueAt, expire, before: this.last, after: undefined };
-    if (this.last) this.last.after = deadline;
-    else this.first = deadline;
-    this.last = deadline;
+    const deadline: Deadline = { setAt, dueAt, expire, before: undefined, after: undefined };
+    this.list.add(deadline);
     if (!this.armed) this.arm(this.afterMs);
     return deadline;
   }
 
   /** Must be called exactly once per deadline, unless it has expired. */
   clear(deadline: Deadline): void {
-    const { before, after } = deadline;
-    if (before) before.after = after;
-    else this.first = after;
-    if (after) after.before = before;
-    else this.last = before;
-    // Else one that has grown old keeps all that came after it until the next full collection.
-    deadline.before = deadline.after = undefined;
+    this.list.delete(deadline);
   }
 
   private arm(ms: number): void {
     this.armed = true;
     this.clock.setTimer(ms, () => {
       const now = this.clock.monotonic();
-      const lateMs = this.first ? now - this.first.dueAt : -1;
+      const { first } = this.list;
+      const lateMs = first ? now - first.dueAt : -1;
       if (lateMs < 0) this.rearm();
       else setImmediate(() => setImmediate(() => this.expireLater(now, lateMs)));
     });
   }
 
   private expireLater(dueBy: number, lateMs: number, times = MOST_TIMES): void {
-    const { first } = this;
+    const { first } = this.list;
     // Timers are seldom on time to the millisecond.
     if (lateMs < 2 || !first || first.dueAt > dueBy) return this.expireUntil(dueBy);
     this.clock.setTimer(lateMs, () => {
-      if (first === this.first || times === 1) this.expireUntil(dueBy);
+      if (first === this.list.first || times === 1) this.expireUntil(dueBy);
       else this.expireLater(dueBy, lateMs, times - 1);
     });
   }
 
   private rearm(): void {
     this.armed = false;
-    if (this.first) this.arm(Math.max(1, this.first.dueAt - this.clock.monotonic()));
+    const { first } = this.list;
+    if (first) this.arm(Math.max(1, first.dueAt - this.clock.monotonic()));
   }
 
   private expireUntil(dueBy: number): void {
-    for (let due = this.first; due && due.dueAt <= dueBy; due = this.first) {
+    for (let due = this.list.first; due && due.dueAt <= dueBy; due = this.list.first) {
       this.clear(due);
       due.expire();
     }

@@ -1,5 +1,5 @@
 import type { TimerHandle } from '../../common/clock.js';
-import { PassingMap } from '../../common/passing-map.js';
+import { PassingList, type Link } from '../../common/passing-list.js';
 import type { Note } from '../../l1/epochs.js';
 import type { Flight } from '../flights.js';
 import type { CacheParts } from '../parts.js';
@@ -24,7 +24,12 @@ export interface Lease {
 }
 
 /** A lease that lies at a key while its loader runs. A class for the reason of `Stored`. */
-export class KeptLease {
+export class KeptLease implements Link<KeptLease> {
+  /** When it is to be prolonged, monotonic ms; undefined: it is not kept. */
+  dueAt: number | undefined;
+  before: KeptLease | undefined;
+  after: KeptLease | undefined;
+
   constructor(
     readonly key: string,
     readonly token: string,
@@ -41,8 +46,8 @@ const TOGETHER = 0.1;
  * which they were taken: a list and one timer do for any number. Only leases of running loads are in it.
  */
 export class LeaseKeeper {
-  /** When each is to be prolonged, monotonic ms, the first one first. */
-  private readonly due = new PassingMap<KeptLease, number>();
+  /** The first one to be prolonged first. */
+  private readonly kept = new PassingList<KeptLease>();
   private timer: TimerHandle;
   /** No lease is to be taken any more. */
   hasGivenUp = false;
@@ -57,18 +62,21 @@ export class LeaseKeeper {
   }
 
   keep(lease: KeptLease): void {
-    this.due.set(lease, this.parts.clock.monotonic() + this.periodMs);
-    if (this.due.size === 1) this.schedule(this.periodMs);
+    lease.dueAt = this.parts.clock.monotonic() + this.periodMs;
+    this.kept.add(lease);
+    if (this.kept.size === 1) this.schedule(this.periodMs);
   }
 
   stop(lease: KeptLease): void {
-    this.due.delete(lease);
-    if (this.due.size === 0) this.parts.clock.clearTimer(this.timer);
+    if (lease.dueAt === undefined) return;
+    lease.dueAt = undefined;
+    this.kept.delete(lease);
+    if (this.kept.size === 0) this.parts.clock.clearTimer(this.timer);
   }
 
   /** Gives it back now, so that others need not wait until it expires. */
   async giveBack(lease: KeptLease): Promise<void> {
-    if (!this.due.has(lease)) return;
+    if (lease.dueAt === undefined) return;
     const { key, token, flight } = lease;
     this.stop(lease);
     this.onLost(flight);
@@ -77,7 +85,7 @@ export class LeaseKeeper {
 
   async giveUp(): Promise<void> {
     this.hasGivenUp = true;
-    await Promise.all(this.due.entries().map(([lease]) => this.giveBack(lease)));
+    await Promise.all(this.kept.items().map((lease) => this.giveBack(lease)));
   }
 
   private schedule(ms: number): void {
@@ -86,14 +94,15 @@ export class LeaseKeeper {
 
   private renewDue(): void {
     const now = this.parts.clock.monotonic();
-    for (const [lease, dueAt] of this.due.entries()) {
-      if (dueAt > now + this.periodMs * TOGETHER) break;
-      this.due.delete(lease);
-      this.due.set(lease, now + this.periodMs);
+    for (const lease of this.kept.items()) {
+      if (lease.dueAt! > now + this.periodMs * TOGETHER) break;
+      this.kept.delete(lease);
+      lease.dueAt = now + this.periodMs;
+      this.kept.add(lease);
       void this.renew(lease);
     }
-    const next = this.due.first();
-    if (next !== undefined) this.schedule(Math.max(1, next - now));
+    const { first } = this.kept;
+    if (first) this.schedule(Math.max(1, first.dueAt! - now));
   }
 
   private async renew(lease: KeptLease): Promise<void> {
@@ -101,7 +110,7 @@ export class LeaseKeeper {
     const { key, token, flight } = lease;
     try {
       const kept = await store.renew(key, { token, leaseMs: settings.lease.ttlMs });
-      if (kept || !this.due.has(lease)) return;
+      if (kept || lease.dueAt === undefined) return;
       this.stop(lease);
       this.onLost(flight);
     } catch {

@@ -1,4 +1,5 @@
 import { atEndOfTick, deferred } from '../../common/async.js';
+import { PassingList, type Link } from '../../common/passing-list.js';
 import type { EntryKey } from '../../keys/key-space.js';
 import type { Note } from '../../l1/epochs.js';
 import type { Reads } from '../../store/entry-store.js';
@@ -36,18 +37,21 @@ export interface Fetched {
 }
 
 /** Looks that travel together, and that one copy of a tag table judges. They are over at once, so that one promise will do for all. */
-class Batch {
+class Batch implements Link<Batch> {
   /** By key. */
   readonly looks = new Map<string, Look>();
+  before: Batch | undefined;
+  after: Batch | undefined;
   /** Why nothing has come. */
   failure: { readonly error: unknown } | undefined;
+  private isOver = false;
   private bytes: readonly (Buffer | null)[] | undefined;
   private glance: { readonly versions: TagVersions | undefined } | undefined;
   private readonly answered = deferred<void>();
 
   constructor(
     readonly reads: Reads,
-    private readonly underWay: Set<Batch>,
+    private readonly underWay: PassingList<Batch>,
   ) {
     underWay.add(this);
   }
@@ -85,6 +89,8 @@ class Batch {
   }
 
   private end(): void {
+    if (this.isOver) return;
+    this.isOver = true;
     this.underWay.delete(this);
     this.answered.resolve();
   }
@@ -145,7 +151,7 @@ export class Looks {
   /** Looks in this tick, and the most in one lately. */
   private asked = 0;
   private mostAsked = 0;
-  private readonly underWay = new Set<Batch>();
+  private readonly underWay = new PassingList<Batch>();
 
   constructor(private readonly parts: CacheParts) {}
 
@@ -157,7 +163,7 @@ export class Looks {
 
   /** Those that are under way now have been answered, or have failed. */
   async settled(): Promise<void> {
-    await Promise.all([...this.underWay].map(({ over }) => over));
+    await Promise.all(this.underWay.items().map(({ over }) => over));
   }
 
   /** In as few commands as can be. */
@@ -230,8 +236,11 @@ export class Looks {
   }
 }
 
+const NO_TAGS: readonly string[] = [];
+
 function likelyTags({ looks }: Batch): readonly string[] {
-  const likely = new Set<string>();
-  for (const { tags } of looks.values()) for (const tag of tags ?? []) likely.add(tag);
-  return [...likely];
+  let likely: Set<string> | undefined;
+  for (const { tags } of looks.values())
+    if (tags) for (const tag of tags) (likely ??= new Set()).add(tag);
+  return likely ? [...likely] : NO_TAGS;
 }
