@@ -150,8 +150,9 @@ describe(`the history of ${PROCESSES} processes`, () => {
     'L1 the lease is asked for without a look, no copies and copies → no read is older than an evict that had returned before it',
     () =>
       withCrew([BLIND], async (blind) => {
-        for (const more of [{ options: { l1: false } } as const, {}]) {
-          const verdict = report('no look', await blind.run(plan(more)));
+        const plans = { 'no copies': plan({ options: { l1: false } }), copies: plan({}) };
+        for (const [name, each] of Object.entries(plans)) {
+          const verdict = report(`no look, ${name}`, await blind.run(each));
           expect(verdict).toMatchObject({ broken: [], atRest: [] });
           expect(isKept(verdict)).toBe(true);
         }
