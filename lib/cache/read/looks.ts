@@ -44,7 +44,6 @@ class Batch implements Link<Batch> {
   after: Batch | undefined;
   /** Why nothing has come. */
   failure: { readonly error: unknown } | undefined;
-  private isOver = false;
   private bytes: readonly (Buffer | null)[] | undefined;
   private glance: { readonly versions: TagVersions | undefined } | undefined;
   private readonly answered = deferred<void>();
@@ -76,7 +75,8 @@ class Batch implements Link<Batch> {
   };
 
   readonly fail = (error: unknown): void => {
-    this.failure ??= { error };
+    if (this.failure) return;
+    this.failure = { error };
     this.end();
   };
 
@@ -89,8 +89,6 @@ class Batch implements Link<Batch> {
   }
 
   private end(): void {
-    if (this.isOver) return;
-    this.isOver = true;
     this.underWay.delete(this);
     this.answered.resolve();
   }
