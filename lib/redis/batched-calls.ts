@@ -1,10 +1,9 @@
-import type { Cluster, Redis } from 'ioredis';
 import { atEndOfTick } from '../common/async.js';
 import { CacheConnectionError } from '../common/errors.js';
 import type { CallGuard } from '../resilience/call-guard.js';
 import { toCacheError } from '../resilience/redis-failure.js';
 import type { BatchedReads } from './batched-reads.js';
-import { masterNamed } from './cluster-nodes.js';
+import { holdWrites } from './one-write.js';
 import type { Shard } from './topology.js';
 
 interface Waiting<Call> {
@@ -108,8 +107,7 @@ export class BatchedCalls<Kind extends { readonly name: string }, Call> {
 
   /** As much as the server may be sent now, in one write. */
   private sendNext(shard: Shard, line: Line<Batch<Kind, Call>>): void {
-    const stream = streamOf(shard);
-    stream?.cork();
+    const release = holdWrites([shard]);
     let batch = line.next();
     if (batch) this.options.reads.of(shard).flush();
     for (; batch; batch = line.next()) {
@@ -119,7 +117,7 @@ export class BatchedCalls<Kind extends { readonly name: string }, Call> {
         if (line.waiting > 0) this.sendNext(shard, line);
       });
     }
-    stream?.uncork();
+    release();
   }
 
   /** Resolves when each of the calls has its answer, or error. */
@@ -171,10 +169,4 @@ class Line<B extends { readonly waiting: readonly unknown[] }> {
     this.unanswered += batch.waiting.length;
     return batch;
   }
-}
-
-/** The socket that commands for this shard are about to be written to. */
-function streamOf({ client, name }: Shard): Redis['stream'] | undefined {
-  const node = client.isCluster ? masterNamed(client as Cluster, name) : (client as Redis);
-  return node?.stream;
 }

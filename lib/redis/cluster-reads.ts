@@ -10,8 +10,8 @@ type Bytes = Buffer | null;
 const ELSEWHERE = /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN) /;
 
 /**
- * The values of keys that one master has, in one write to its socket: an MGET for each slot with several of them, a GET
- * for each of the others. In a pipeline the client would not follow single slots that move.
+ * The values of keys that one master has, in one write to its socket: an MGET for each slot. In a pipeline the client would not
+ * follow single slots that move.
  */
 export async function readFromCluster(cluster: Cluster, keys: readonly string[]): Promise<Bytes[]> {
   const slots = new Map<number, string[]>();
@@ -59,7 +59,7 @@ async function readSlot(
   master: Redis | undefined,
 ): Promise<Bytes[]> {
   const each = (): Promise<Bytes[]> => Promise.all(keys.map((key) => readOne(cluster, key)));
-  if (keys.length === 1 || !master) return each();
+  if (!master) return each();
   try {
     return await readSeveral(master, keys);
   } catch (error) {

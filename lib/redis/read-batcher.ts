@@ -26,7 +26,7 @@ export interface ReadBatcherOptions {
 const MANY_KEYS = 256;
 
 /**
- * Turns the reads of one tick into one command: GET for a lone key, else MGET; in a cluster, one for each slot. None joins a command that has been sent,
+ * Turns the reads of one tick into one command: GET for a lone key, else MGET; in a cluster, an MGET for each slot. None joins a command that has been sent,
  * so what a read sees was read after it was asked for. A key that holds no string reads as null either way.
  *
  * A tick is what runs before the event loop turns: all the code and promise jobs that follow from one event, for
@@ -106,9 +106,8 @@ export class ReadBatcher {
 }
 
 async function send(client: RedisClient, keys: string[]): Promise<Bytes[]> {
-  if (keys.length === 1) return [await readOne(client, keys[0]!)];
   // Awaited: to give a promise on takes two turns of the job queue more.
-  return await (client.isCluster
-    ? readFromCluster(client as Cluster, keys)
-    : readSeveral(client, keys));
+  if (client.isCluster) return await readFromCluster(client as Cluster, keys);
+  if (keys.length === 1) return [await readOne(client, keys[0]!)];
+  return await readSeveral(client, keys);
 }

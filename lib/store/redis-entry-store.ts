@@ -1,5 +1,6 @@
 import { scanKeys } from '../redis/key-scanner.js';
 import { BatchedReads } from '../redis/batched-reads.js';
+import { inOneWrite } from '../redis/one-write.js';
 import type { ReadBatcher } from '../redis/read-batcher.js';
 import type { ScriptAnswer } from '../redis/script-runner.js';
 import type { Topology } from '../redis/topology.js';
@@ -121,8 +122,11 @@ export class RedisEntryStore implements EntryStore {
 
   async evictMany(keys: readonly string[]): Promise<PromiseSettledResult<boolean>[]> {
     const results = new Map<string, PromiseSettledResult<boolean>>();
-    for (const turn of evictTurns(keys, this.topology))
-      await Promise.all(turn.map((group) => this.evictGroup(group, results)));
+    const shards = this.topology.shards();
+    for (const turn of evictTurns(keys, this.topology)) {
+      const send = (): Promise<void>[] => turn.map((group) => this.evictGroup(group, results));
+      await Promise.all(inOneWrite(shards, send));
+    }
     return keys.map((key) => results.get(key)!);
   }
 

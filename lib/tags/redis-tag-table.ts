@@ -3,6 +3,7 @@ import { portionsOf } from '../common/portions.js';
 import { runScript, type ScriptAnswer } from '../redis/script-runner.js';
 import type { Script, ScriptValue } from '../redis/script.js';
 import { BatchedReads } from '../redis/batched-reads.js';
+import { holdWrites, inOneWrite } from '../redis/one-write.js';
 import type { RedisClient, Shard, Topology } from '../redis/topology.js';
 import type { CallGuard } from '../resilience/call-guard.js';
 import { bumpTags } from './lua/bump-tags.lua.js';
@@ -52,7 +53,10 @@ const MAX_MEMBERS = 1_000;
 
 /** Tables as sorted sets, one script or one ZMSCORE for each step. */
 export class RedisTagTable implements TagTable {
-  private readonly checker = new TagChecker((place: Place, tags) => this.read(place, tags));
+  private readonly checker = new TagChecker(
+    (place: Place, tags) => this.read(place, tags),
+    () => holdWrites(this.topology.shards()),
+  );
   /** One for each copy. */
   private readonly tags: readonly string[];
   private readonly limits: TagTableLimits;
@@ -60,8 +64,8 @@ export class RedisTagTable implements TagTable {
   /** By shard, then by path and tag. */
   private places = new WeakMap<Shard, Map<string, Place>>();
   private placeCount = 0;
-  /** The last one that was asked for: nearly always that of the next key, too. */
-  private last: { prefix: string; shard: Shard; tag: string; place: Place } | undefined;
+  /** Of each copy the last one that was asked for: nearly always that of the next key, too. */
+  private readonly last: { prefix: string; shard: Shard; place: Place }[] = [];
   /** Whose heads are being written again. */
   private readonly heads = new Set<Place>();
 
@@ -93,7 +97,9 @@ export class RedisTagTable implements TagTable {
 
   async glance(redisKey: string, likelyTags: readonly string[]): Promise<TagVersions | undefined> {
     const place = this.placeOf(redisKey);
-    const known = await this.lookAtHead(place)?.versions;
+    const head = this.lookAtHead(place);
+    // Nothing is waited for where there is none: the table is asked in the same write as the entries.
+    const known = head && (await head.versions);
     return known ?? (await this.atTable(place, likelyTags)).versions;
   }
 
@@ -128,7 +134,8 @@ export class RedisTagTable implements TagTable {
 
   private async issue(path: string, members: readonly string[]): Promise<number> {
     const places = this.placesOf(path);
-    const issued = await Promise.allSettled(places.map((place) => this.issueAt(place, members)));
+    const send = (): Promise<number>[] => places.map((place) => this.issueAt(place, members));
+    const issued = await Promise.allSettled(inOneWrite(this.topology.shards(), send));
     const failed = places.filter((_, i) => issued[i]!.status === 'rejected');
     if (failed.length === 0)
       return Math.max(...issued.map((r) => (r as PromiseFulfilledResult<number>).value));
@@ -190,18 +197,14 @@ export class RedisTagTable implements TagTable {
   /** With shards the copy lies where the entry does; in a cluster it has a slot of its own, usually at the same master. */
   private placeOf(redisKey: string): Place {
     const { topology, tags } = this;
-    const tag = tags[copyOf(redisKey, tags.length)]!;
-    if (topology.kind === 'cluster') {
-      const path = pathOf(redisKey);
-      return this.placeAt(topology.shardOf(tableKeyOf(path, tag)), path, tag);
-    }
-    const { last } = this;
-    const shard = topology.shardOf(redisKey);
-    if (last?.shard === shard && last.tag === tag && redisKey.startsWith(last.prefix))
-      return last.place;
+    const copy = copyOf(redisKey, tags.length);
+    const tag = tags[copy]!;
+    const shard = topology.shardOf(topology.kind === 'cluster' ? `{${tag}}` : redisKey);
+    const last = this.last[copy];
+    if (last?.shard === shard && redisKey.startsWith(last.prefix)) return last.place;
     const path = pathOf(redisKey);
     const place = this.placeAt(shard, path, tag);
-    this.last = { prefix: `${path}:`, shard, tag, place };
+    this.last[copy] = { prefix: `${path}:`, shard, place };
     return place;
   }
 

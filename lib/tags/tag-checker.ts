@@ -1,4 +1,4 @@
-import { deferred, type Deferred } from '../common/async.js';
+import { atEndOfTick, deferred, type Deferred } from '../common/async.js';
 
 /** What a read of a table gives; `Reading` is shared by everybody who asked. */
 export type ReadTable<Place, Reading> = (place: Place, tags: string[]) => Promise<Reading>;
@@ -20,13 +20,19 @@ const MAX_TAGS = 1_000;
 export class TagChecker<Place extends { readonly id: string }, Reading> {
   /** By the place's id; empty between ticks. */
   private checks = new Map<string, Check<Place, Reading>>();
+  private release: (() => void) | undefined;
 
-  constructor(private readonly read: ReadTable<Place, Reading>) {}
+  constructor(
+    private readonly read: ReadTable<Place, Reading>,
+    /** Called where several tables are asked in a tick; what it gives, once they have been. */
+    private readonly hold: () => () => void = () => () => undefined,
+  ) {}
 
   check(place: Place, tags: readonly string[]): Promise<Reading> {
     let check = this.checks.get(place.id);
     if (!check) {
-      if (this.checks.size === 0) queueMicrotask(() => process.nextTick(this.flush));
+      if (this.checks.size === 0) atEndOfTick(this.flush);
+      else this.release ??= this.hold();
       check = { place, tags: new Set(), reading: deferred() };
       this.checks.set(place.id, check);
     }
@@ -39,9 +45,11 @@ export class TagChecker<Place extends { readonly id: string }, Reading> {
   }
 
   private readonly flush = (): void => {
-    const checks = this.checks;
+    const { checks, release } = this;
     this.checks = new Map();
+    this.release = undefined;
     for (const check of checks.values()) this.send(check);
+    release?.();
   };
 
   private send({ place, tags, reading }: Check<Place, Reading>): void {
