@@ -21,10 +21,15 @@ interface Batch<Kind, Call> {
 
 export interface BatchedCallsOptions<Kind, Call> {
   guard: CallGuard;
+  /**
+   * Calls that are sent together. All of them fail with the first that is late, and whoever asks rests while the server works on many,
+   * and the server while they go on.
+   */
+  most: number;
   /** What they have been asked for goes ahead, in the same write: whoever calls often waits for a read as well. */
-  reads: BatchedReads;
+  reads?: BatchedReads;
   /** Names of kinds that go before the others in line. */
-  first: ReadonlySet<string>;
+  first?: ReadonlySet<string>;
   /** Sends calls of one kind together, each once; settles for each, in their order, or rejects where the server has failed. */
   send: (
     shard: Shard,
@@ -35,11 +40,6 @@ export interface BatchedCallsOptions<Kind, Call> {
   failed: (calls: readonly Call[]) => void;
 }
 
-/**
- * Calls that are sent together. More would not be faster, would all fail with the first that is late, and whoever asks would rest
- * while the server works, and the server while they go on.
- */
-const MOST_CALLS = 32;
 /** Calls that a server may leave unanswered: whatever else it is asked, an evict above all, is answered after them. */
 const MOST_UNANSWERED = 1_024;
 const MOST_WAITING = 100_000;
@@ -64,7 +64,7 @@ export class BatchedCalls<Kind extends { readonly name: string }, Call> {
       const batches = this.openFor(shard);
       const batch = batches.get(kind) ?? { shard, kind, waiting: [] };
       batch.waiting.push({ call, resolve, reject });
-      if (batch.waiting.length < MOST_CALLS) return void batches.set(kind, batch);
+      if (batch.waiting.length < this.options.most) return void batches.set(kind, batch);
       // The server works on it while the rest of the tick is under way.
       batches.delete(kind);
       this.queue(shard, [batch]);
@@ -78,8 +78,10 @@ export class BatchedCalls<Kind extends { readonly name: string }, Call> {
     return batches;
   }
 
-  private readonly flush = (): void => {
+  /** Sends what has been asked for, before the tick is over. */
+  readonly flush = (): void => {
     const { open } = this;
+    if (open.size === 0) return;
     this.open = new Map();
     for (const [shard, batches] of open) this.queue(shard, batches.values());
   };
@@ -94,7 +96,7 @@ export class BatchedCalls<Kind extends { readonly name: string }, Call> {
     const line = this.lineOf(shard);
     for (const batch of batches) {
       const { kind, waiting } = batch;
-      if (line.waiting < MOST_WAITING) line.add(batch, this.options.first.has(kind.name));
+      if (line.waiting < MOST_WAITING) line.add(batch, !!this.options.first?.has(kind.name));
       else {
         const error = new CacheConnectionError(
           `${kind.name} was not sent: ${line.waiting} calls wait for ${shard.name} already`,
@@ -109,7 +111,7 @@ export class BatchedCalls<Kind extends { readonly name: string }, Call> {
   private sendNext(shard: Shard, line: Line<Batch<Kind, Call>>): void {
     const release = holdWrites([shard]);
     let batch = line.next();
-    if (batch) this.options.reads.of(shard).flush();
+    if (batch) this.options.reads?.of(shard).flush();
     for (; batch; batch = line.next()) {
       const { length } = batch.waiting;
       void this.send(batch).then(() => {

@@ -1,6 +1,6 @@
+import { inTurns } from '../common/async.js';
 import { scanKeys } from '../redis/key-scanner.js';
 import { BatchedReads } from '../redis/batched-reads.js';
-import { inOneWrite } from '../redis/one-write.js';
 import type { ReadBatcher } from '../redis/read-batcher.js';
 import type { ScriptAnswer } from '../redis/script-runner.js';
 import type { Topology } from '../redis/topology.js';
@@ -19,7 +19,6 @@ import type {
   TouchRequest,
   WriteRequest,
 } from './entry-store.js';
-import { evictTurns } from './evict-groups.js';
 import { acquire } from './lua/acquire.lua.js';
 import { barrierBegin, barrierEnd, barrierRenew } from './lua/barrier.lua.js';
 import { evict } from './lua/evict.lua.js';
@@ -61,7 +60,9 @@ export class RedisEntryStore implements EntryStore {
     return this.readsOf(key).read(key);
   }
 
+  /** What is evicted before is evicted when it is read. */
   readsOf(key: string): ReadBatcher {
+    this.calls.sendEvicts();
     return this.reads.of(this.topology.shardOf(key));
   }
 
@@ -120,24 +121,8 @@ export class RedisEntryStore implements EntryStore {
     return this.calls.change(evict, key, { values: {}, as: isEvicted }, change);
   }
 
-  async evictMany(keys: readonly string[]): Promise<PromiseSettledResult<boolean>[]> {
-    const results = new Map<string, PromiseSettledResult<boolean>>();
-    const shards = this.topology.shards();
-    for (const turn of evictTurns(keys, this.topology)) {
-      const send = (): Promise<void>[] => turn.map((group) => this.evictGroup(group, results));
-      await Promise.all(inOneWrite(shards, send));
-    }
-    return keys.map((key) => results.get(key)!);
-  }
-
-  private async evictGroup(
-    group: readonly string[],
-    results: Map<string, PromiseSettledResult<boolean>>,
-  ): Promise<void> {
-    const [all] = await Promise.allSettled([this.calls.evictTogether(group)]);
-    group.forEach((key, i) => {
-      results.set(key, all.status === 'fulfilled' ? all.value[i]! : all);
-    });
+  evictMany(keys: readonly string[]): Promise<PromiseSettledResult<boolean>[]> {
+    return inTurns(keys, (key) => this.evict(key));
   }
 
   write(key: string, request: WriteRequest): Promise<boolean> {

@@ -10,7 +10,6 @@ import { runSteps, type ScriptStep } from '../redis/script-runner.js';
 import type { Script } from '../redis/script.js';
 import type { Shard, Topology } from '../redis/topology.js';
 import type { CallGuard, CallKind } from '../resilience/call-guard.js';
-import { toCacheError } from '../resilience/redis-failure.js';
 import { evict } from './lua/evict.lua.js';
 import { commandsOf } from './command-portions.js';
 
@@ -51,7 +50,7 @@ type AnyStep = Step<string, string, unknown>;
 /** What a step is asked, and what is made of its answer. */
 type Asked<Arg extends string, Reply extends string, T> = Omit<ScriptStep<Arg, Reply, T>, 'key'>;
 
-/** What a bulk of keys does all at once. Evicts and barriers are sent at once, whatever else is under way. */
+/** What a bulk of keys does all at once. Others are sent at once, whatever else is under way. */
 const BATCHED: ReadonlySet<string> = new Set([
   'acquire',
   'fill',
@@ -60,6 +59,11 @@ const BATCHED: ReadonlySet<string> = new Set([
   'touch',
   'write',
 ]);
+
+/** More would not be faster. */
+const MOST_TOGETHER = 32;
+/** Whoever hears of them hears of all that are sent together by one message. */
+const MOST_EVICTS = 100;
 
 /** Of these, what ends something goes before what begins something. */
 const ENDING: ReadonlySet<string> = new Set(['fill', 'renew', 'release']);
@@ -78,21 +82,17 @@ const isAcrossSlots = (sent: PromiseSettledResult<unknown>): boolean =>
  */
 export class ScriptCalls {
   private readonly batched: BatchedCalls<AnyScript, AnyStep>;
+  /** Not in one line with others, and ahead of whatever is asked after them. */
+  private readonly evicts: BatchedCalls<AnyScript, AnyStep>;
 
   constructor(
     private readonly topology: Topology,
     private readonly options: ScriptCallOptions,
   ) {
     const { guard, reads } = options;
-    const send = this.sendAll.bind(this);
-    const failed = this.disown.bind(this);
-    this.batched = new BatchedCalls<AnyScript, AnyStep>({
-      guard,
-      reads,
-      first: ENDING,
-      send,
-      failed,
-    });
+    const both = { guard, send: this.sendAll.bind(this), failed: this.disown.bind(this) };
+    this.batched = new BatchedCalls({ ...both, most: MOST_TOGETHER, reads, first: ENDING });
+    this.evicts = new BatchedCalls({ ...both, most: MOST_EVICTS });
   }
 
   run<Arg extends string, Reply extends string, T>(
@@ -118,25 +118,16 @@ export class ScriptCalls {
       : answer.then(async (given) => (await this.evictFormer(key), given));
   }
 
-  /** Evicts keys of one server together, at once; whether each was there. */
-  async evictTogether(keys: readonly string[]): Promise<PromiseSettledResult<boolean>[]> {
-    const steps = keys.map((key) => evictOf(key));
-    const shard = this.topology.shardOf(keys[0]!);
-    const call = (): Promise<PromiseSettledResult<boolean>[]> => this.sendAll(shard, evict, steps);
-    const settled = await this.guarded('write', evict, shard, { steps, call });
-    this.disown(steps.filter((_, i) => settled[i]!.status === 'rejected'));
-    const all = settled.map(async (each, i) => {
-      if (each.status === 'rejected') throw toCacheError(each.reason, evict.name, shard.name);
-      await this.evictFormer(keys[i]!);
-      return each.value;
-    });
-    return Promise.allSettled(all);
+  /** Sends the evicts that have been asked for: what is asked next comes after them. */
+  sendEvicts(): void {
+    this.evicts.flush();
   }
 
   /** Processes that have the layout of before look for the key there, and must not find what is outdated; nor in copies. */
   private async evictFormer(key: string): Promise<void> {
+    const outdated = { reason: 'evict', keys: [key] } as const;
     for (const owner of this.topology.formerOwnersOf(key))
-      await this.runAt(owner, 'write', evict, evictOf(key));
+      await this.runAt(owner, 'write', evict, { key, values: {}, as: isEvicted, outdated });
   }
 
   private runAt<Arg extends string, Reply extends string, T>(
@@ -145,25 +136,28 @@ export class ScriptCalls {
     script: EntryScript<Arg, Reply>,
     step: Step<Arg, Reply, T>,
   ): Promise<T> {
+    if (script.name === evict.name)
+      return this.evicts.run(shard, script, step as AnyStep) as Promise<T>;
+    this.sendEvicts();
     if (BATCHED.has(script.name))
       return this.batched.run(shard, script, step as AnyStep) as Promise<T>;
+    return this.runAlone(shard, kind, script, step);
+  }
+
+  private async runAlone<Arg extends string, Reply extends string, T>(
+    shard: Shard,
+    kind: CallKind,
+    script: EntryScript<Arg, Reply>,
+    step: Step<Arg, Reply, T>,
+  ): Promise<T> {
     const call = async (): Promise<T> => {
       const [settled] = await this.command(shard, script, [step]);
       return (settled as PromiseFulfilledResult<T>).value;
     };
-    return this.guarded(kind, script, shard, { steps: [step], call });
-  }
-
-  private async guarded<T>(
-    kind: CallKind,
-    { name }: { readonly name: string },
-    shard: Shard,
-    { steps, call }: { steps: readonly Told[]; call: () => Promise<T> },
-  ): Promise<T> {
     try {
-      return await this.options.guard.run(kind, name, call, shard.name);
+      return await this.options.guard.run(kind, script.name, call, shard.name);
     } catch (error) {
-      this.disown(steps);
+      this.disown([step]);
       throw error;
     }
   }
@@ -222,10 +216,3 @@ export class ScriptCalls {
 }
 
 export const isEvicted = ({ reply }: { reply: string }): boolean => reply === 'evicted';
-
-const evictOf = (key: string): Step<never, 'absent' | 'evicted', boolean> => ({
-  key,
-  values: {},
-  as: isEvicted,
-  outdated: { reason: 'evict', keys: [key] },
-});

@@ -7,25 +7,7 @@ import { RedisEntryStore } from '../../../lib/store/redis-entry-store.js';
 import { RedisTagTable } from '../../../lib/tags/redis-tag-table.js';
 import { patientGuard } from '../../contract/support/tag-backends.js';
 import { TestCluster } from '../../support/cluster.js';
-
-/** What is written by whoever writes to a socket. */
-interface Written {
-  _write: (...args: unknown[]) => void;
-  _writev: (...args: unknown[]) => void;
-}
-
-/** Counts the writes to a socket until the returned function is called, which gives their number. */
-function countWrites(stream: Redis['stream']): () => number {
-  const socket = stream as unknown as Written;
-  const { _write, _writev } = socket;
-  let writes = 0;
-  socket._write = (...args) => (writes++, _write.apply(socket, args));
-  socket._writev = (...args) => (writes++, _writev.apply(socket, args));
-  return () => {
-    Object.assign(socket, { _write, _writev });
-    return writes;
-  };
-}
+import { countWrites } from '../../support/count-writes.js';
 
 describe('writes to the masters of a cluster', () => {
   let cluster: TestCluster;

@@ -7,6 +7,7 @@ import { SingleTopology } from '../../../lib/redis/single.topology.js';
 import { CallGuard } from '../../../lib/resilience/call-guard.js';
 import { RedisEntryStore } from '../../../lib/store/redis-entry-store.js';
 import { bodyOf, newId } from '../../contract/support/records.js';
+import { countWrites } from '../../support/count-writes.js';
 import type { TestServer } from '../../support/server.js';
 import { startServer } from '../../support/start-server.js';
 import { waitFor } from '../../support/wait-for.js';
@@ -22,8 +23,8 @@ describe('what is written in one tick', () => {
   let admin: Redis;
   let topology: SingleTopology;
   let store: RedisEntryStore;
-  let told: (readonly string[])[];
-  let disowned: number;
+  let told: (readonly string[])[] = [];
+  let disowned = 0;
 
   const announcer: Announcer = {
     announce: (_, invalidation) => {
@@ -88,20 +89,9 @@ describe('what is written in one tick', () => {
       ]);
     // The text of a script goes only once.
     await work();
-    const { stream } = topology.shards()[0]!.client as unknown as {
-      stream: Record<'_write' | '_writev', (...args: unknown[]) => void>;
-    };
-    const { _write, _writev } = stream;
-    let writes = 0;
-    const counted = (send: typeof _write) =>
-      function (this: unknown, ...args: unknown[]): void {
-        writes++;
-        send.apply(this, args);
-      };
-    Object.assign(stream, { _write: counted(_write), _writev: counted(_writev) });
+    const count = countWrites((topology.shards()[0]!.client as Redis).stream);
     await work();
-    Object.assign(stream, { _write, _writev });
-    expect(writes).toBe(1);
+    expect(count()).toBe(1);
   });
 
   it('large values → few in a command, so that none keeps the server for long', async () => {
@@ -156,6 +146,42 @@ describe('what is written in one tick', () => {
     expect({ commands, messages }).toEqual({ commands: 3, messages: 3 });
     expect(told.flat()).toEqual(keys);
     expect(await admin.exists(...keys)).toBe(0);
+  });
+
+  it('row 25 150 keys evicted in one tick, each by itself → two commands, a message for each of them', async () => {
+    const keys = named(150, 'single');
+    await Promise.all(keys.slice(0, 120).map((key) => write(key)));
+    const { result, commands, messages } = await sent(() =>
+      Promise.all(keys.map((key) => store.evict(key))),
+    );
+    expect(result).toEqual(keys.map((_, i) => i < 120));
+    expect({ commands, messages }).toEqual({ commands: 2, messages: 2 });
+    expect(told).toEqual([keys.slice(0, 100), keys.slice(100)]);
+    expect(await admin.exists(...keys)).toBe(0);
+  });
+
+  it.each([
+    ['read', async (key: string) => expect(await store.read(key)).toBeNull()],
+    [
+      'read with others',
+      async (key: string) => expect(await store.readsOf(key).readAll([key])).toEqual([null]),
+    ],
+    ['written', async (key: string) => expect(await write(key)).toBe(true)],
+    [
+      'taken',
+      async (key: string) =>
+        expect(await store.take(key, { reject: '' })).toEqual({ state: 'absent' }),
+    ],
+  ])('C1 row 25 evicted, and then %s, in one tick → in that order', async (name, act) => {
+    const [before, key] = named(2, `order-${name}-`) as [string, string];
+    await Promise.all([write(before), write(key)]);
+    // What is asked for before holds nothing up, nor does it go ahead.
+    const asked = [store.read(before), write(before)];
+    const evicted = store.evict(key);
+    await act(key);
+    expect(await evicted).toBe(true);
+    expect(await admin.exists(key)).toBe(name === 'written' ? 1 : 0);
+    await Promise.all(asked);
   });
 
   it('the server refuses all of it → each is told why, and the messages may yet be news here', async () => {

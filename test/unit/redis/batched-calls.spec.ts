@@ -36,7 +36,14 @@ describe('BatchedCalls', () => {
       );
     const failed = (calls: readonly number[]): unknown => lost.push(...calls);
     const reads = new BatchedReads(guard);
-    batched = new BatchedCalls({ guard, reads, first: new Set(['fill']), send, failed });
+    batched = new BatchedCalls({
+      guard,
+      most: 32,
+      reads,
+      first: new Set(['fill']),
+      send,
+      failed,
+    });
     lost = [];
     sent = [];
   });
