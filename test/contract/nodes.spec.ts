@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { atEndOfTick } from '../../lib/common/async.js';
 import { sharedCluster } from '../support/cluster.js';
 import { openCache, VARIANTS, type TopologyName } from '../support/caches.js';
 
@@ -39,6 +40,7 @@ describe.each(VARIANTS)('nodes — %s', (_, topology, options) => {
   it('B12 nodes — commands under way → counted at the server that has them', async () => {
     const { service } = await openCache(topology, options);
     const writes = Array.from({ length: 20 }, (__, i) => service.evict(`k${i}`));
+    await new Promise<void>(atEndOfTick);
     const nodes = await service.nodes();
     const inFlight = nodes.reduce((sum, node) => sum + node.inFlight, 0);
     expect(inFlight > 0).toBe(topology !== 'memory');

@@ -150,6 +150,8 @@ describe('Redis does not answer', () => {
       all.push(
         service.set(`k${i}`, i),
         service.evict(`k${i}`).catch(() => undefined),
+        // Each a command of its own.
+        service.increment(`n${i}`).catch(() => undefined),
       );
       if (i % 100 === 0) await sleep(1);
       mostQueued = Math.max(mostQueued, client.commandQueue.length);
