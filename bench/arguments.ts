@@ -13,9 +13,9 @@ npm run bench -- --draw NAME
 
 ${[...QUESTIONS].map(([name, { asks }]) => `  ${name.padEnd(14)}${asks}`).join('\n')}
 
-  --save        also writes the tables to bench/results/NAME.json, and plots beside it; other questions saved there are kept
+  --save        also writes the tables to bench/results/NAME.json, and NAME.txt and plots beside it; other questions saved there are kept
   --compare     what was saved under two names, side by side
-  --draw        the plots of what was saved, anew
+  --draw        text and plots of what was saved, anew
 
 It uses the Redis at REDIS_URL, or starts one for as long as it runs.`;
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { format } from 'prettier';
 import type { Machine } from './machine.js';
 import { draw, isPlotted, WITHOUT_PLOTS } from './plot.js';
-import { grid, show, type Cell, type Table } from './table.js';
+import { grid, print, show, type Cell, type Table } from './table.js';
 
 /** One question, answered once. */
 export interface Answer {
@@ -17,21 +17,33 @@ type Answers = Readonly<Record<string, Answer>>;
 const RESULTS = join(process.cwd(), 'bench', 'results');
 const pathOf = (name: string): string => join(RESULTS, `${name}.json`);
 
-/** Gives the paths: that of the tables, then those of the plots. */
+/** Gives the paths: those of the tables, then those of the plots. */
 export async function save(name: string, question: string, answer: Answer): Promise<string[]> {
   const answers = { ...(await readOrNothing(name)), [question]: answer };
   await mkdir(RESULTS, { recursive: true });
   // As the rest of the repository, so that it can be committed.
   await writeFile(pathOf(name), await format(JSON.stringify(answers), { parser: 'json' }));
-  return [pathOf(name), ...(await savePlots(name, question, answer))];
+  const text = await saveText(name, answers);
+  return [pathOf(name), text, ...(await savePlots(name, question, answer))];
 }
 
-/** Draws what was saved once more. */
+/** Writes and draws what was saved once more. */
 export async function drawAgain(name: string): Promise<string[]> {
-  const drawn: string[] = [];
-  for (const [question, answer] of Object.entries(await read(name)))
-    drawn.push(...(await savePlots(name, question, answer)));
-  return drawn;
+  const answers = await read(name);
+  const paths = [await saveText(name, answers)];
+  for (const [question, answer] of Object.entries(answers))
+    paths.push(...(await savePlots(name, question, answer)));
+  return paths;
+}
+
+/** All tables, for reading. */
+async function saveText(name: string, answers: Answers): Promise<string> {
+  const path = join(RESULTS, `${name}.txt`);
+  const texts = Object.entries(answers).map(([question, { machine, tables }]) =>
+    [question, headline(machine), ...tables.map(print)].join('\n'),
+  );
+  await writeFile(path, `${texts.join('\n\n')}\n`);
+  return path;
 }
 
 async function savePlots(name: string, question: string, { tables }: Answer): Promise<string[]> {
