@@ -3,7 +3,7 @@ import { cacheStatus, xCache, type CacheOutcome } from './cache-status.js';
 import { ifNoneMatch } from './etag.js';
 import type { HttpExchange } from './http-exchange.js';
 import { listOf } from './response-policy.js';
-import type { StoredResponse } from './stored-response.js';
+import type { DecodedResponse, StoredResponse } from './stored-response.js';
 
 /** What a 304 may repeat of the response that it stands for (RFC 9110 §15.4.5). */
 const OF_NOT_MODIFIED = [
@@ -22,7 +22,7 @@ const OF_NOT_MODIFIED = [
  */
 export function replay(
   exchange: HttpExchange,
-  stored: StoredResponse,
+  stored: DecodedResponse,
   from: 'own' | 'others',
 ): void {
   const etag = stored.headers['etag'];
@@ -40,10 +40,11 @@ export function replay(
   if (from === 'others') {
     const nowMs = systemClock.now();
     // The clock of another process may be ahead of ours.
-    const madeAtMs = Math.min(stored.storedAtMs, nowMs);
-    exchange.setHeader('age', String(Math.floor((nowMs - madeAtMs) / 1000)));
+    const isAhead = stored.storedAtMs > nowMs;
+    const ageMs = isAhead ? 0 : nowMs - stored.storedAtMs;
+    exchange.setHeader('age', String(Math.floor(ageMs / 1000)));
     // Of its origination, as `Age` is: counted from a new one, what `Expires` leaves would lose its age twice (RFC 9111 §4.2).
-    exchange.setHeader('date', new Date(madeAtMs).toUTCString());
+    exchange.setHeader('date', isAhead ? new Date(nowMs).toUTCString() : stored.date);
   }
 }
 

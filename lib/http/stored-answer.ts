@@ -4,11 +4,11 @@ import type { CacheOutcome } from './cache-status.js';
 import type { HttpExchange } from './http-exchange.js';
 import { replay, report, takeBackOnError } from './replay.js';
 import type { Route } from './route.js';
-import { decodeResponse, holdsObject, valueOf, type StoredResponse } from './stored-response.js';
+import { decodeResponse, holdsObject, valueOf, type DecodedResponse } from './stored-response.js';
 
 /** A stored response, made ready for one request. */
 export interface StoredAnswer {
-  readonly response: StoredResponse;
+  readonly response: DecodedResponse;
   /** What the handler returned, for whoever sees it. */
   readonly value?: unknown;
   /** Nobody but the platform will see it, and the JSON is sent as it is. */

@@ -8,6 +8,12 @@ export interface StoredResponse {
   readonly body: Buffer | undefined;
 }
 
+/** One that comes from the cache. */
+export interface DecodedResponse extends StoredResponse {
+  /** When it was made, as `Date` says it. */
+  readonly date: string;
+}
+
 /**
  * The bytes: version (1), length of the head (4, big-endian), head as JSON, body as it is. The head is apart from the body,
  * so that a 304 and a `HEAD` need not parse it.
@@ -24,23 +30,24 @@ export function encodeResponse({ status, headers, storedAtMs, body }: StoredResp
 }
 
 /** What was decoded, for as long as its bytes are there: a copy in the process is decoded once. */
-const decoded = new WeakMap<Buffer, StoredResponse>();
+const decoded = new WeakMap<Buffer, DecodedResponse>();
 
 /** Undefined for anything that {@link encodeResponse} of this version did not write. */
-export function decodeResponse(bytes: Buffer): StoredResponse | undefined {
+export function decodeResponse(bytes: Buffer): DecodedResponse | undefined {
   let response = decoded.get(bytes);
   if (!response && (response = decode(bytes))) decoded.set(bytes, response);
   return response;
 }
 
-function decode(bytes: Buffer): StoredResponse | undefined {
+function decode(bytes: Buffer): DecodedResponse | undefined {
   if (bytes.length < HEAD_AT || bytes[0] !== VERSION) return undefined;
   const bodyAt = HEAD_AT + bytes.readUInt32BE(1);
   if (bodyAt > bytes.length) return undefined;
   const head = parseJson(bytes.subarray(HEAD_AT, bodyAt));
   if (!isHead(head)) return undefined;
   const { status, headers, storedAtMs, hasBody } = head;
-  return { status, headers, storedAtMs, body: hasBody ? bytes.subarray(bodyAt) : undefined };
+  const date = new Date(storedAtMs).toUTCString();
+  return { status, headers, storedAtMs, date, body: hasBody ? bytes.subarray(bodyAt) : undefined };
 }
 
 type Head = Omit<StoredResponse, 'body'> & { hasBody: boolean };

@@ -1,5 +1,16 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { Controller, Get, Injectable, Module, Param, Post, Query } from '@nestjs/common';
+import {
+  Controller,
+  Get,
+  Injectable,
+  Module,
+  Param,
+  Post,
+  Query,
+  UseInterceptors,
+  type CallHandler,
+} from '@nestjs/common';
 import { APP_INTERCEPTOR, ExternalContextCreator } from '@nestjs/core';
 import { CacheEvict } from '../../lib/decorators/cache-evict.decorator.js';
 import { Cacheable } from '../../lib/decorators/cacheable.decorator.js';
@@ -9,6 +20,31 @@ import { RedisCacheModule } from '../../lib/redis-cache.module.js';
 import { PLATFORMS, startApp } from './http-app.js';
 
 let runs = 0;
+
+/** Of the process: a storage that is in use is one of them, until Node 24. */
+function asyncHooks(): number | undefined {
+  const { binding } = process as unknown as {
+    binding(name: string): { async_hook_fields: Uint32Array; constants: { kTotals: number } };
+  };
+  const { async_hook_fields: fields, constants } = binding('async_wrap');
+  return fields[constants.kTotals];
+}
+
+const around = new AsyncLocalStorage<string>();
+
+@Controller('around')
+@UseInterceptors({
+  intercept: (_: unknown, next: CallHandler) => around.run('set', () => next.handle()),
+})
+class AroundController {
+  @Get()
+  @Cacheable()
+  @CacheEvict({ key: 'another' })
+  async find() {
+    await Promise.resolve();
+    return { around: around.getStore() };
+  }
+}
 
 @Controller('plain')
 class PlainController {
@@ -21,6 +57,13 @@ class PlainController {
   @Cacheable({ key: 'decorated' })
   decorated() {
     return { run: ++runs };
+  }
+
+  @Get('failing')
+  @Cacheable({ key: 'failing' })
+  @CacheEvict({ key: 'another' })
+  failing() {
+    throw new Error('as it should');
   }
 
   @Get('excluded')
@@ -119,6 +162,24 @@ describe.each(PLATFORMS)('other contexts, on %s', (platform) => {
       .get(ExternalContextCreator)
       .create(controller, controller.decorated, 'decorated');
     expect(await handler({ method: 'GET', url: '/' }, {})).toEqual({ run: 1 });
+  });
+
+  it('P8 an interceptor further out runs the rest in an async context → the handler is in it', async () => {
+    const { send } = await startApp(platform, { controllers: [AroundController] });
+    for (const _ of [1, 2]) expect((await send('/around')).json()).toEqual({ around: 'set' });
+  });
+
+  it('P8 requests that ran a handler are answered → no async context is in use any more', async () => {
+    const { verdict, send } = await startApp(platform, { controllers: [PlainController] });
+    const before = asyncHooks();
+    expect(await verdict('/plain/decorated')).toBe('MISS');
+    expect(asyncHooks()).toBe(before);
+    await send('/plain', { method: 'POST' });
+    await send('/plain/failing');
+    expect(asyncHooks()).toBe(before);
+    expect(await verdict('/plain/decorated')).toBe('MISS');
+    expect(await verdict('/plain/decorated')).toBe('HIT');
+    expect(asyncHooks()).toBe(before);
   });
 
   it('P10 bound globally → GET handlers are cached, others and @NoCache are not', async () => {
