@@ -36,7 +36,7 @@ function watch(client: Redis, { clock, answerMs = 0 }: SilenceOptions): void {
     timer = clock.setTimer(LOOK_MS, look);
   };
   const giveUp = (): void => {
-    if (silentLooks < mostLooks || stream.destroyed) return;
+    if (silentLooks < mostLooks) return;
     const { length } = client.commandQueue;
     stream.destroy(
       new Error(`nothing was answered for ${silentMs} ms, and ${length} commands wait`),

@@ -181,6 +181,16 @@ describe('RedisTagTable', () => {
       await waitFor(async () => (await raw.get(head).catch(() => '')) === before);
     });
 
+    it('G4 missing, and later missing again → written again each time', async () => {
+      await table.bump(path, ['x']);
+      const before = await raw.get(head);
+      for (let i = 0; i < 2; i++) {
+        await raw.unlink(head);
+        await table.glance(`${path}:k`, ['x']);
+        await waitFor(async () => (await raw.get(head)) === before);
+      }
+    });
+
     it('missing, and the server takes no writes → reads go on by the table', async () => {
       const entry = await load(table, `${path}:k`, ['x']);
       await raw.unlink(head);

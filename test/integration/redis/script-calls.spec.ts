@@ -241,6 +241,18 @@ describe('what is written in one tick', () => {
     expect(disowned).toBe(3);
   });
 
+  it('C1 taken, and not answered in time → the message may yet be news here', async () => {
+    const guard = new CallGuard({ readMs: 50, writeMs: 50, clock: systemClock });
+    const hasty = new RedisEntryStore(topology, { ...wakes, guard, announcer });
+    disowned = 0;
+    await server.pause();
+    await expect(hasty.take('cache:late-taken', { reject: '' })).rejects.toMatchObject({
+      code: 'ERR_CACHE_TIMEOUT',
+    });
+    await server.resume();
+    expect(disowned).toBe(1);
+  });
+
   it('a server that refuses keys of several slots in one script → each by itself from then on', async () => {
     const cluster = await startServer({ args: ['--cluster-enabled', 'yes'] });
     const node = new Redis(cluster.url);

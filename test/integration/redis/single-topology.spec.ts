@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { deferred } from '../../../lib/common/async.js';
 import { systemClock } from '../../../lib/common/clock.js';
+import { dropConnection } from '../../../lib/redis/closing.js';
 import { SingleTopology } from '../../../lib/redis/single.topology.js';
 import type { SingleTopologyOptions } from '../../../lib/redis/topology.options.js';
 import { ManualClock } from '../../contract/support/manual-clock.js';
@@ -273,6 +274,22 @@ describe('SingleTopology', () => {
         expect(await timed(Promise.all([topology.close(), ended]))).toBeLessThan(700);
         name.close();
       });
+
+      it('R8 nothing is answered over the other connection → it is given up, this one stays', async () => {
+        const accepted: Socket[] = [];
+        const name = await startName((near) =>
+          accepted.push(near) === 1 ? replica.port : undefined,
+        );
+        const { topology, client } = openAt(name);
+        await topology.connect();
+        const { stream } = client;
+        await expect(client.set('k', 'v')).rejects.toThrow('READONLY');
+        const other = await waitFor(() => accepted[1]);
+        await once(other!.resume(), 'close');
+        expect(client.stream).toBe(stream);
+        await topology.close();
+        name.close();
+      });
     });
   });
 
@@ -344,6 +361,18 @@ describe('SingleTopology', () => {
       expect(await handles()).toEqual(before);
       await topology.close();
       await expect(client.get('k')).rejects.toThrow(NOT_CONNECTED);
+    });
+
+    it('T11 without a word to the server → the socket is gone at once, and no timer is left', async () => {
+      const { topology, client } = open({ url: server.url });
+      await topology.connect();
+      const clock = new ManualClock();
+      const dropped = dropConnection(client, clock);
+      expect(client.stream.destroyed).toBe(true);
+      await dropped;
+      expect([client.status, clock.pendingTimers]).toEqual(['end', 0]);
+      // Of one that has ended nothing is waited for.
+      await dropConnection(client, clock);
     });
 
     it('T11 the server hangs → within a second', async () => {

@@ -46,6 +46,36 @@ describe('MasterSearch', () => {
     expect(await search(here, there)).toEqual(expected);
   });
 
+  it.each<[string, Partial<ReturnType<typeof clientTo>>]>([
+    ['has a new connection', { stream: {} }],
+    ['is connecting, and its stream is the old one', { status: 'connecting' }],
+  ])('R8 hear — meanwhile the client %s → left alone', async (_, change) => {
+    const client = clientTo('slave');
+    const other = Object.assign(clientTo('master'), {
+      status: 'end',
+      connect: async () => void Object.assign(client, change),
+    });
+    const finder = new MasterSearch({ clock, createClient: () => other as unknown as Redis });
+    finder.hear(READONLY, client as unknown as Redis);
+    await new Promise(setImmediate);
+    expect(client).toMatchObject(change);
+    expect(client.disconnect).not.toHaveBeenCalled();
+  });
+
+  it('R8 hear — the other connection fails → nobody hears of it, and no listener is left', async () => {
+    const client = clientTo('slave');
+    const other = Object.assign(clientTo('slave'), {
+      status: 'end',
+      connect: async () => void other.emit('error', new Error('refused')),
+    });
+    const role = jest.spyOn(other, 'role');
+    const finder = new MasterSearch({ clock, createClient: () => other as unknown as Redis });
+    finder.hear(READONLY, client as unknown as Redis);
+    await new Promise(setImmediate);
+    expect(role).toHaveBeenCalled();
+    expect(client.eventNames()).toEqual([]);
+  });
+
   it('hear — for as long as writes are refused → a look at once, after 1, 2, 4, 8 s, then each 10 s', async () => {
     const looks: number[] = [];
     const client = clientTo('slave') as unknown as Redis;

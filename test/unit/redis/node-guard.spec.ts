@@ -86,6 +86,27 @@ describe('guardNodes in a cluster', () => {
     expect([asked, guard.state('h:2')]).toEqual([1, 'closed']);
   });
 
+  it('B12 a PING — the last one is unanswered → no other over that connection, but over a new one', async () => {
+    let asked = 0;
+    const ping = (): Promise<never> => (asked++, new Promise(() => undefined));
+    const node: Redis = Object.assign(master(1), { ping, stream: {} }) as unknown as Redis;
+    masters = [node];
+    const { guard } = open();
+    await fail(guard, 'h:1');
+    const pass = async (): Promise<void> => {
+      for (let i = 0; i < 5; i++) {
+        clock.advance(700);
+        await new Promise(setImmediate);
+      }
+    };
+    await pass();
+    expect(asked).toBe(1);
+    Object.assign(node, { stream: {} });
+    await pass();
+    expect([asked, guard.state('h:1')]).toEqual([2, 'open']);
+    guard.close();
+  });
+
   it('unwatch → no listener is left', () => {
     const { unwatch } = open();
     const node = master(3);
@@ -93,5 +114,24 @@ describe('guardNodes in a cluster', () => {
     expect(node.listenerCount('ready')).toBe(1);
     unwatch();
     expect([node, cluster].map((emitter) => emitter.eventNames())).toEqual([[], []]);
+  });
+
+  it('T6 unwatch — somebody else hears the errors of a client, too → all as it was before', () => {
+    const [one, other, gone] = [...masters, master(3)] as [Redis, Redis, Redis];
+    for (const node of [one, other, gone]) node.on('error', () => undefined);
+    // No limit.
+    other.setMaxListeners(0);
+    const limits = (): number[] => [one, other, gone].map((node) => node.getMaxListeners());
+    const before = limits();
+    const { unwatch } = open();
+    cluster.emit('+node', gone);
+    expect(one.listenerCount('error')).toBeGreaterThan(1);
+    expect(limits()).toEqual([before[0]! + 2, 0, before[2]! + 2]);
+    cluster.emit('-node', gone);
+    expect(gone.eventNames()).toEqual(['error']);
+    unwatch();
+    expect([one, other, gone].map((node) => node.eventNames())).toEqual(Array(3).fill(['error']));
+    expect([one, other, gone].map((node) => node.listenerCount('error'))).toEqual([1, 1, 1]);
+    expect(limits()).toEqual(before);
   });
 });

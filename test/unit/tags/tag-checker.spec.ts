@@ -55,6 +55,23 @@ describe('TagChecker', () => {
     expect(sent.map((read) => read.tags.length)).toEqual([1_000, 1]);
   });
 
+  it('M6 several places in a tick, tick after tick → writes are held back for each tick, once', async () => {
+    const seen: string[] = [];
+    const held = new TagChecker<{ id: string }, void>(
+      async ({ id }) => void seen.push(id),
+      () => {
+        seen.push('hold');
+        return () => void seen.push('release');
+      },
+    );
+    const three = [one, two, { id: 'three' }];
+    for (let i = 0; i < 2; i++) await Promise.all(three.map((place) => held.check(place, ['a'])));
+    const tick = ['hold', 'one', 'two', 'three', 'release'];
+    expect(seen).toEqual([...tick, ...tick]);
+    await Promise.all([held.check(one, ['a']), held.check(one, ['b'])]);
+    expect(seen.slice(10)).toEqual(['one']);
+  });
+
   it('a read fails → all of its checks, and nobody else', async () => {
     const down = { id: 'down' };
     const checks = [checker.check(down, ['a']), checker.check(one, ['a']), checker.check(down, [])];
