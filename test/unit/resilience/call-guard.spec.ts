@@ -450,6 +450,26 @@ describe('CallGuard', () => {
       ]);
     });
 
+    it('T13 forgetOthers — a server that stays → is waited for as before', async () => {
+      await down();
+      changes = [];
+      guard.forgetOthers(new Set([NODE]));
+      expect([guard.state(NODE), changes]).toEqual(['open', []]);
+      await probe(async () => 'PONG');
+      expect(guard.state(NODE)).toBe('closed');
+    });
+
+    it('R7 run — while the PING is not answered → refused at once and not sent', async () => {
+      await down();
+      guard.connected(NODE);
+      expect(guard.state(NODE)).toBe('half-open');
+      let sent = 0;
+      await expect(guard.run('read', 'read', async () => sent++, NODE)).rejects.toThrow(
+        'read was not sent',
+      );
+      expect(sent).toBe(0);
+    });
+
     it('close — no further PING', async () => {
       await down();
       guard.close();
