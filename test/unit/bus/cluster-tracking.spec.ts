@@ -3,12 +3,11 @@ import { describe, expect, it } from '@jest/globals';
 import type { Cluster, Redis } from 'ioredis';
 import { ClusterTracking } from '../../../lib/bus/cluster-tracking.js';
 import { JointSink } from '../../../lib/bus/joint-sink.js';
-import { nameOfNode } from '../../../lib/redis/cluster-nodes.js';
 import { CallGuard } from '../../../lib/resilience/call-guard.js';
 import { ManualClock } from '../../contract/support/manual-clock.js';
 
-const nodeNamed = (host: string): Redis =>
-  ({ status: 'ready', options: { host, port: 1 } }) as unknown as Redis;
+const nodeNamed = (host: string, rest: object = {}): Redis =>
+  ({ status: 'ready', options: { host, port: 1 }, ...rest }) as unknown as Redis;
 
 /** A connection that is never there. */
 function connectionTo(master: string, to: Set<string>): Redis {
@@ -60,8 +59,7 @@ function setUp(status: string, hosts: string[]) {
     Object.assign(cluster, change);
     cluster.emit(event);
   };
-  const masters = (): string[] => cluster.masters.map(nameOfNode);
-  return { cluster, become, masters, told, tracked, tracking };
+  return { cluster, become, told, tracked, tracking };
 }
 
 describe('ClusterTracking', () => {
@@ -85,5 +83,44 @@ describe('ClusterTracking', () => {
     expect(told).toEqual([]);
     await tracking.close();
     expect([...tracked]).toEqual([]);
+  });
+
+  it.each(['+node', 'refresh', 'node error', '-node'])(
+    'C10 %s → masters that have come are tracked, those that have gone are not any more',
+    async (event) => {
+      const { cluster, become, tracked, tracking } = setUp('ready', ['a', 'b']);
+      tracking.start();
+      become(event, { masters: [cluster.masters[1]!, nodeNamed('c')] });
+      expect([...tracked]).toEqual(['b:1', 'c:1']);
+      await tracking.close();
+      become(event, { masters: [nodeNamed('d')] });
+      expect([...tracked]).toEqual([]);
+    },
+  );
+
+  it('C10 the client is closed, and its masters are still in its list → not tracked any more', async () => {
+    const { become, tracked, tracking } = setUp('ready', ['a']);
+    tracking.start();
+    become('close', { status: 'reconnecting' });
+    expect([...tracked]).toEqual([]);
+    await tracking.close();
+  });
+
+  it('C10 a master to which the client has not connected yet → connected, and nobody is bothered if that fails', async () => {
+    const { become, tracking } = setUp('ready', []);
+    tracking.start();
+    const unhandled: unknown[] = [];
+    const hear = (reason: unknown): void => void unhandled.push(reason);
+    process.on('unhandledRejection', hear);
+    let attempts = 0;
+    const connect = (): Promise<void> => {
+      attempts++;
+      return Promise.reject(new Error('connect ECONNREFUSED'));
+    };
+    become('+node', { masters: [nodeNamed('a', { status: 'wait', connect })] });
+    await new Promise(setImmediate);
+    process.off('unhandledRejection', hear);
+    expect([attempts, unhandled]).toEqual([1, []]);
+    await tracking.close();
   });
 });

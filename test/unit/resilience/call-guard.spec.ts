@@ -189,6 +189,15 @@ describe('CallGuard', () => {
     });
   });
 
+  it.each(['MOVED 1 127.0.0.1:1', "CROSSSLOT Keys in request don't hash to the same slot"])(
+    'run — R8 the server says %s → asks whether it is a cluster',
+    async (message) => {
+      await expect(
+        guard.run('read', 'read', () => Promise.reject(new Error(message))),
+      ).rejects.toThrow(`${message}; is it a Redis Cluster (topology.type 'cluster')?`);
+    },
+  );
+
   it('run — the error carries the command → no payload anywhere in what is thrown', async () => {
     const secret = 'a secret payload';
     const causes = [
