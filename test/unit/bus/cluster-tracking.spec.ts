@@ -29,7 +29,7 @@ function setUp(status: string, hosts: string[]) {
   const clock = new ManualClock();
   const cluster = Object.assign(new EventEmitter(), {
     status,
-    masters: hosts.map(nodeNamed),
+    masters: hosts.map((host) => nodeNamed(host)),
     nodes: (): Redis[] => cluster.masters,
   });
   const told: string[] = [];
