@@ -7,6 +7,7 @@ import { loadSettings } from '../../../lib/cache/entry.options.js';
 import { systemClock } from '../../../lib/common/clock.js';
 import type { Key } from '../../../lib/keys/encode-key.js';
 import type { KeySpace } from '../../../lib/keys/key-space.js';
+import { Meter } from '../../../lib/observe/meter.js';
 import { SingleTopology } from '../../../lib/redis/single.topology.js';
 import { CallGuard } from '../../../lib/resilience/call-guard.js';
 import { openCache, plainClient, type TestCache } from '../../support/caches.js';
@@ -261,6 +262,7 @@ describe('the connection of the tracking', () => {
 
   interface Opened {
     tracking: Tracking;
+    meter: Meter;
     /** What the sink was told, in order. */
     heard: unknown[];
     errors: string[];
@@ -281,6 +283,7 @@ describe('the connection of the tracking', () => {
       flushed: () => heard.push('flushed'),
     };
     const shard = topology.shardOf('');
+    const meter = new Meter(systemClock);
     const tracking = new Tracking({
       shard,
       createClient: () => listener.createPubSubClient(shard),
@@ -289,6 +292,7 @@ describe('the connection of the tracking', () => {
       guard: new CallGuard({ readMs: 300, writeMs: 300, clock: systemClock }),
       clock: systemClock,
       answerMs: 500,
+      meter,
       sink,
       onError: (operation, { message }) => errors.push(`${operation}: ${message}`),
     });
@@ -299,7 +303,7 @@ describe('the connection of the tracking', () => {
       await topology.close();
     };
     ends.push(close);
-    return { tracking, heard, errors, close };
+    return { tracking, meter, heard, errors, close };
   }
 
   async function openLive(...args: Parameters<typeof open>): Promise<Opened> {
@@ -311,12 +315,13 @@ describe('the connection of the tracking', () => {
   it('C2 several keys changed at once → each is heard, of entries alone', async () => {
     const { heard } = await openLive();
     await admin.mset('shop:kZürich', 1, 'shop:h{t}x', 2, 'shop/eu:k1', 3, 'shop/eu:r1', 4, 'x', 5);
+    await admin.set('shop:kuser:1', 1);
     await admin.mset('shops:k1', 1, 'shop:l1', 2, 'shop', 3, 'shop/odd', 4);
     await admin.set('shop:klast', 1);
     await waitFor(() => heard.includes('shop:klast'));
-    expect(heard).toHaveLength(5);
+    expect(heard).toHaveLength(6);
     expect(new Set(heard.slice(1, -1))).toEqual(
-      new Set(['shop/eu:k1', 'shop:h{t}x', 'shop:kZürich']),
+      new Set(['shop/eu:k1', 'shop:h{t}x', 'shop:kZürich', 'shop:kuser:1']),
     );
   });
 
@@ -376,12 +381,13 @@ describe('the connection of the tracking', () => {
   });
 
   it('I4 something else is published on its channels → everything is dropped, and it goes on', async () => {
-    const { heard, tracking } = await openLive();
+    const { heard, tracking, meter } = await openLive();
     await admin.publish('__redis__:invalidate', 'shop:k1');
     await admin.publish('shop:b:me', 'x');
     await waitFor(() => heard.length === 3);
     expect(heard).toEqual(['live', 'distrust', 'distrust']);
     expect(tracking).toMatchObject({ live: true, malformed: 2 });
+    expect(meter.total.invalidationsMalformed).toBe(2);
   });
 
   it('close — live → down once, and nothing is tracked any more', async () => {

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { inspect } from 'node:util';
 import { deferred } from '../../../lib/common/async.js';
 import { CacheKeyError } from '../../../lib/common/errors.js';
@@ -102,6 +102,35 @@ describe('CallGuard', () => {
     expect(settled.at(-1)).toBe('later ERR_CACHE_TIMEOUT');
   });
 
+  it('T8 run — the timer was late, and what was due is answered → what is due next has no more time for it', async () => {
+    const gate = deferred<void>();
+    start('answered', 'read', () => gate.promise);
+    clock.advance(90);
+    start('next', 'read');
+    clock.stall(70);
+    gate.resolve();
+    await turns();
+    clock.advance(30);
+    await turns();
+    expect(settled).toEqual(['answered', 'next ERR_CACHE_TIMEOUT']);
+  });
+
+  it('T8 run — a call falls due while the one before it expires → has its own time to be read', async () => {
+    const asked = jest.spyOn(clock, 'setTimer');
+    const gate = deferred<void>();
+    start('never', 'read');
+    clock.advance(1);
+    start('answered', 'read', () => gate.promise);
+    clock.advance(99);
+    clock.standStill(5);
+    await turns();
+    gate.resolve();
+    await turns();
+    expect(settled).toEqual(['never ERR_CACHE_TIMEOUT', 'answered']);
+    // Node warns of a timer that lies in the past.
+    expect(Math.min(...asked.mock.calls.map(([ms]) => ms))).toBeGreaterThan(0);
+  });
+
   it('run — after such a standstill answers come one by one → as much time again after each, five times', async () => {
     const gates = Array.from({ length: 8 }, () => deferred<void>());
     gates.forEach((gate, i) => start(String(i), 'read', () => gate.promise));
@@ -160,6 +189,15 @@ describe('CallGuard', () => {
     });
   });
 
+  it.each(['MOVED 1 127.0.0.1:1', "CROSSSLOT Keys in request don't hash to the same slot"])(
+    'run — R8 the server says %s → asks whether it is a cluster',
+    async (message) => {
+      await expect(
+        guard.run('read', 'read', () => Promise.reject(new Error(message))),
+      ).rejects.toThrow(`${message}; is it a Redis Cluster (topology.type 'cluster')?`);
+    },
+  );
+
   it('run — the error carries the command → no payload anywhere in what is thrown', async () => {
     const secret = 'a secret payload';
     const causes = [
@@ -177,8 +215,12 @@ describe('CallGuard', () => {
     }
   });
 
-  it('run — R5 a programming error, thrown or rejected → itself', async () => {
-    const bug = new TypeError('x is not a function');
+  it.each<[string, Error]>([
+    ['TypeError', new TypeError('x is not a function')],
+    ['RangeError', new RangeError('Invalid array length')],
+    ['ReferenceError', new ReferenceError('x is not defined')],
+    ['SyntaxError', new SyntaxError('Unexpected token')],
+  ])('run — R5 a programming error, thrown or rejected: %s → itself', async (_, bug) => {
     const throws = (): never => {
       throw bug;
     };
@@ -186,6 +228,14 @@ describe('CallGuard', () => {
     await expect(guard.run('read', 'read', () => Promise.reject(bug))).rejects.toBe(bug);
     clock.advance(100);
     await turns();
+  });
+
+  it('run — R2 what is rejected is no error → CacheConnectionError that says what it is', async () => {
+    const rejects = (): Promise<unknown> => Promise.reject('a text' as unknown as Error);
+    await expect(guard.run('read', 'read', rejects)).rejects.toMatchObject({
+      code: 'ERR_CACHE_CONNECTION',
+      message: 'read failed at Redis: a text',
+    });
   });
 
   it('run — an error of this package → itself', async () => {
@@ -318,6 +368,34 @@ describe('CallGuard', () => {
       await expect(read()).rejects.toThrow(/there is no connection$/);
     });
 
+    it.each([
+      ['the connection is wait', 'there is no connection'],
+      ["Stream isn't writeable and enableOfflineQueue options is false", 'there is no connection'],
+      ["Cluster isn't ready and enableOfflineQueue options is false", 'there is no connection'],
+      [
+        'Reached the max retries per request limit (which is 0). Refer to "maxRetriesPerRequest" option for details.',
+        'the connection was lost',
+      ],
+    ])('R2 "%s", and no connection can be made in time → %s, and why', async (message, said) => {
+      guard.disconnected(NODE, new Error('connect ETIMEDOUT'));
+      const read = guard.run('read', 'read', () => Promise.reject(new Error(message)), NODE);
+      await expect(read).rejects.toMatchObject({
+        code: 'ERR_CACHE_CONNECTION',
+        message: `read failed at ${NODE}: ${said}: connect ETIMEDOUT`,
+        cause: { message: 'connect ETIMEDOUT' },
+      });
+    });
+
+    it('R2 one of its connections is lost, and another one is told something → that', async () => {
+      guard.disconnected(NODE, new Error('connect ECONNREFUSED'));
+      const cause = replyError('OOM command not allowed');
+      const write = guard.run('write', 'write', () => Promise.reject(cause), NODE);
+      await expect(write).rejects.toMatchObject({
+        message: `write failed at ${NODE}: OOM command not allowed`,
+        cause,
+      });
+    });
+
     it('ping — answered later than a call may take → open as before', async () => {
       await down();
       const gate = deferred<void>();
@@ -379,6 +457,26 @@ describe('CallGuard', () => {
       expect(changes).toEqual([
         `${NODE}: ${NODE} is none of the servers any more, and is not waited for`,
       ]);
+    });
+
+    it('T13 forgetOthers — a server that stays → is waited for as before', async () => {
+      await down();
+      changes = [];
+      guard.forgetOthers(new Set([NODE]));
+      expect([guard.state(NODE), changes]).toEqual(['open', []]);
+      await probe(async () => 'PONG');
+      expect(guard.state(NODE)).toBe('closed');
+    });
+
+    it('R7 run — while the PING is not answered → refused at once and not sent', async () => {
+      await down();
+      guard.connected(NODE);
+      expect(guard.state(NODE)).toBe('half-open');
+      let sent = 0;
+      await expect(guard.run('read', 'read', async () => sent++, NODE)).rejects.toThrow(
+        'read was not sent',
+      );
+      expect(sent).toBe(0);
     });
 
     it('close — no further PING', async () => {
@@ -496,7 +594,7 @@ describe('CallGuard', () => {
       expect(health().inFlight).toBe(0);
     });
 
-    it('run — 10 000 in line → refused at once, saying so, and not sent', async () => {
+    it('run — R1 10 000 in line → refused at once, saying so, and not sent; an evict is', async () => {
       begin(9 + 10_000, 'fill');
       await expect(guard.run('read', 'read', call('read'))).rejects.toMatchObject({
         code: 'ERR_CACHE_CONNECTION',
@@ -509,6 +607,8 @@ describe('CallGuard', () => {
         refused: { open: 0, full: 1 },
         waiting: 10_000,
       });
+      begin(1, 'evict');
+      expect(sent().at(-1)).toBe('evict');
     });
 
     it('run — the node does not answer → those in line are refused with it', async () => {
