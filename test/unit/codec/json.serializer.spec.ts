@@ -154,6 +154,23 @@ describe('JsonSerializer — objects of classes', () => {
     expect(back(self)).toStrictEqual({ a: 1 });
   });
 
+  it('S7 toJSON → called with a name, as JSON.stringify does; one that gives undefined within a value → undefined', () => {
+    const named = { toJSON: (name: string) => [name] };
+    expect(back(named)).toStrictEqual(['']);
+    expect(back({ nothing: { toJSON: () => undefined } })).toStrictEqual({ nothing: undefined });
+  });
+
+  it('S7 a method called next makes no iterator, and an iterator with toJSON is what that gives', () => {
+    class Step {
+      constructor(readonly number: number) {}
+      next(): Step {
+        return new Step(this.number + 1);
+      }
+    }
+    const cursor = Object.assign(['a', 'b'].values(), { toJSON: () => 'at a' });
+    expect(back([new Step(1), cursor])).toStrictEqual([{ number: 1 }, 'at a']);
+  });
+
   it('boxed primitives and objects without prototype → as in JSON', () => {
     const bare = Object.assign(Object.create(null), {
       a: Object(1),
