@@ -87,6 +87,7 @@ describe('JsonSerializer — what JSON has no words for', () => {
   it.each<[string, unknown]>([
     ['array like a tag', ['$Date', 0]],
     ['array like an escaped tag', ['$', '$Date', 0]],
+    ['array like a tag, around a real one', ['$Date', new Date(0), [new Set([1n])]]],
     ['array of one such string', ['$undefined']],
     ['object like the tags of others', { $date: 5, $$: ['$'] }],
   ])('%s, beside a real one → itself', (_, value) => {
