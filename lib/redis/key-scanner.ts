@@ -79,8 +79,7 @@ async function* scanServer(
     const [next, keys] = await untilAborted(guard.run('read', 'scan', scan, name), signal);
     connection.check();
     cursor = next;
-    const fresh = keys.filter((key) => recent.add(key));
-    if (fresh.length > 0) yield fresh;
+    yield keys.filter((key) => recent.add(key));
   } while (cursor !== '0');
 }
 

@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { CacheService } from '../../lib/cache/cache.service.js';
+import { systemClock } from '../../lib/common/clock.js';
 import { CacheConnectionError } from '../../lib/common/errors.js';
+import { Meter } from '../../lib/observe/meter.js';
 import { openCache, VARIANTS, type TestCache } from '../support/caches.js';
 import { Gate } from '../support/gate.js';
 import { waitFor } from '../support/wait-for.js';
@@ -233,5 +235,16 @@ describe.each(VARIANTS)('withMemo on %s', (_, topology, variant) => {
         expect([engine.modes.mode, engine.memos.current]).toEqual(['normal', undefined]);
       }),
     );
+  });
+
+  it('O5 K6 the cache is closed within withStats → what comes after that is counted for all alone', async () => {
+    const meter = new Meter(systemClock);
+    const other = await openCache(topology, variant, { createMeter: () => meter });
+    const { stats } = await other.service.withStats(async () => {
+      meter.count('loads');
+      await other.close();
+      meter.count('loads');
+    });
+    expect([stats.loads, other.service.stats().loads]).toEqual([1, 2]);
   });
 });

@@ -385,6 +385,15 @@ describe.each(VARIANTS)('stats on %s', (_, topology, variant) => {
     expect(service.stats().l1).toEqual({ entries: 0, bytes: 0, evictions: 0 });
   });
 
+  it('C1 O1 more copies than there is room for → those that went are counted', async () => {
+    const l1 = variant.l1 ?? { maxEntries: 5 };
+    const { service, listener } = await openCache(topology, { ...variant, l1 });
+    if (l1) await waitFor(() => listener.live);
+    for (let i = 0; i < 20; i++) await service.getOrSet(`k${i}`, () => i);
+    const { entries, evictions } = service.stats().l1;
+    expect([entries, evictions]).toEqual(l1 ? [5, 15] : [0, 0]);
+  });
+
   // In memory there is no other process.
   if (topology === 'memory') return;
 

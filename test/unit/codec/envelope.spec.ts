@@ -210,6 +210,7 @@ describe('readRecord', () => {
 
   it.each<[string, number, number, number?]>([
     ['costMs of 7 bytes', 1 << 7, 7],
+    ['costMs of 9 bytes', 1 << 7, 9, 0],
     ['sliding of a byte', 1 << 12, 1],
     ['a tag longer than the field', 1 << 8, 4],
     ['half a length of a tag', 1 << 8, 3],

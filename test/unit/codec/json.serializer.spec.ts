@@ -87,6 +87,7 @@ describe('JsonSerializer — what JSON has no words for', () => {
   it.each<[string, unknown]>([
     ['array like a tag', ['$Date', 0]],
     ['array like an escaped tag', ['$', '$Date', 0]],
+    ['array like a tag, around a real one', ['$Date', new Date(0), [new Set([1n])]]],
     ['array of one such string', ['$undefined']],
     ['object like the tags of others', { $date: 5, $$: ['$'] }],
   ])('%s, beside a real one → itself', (_, value) => {
@@ -152,6 +153,23 @@ describe('JsonSerializer — objects of classes', () => {
       { a: { value: 1, enumerable: true } },
     );
     expect(back(self)).toStrictEqual({ a: 1 });
+  });
+
+  it('S7 toJSON → called with a name, as JSON.stringify does; one that gives undefined within a value → undefined', () => {
+    const named = { toJSON: (name: string) => [name] };
+    expect(back(named)).toStrictEqual(['']);
+    expect(back({ nothing: { toJSON: () => undefined } })).toStrictEqual({ nothing: undefined });
+  });
+
+  it('S7 a method called next makes no iterator, and an iterator with toJSON is what that gives', () => {
+    class Step {
+      constructor(readonly number: number) {}
+      next(): Step {
+        return new Step(this.number + 1);
+      }
+    }
+    const cursor = Object.assign(['a', 'b'].values(), { toJSON: () => 'at a' });
+    expect(back([new Step(1), cursor])).toStrictEqual([{ number: 1 }, 'at a']);
   });
 
   it('boxed primitives and objects without prototype → as in JSON', () => {

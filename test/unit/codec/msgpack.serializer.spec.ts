@@ -94,6 +94,14 @@ describe('MsgpackSerializer', () => {
     for (let i = 0; i < 1000; i++) maps = new Map([[1, maps]]);
     expect(json.serialize(back(maps))).toEqual(json.serialize(maps));
   });
+
+  it.each<[string, unknown]>([
+    ['a Map', new Map([[nested(999), nested(999)]])],
+    ['a Set', new Set([nested(999)])],
+    ['an object with half of a surrogate pair in a name', { '\ud800': nested(999) }],
+  ])('S7 1000 levels, of which the outermost is %s → the same again', (_, value) => {
+    expect(back(value)).toEqual(value);
+  });
 });
 
 describe('MsgpackSerializer — hostile bytes', () => {

@@ -82,6 +82,7 @@ export function refused(): [string, unknown][] {
     ['cycle', map],
     ['promise', { a: Promise.resolve(1) }],
     ['promise', new WeakMap()],
+    ['promise', [new WeakSet()]],
     ['promise', new Map([[1, 2]]).values()],
     ['promise', [new Set([1])[Symbol.iterator]()]],
     ['promise', (function* () {})()],

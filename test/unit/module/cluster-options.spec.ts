@@ -24,6 +24,7 @@ describe('T12 resolveOptions — cluster', () => {
     ['a URL with database 0', 'redis://node-1/0'],
     ['TLS', 'rediss://node-1'],
     ['an object', { host: 'node-1', port: 7000 }],
+    ['the last port', { host: 'node-1', port: 65_535 }],
   ])('%s as a node → accepted', (_, node) => {
     expect(problems({ nodes: [node] })).toEqual([]);
   });
@@ -33,6 +34,8 @@ describe('T12 resolveOptions — cluster', () => {
     ['no host', ':7000'],
     ['a port out of range', 'node-1:70000'],
     ['port 0', 'node-1:0'],
+    ['a port beyond the last', { host: 'node-1', port: 65_536 }],
+    ['an empty host', { host: '', port: 7000 }],
     ['another database', 'redis://node-1/2'],
     ['another scheme', 'http://node-1:7000'],
     ['a socket', '/tmp/redis.sock'],

@@ -51,7 +51,7 @@ describe('surveyNodes', () => {
   it('B12 several connections → the time of the slowest; one that is not ready → not connected, and why', async () => {
     const well = connectionTo({});
     const slowest = await ask(well, connectionTo({ tookMs: 5 }));
-    expect(slowest).toMatchObject({ connected: true, pingMs: 5 });
+    expect(slowest).toMatchObject({ connected: true, pingMs: 5, inFlight: 0, waiting: 0 });
     const node = await ask(connectionTo({ status: 'reconnecting' }), well);
     expect(node).toMatchObject({ connected: false, error: { code: 'ERR_CACHE_CONNECTION' } });
     expect(node.pingMs).toBeUndefined();
@@ -62,6 +62,16 @@ describe('surveyNodes', () => {
     expect(node).toMatchObject({ connected: true, pingMs: 0 });
     expect(node).not.toHaveProperty('version');
     expect(node).not.toHaveProperty('error');
+  });
+
+  it('B12 INFO takes long → the time is that of the PING', async () => {
+    const client = connectionTo({ tookMs: 5 });
+    client.info = async () => {
+      await new Promise(setImmediate).then(() => new Promise(setImmediate));
+      clock.advance(50);
+      return 'redis_version:7.0.1\r\n';
+    };
+    expect(await ask(client)).toMatchObject({ pingMs: 5, version: '7.0.1' });
   });
 
   it('B12 version → asked for once by each connection, and again when it connects anew', async () => {
