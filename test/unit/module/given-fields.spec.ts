@@ -133,6 +133,9 @@ describe('T12 resolveOptions — an instance of a class of the application', () 
     }
     const topology = { type: 'cluster', nodes: [{ host: 'h', port: 1 }], cluster: new Options() };
     expect(problems({ topology }).map(({ path }) => path)).toEqual(['topology.cluster.scaleReads']);
+    const cluster: unknown = Object.create({ slotsRefreshTimeout: 7 });
+    const resolved = resolveOptions({ topology: { ...topology, cluster } }, 'x').topology;
+    expect(Object.keys((resolved as { cluster: object }).cluster)).toEqual(['slotsRefreshTimeout']);
   });
 
   it('a getter of which there is an inherited one → asked once', () => {
