@@ -43,13 +43,16 @@ function hidden(prototype: object, key: symbol, inject: () => void): void {
   inject();
 }
 
-/** The same for an instance that Nest has not built itself: a factory of the application has, or it was given as a value. */
+/**
+ * The same for an instance that Nest has not built itself: a factory of the application has, or it was given as a value. That may
+ * have been given to an application before, which is closed.
+ */
 export function adopt(instance: unknown, moduleRef: ModuleRef): void {
   try {
-    if (!isObject(instance) || !(MODULE_REF in instance) || !Object.isExtensible(instance)) return;
-    (instance as { [MODULE_REF]?: ModuleRef })[MODULE_REF] ??= moduleRef;
+    if (!isObject(instance) || !(MODULE_REF in instance)) return;
+    (instance as { [MODULE_REF]?: ModuleRef })[MODULE_REF] = moduleRef;
   } catch {
-    // A proxy of others that may not be asked now.
+    // Frozen, or a proxy of others that may not be asked now.
   }
 }
 
@@ -78,7 +81,7 @@ function lookUp(moduleRef: ModuleRef, token: symbol): unknown {
   const known = lookedUp.get(moduleRef) ?? new Map<symbol, unknown>();
   lookedUp.set(moduleRef, known);
   const found = known.get(token) ?? get(moduleRef, token);
-  if (found !== undefined) known.set(token, found);
+  known.set(token, found);
   return found;
 }
 

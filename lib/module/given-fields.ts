@@ -1,8 +1,5 @@
 import { isPromiseLike } from '../common/async.js';
 
-/** What says something by its fields. `Module`: of `import * as config`. */
-const WITH_FIELDS = new Set(['[object Object]', '[object Module]']);
-
 /** Not an array, and no promise, Map, Date or the like, of which every field would be missing without a word. */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return (
@@ -11,7 +8,7 @@ export function isObject(value: unknown): value is Record<string, unknown> {
     !Array.isArray(value) &&
     !ArrayBuffer.isView(value) &&
     !isPromiseLike(value) &&
-    (WITH_FIELDS.has(Object.prototype.toString.call(value)) || Object.keys(value).length > 0)
+    (Object.prototype.toString.call(value) === '[object Object]' || Object.keys(value).length > 0)
   );
 }
 

@@ -46,11 +46,10 @@ export interface NumberRange {
 export function IsNumberFrom({ min, max, whole, orInfinity }: NumberRange): PropertyDecorator {
   const kind = whole ? 'a whole number' : 'a number';
   return accept(
-    `${kind} from ${min}${max === Infinity ? '' : ` to ${max}`}${orInfinity ? ', or Infinity' : ''}`,
+    `${kind} from ${min} to ${max}${orInfinity ? ', or Infinity' : ''}`,
     (value) =>
       (orInfinity && value === Infinity) ||
       (typeof value === 'number' &&
-        Number.isFinite(value) &&
         (!whole || Number.isInteger(value)) &&
         value >= min &&
         value <= max),

@@ -236,15 +236,15 @@ describe('strategies', () => {
     await waitFor(async () => (await numbers.get(1)) === 2);
   });
 
-  it('W7 refreshAhead — half of its ttl is over → not loaded again', async () => {
+  it('W7 refreshAhead — 80 % of its ttl are not yet over → not loaded again', async () => {
     const { service } = await openCache('memory');
     const source = { load: jest.fn(() => 1) };
     const numbers = refreshAhead<number, number>(service, { source, key, ttl: '1h' });
     await numbers.get(1);
-    await service.touch(key(1), '30m');
+    await service.touch(key(1), '13m');
     await numbers.get(1);
     expect(service.stats().refreshes.triggered).toBe(0);
-    await service.touch(key(1), '1m');
+    await service.touch(key(1), '11m');
     await numbers.get(1);
     expect(service.stats().refreshes.triggered).toBe(1);
   });
@@ -261,11 +261,22 @@ describe('strategies', () => {
     await waitFor(() => loads === 2);
   });
 
+  it('W7 refreshAhead — further options of loads → hold as well', async () => {
+    const { service } = await openCache('memory');
+    const numbers = refreshAhead(service, { source: { load: () => 1 }, key, load: { version: 2 } });
+    await numbers.get(1);
+    expect(await service.get(key(1), { version: 2 })).toBe(1);
+    expect(await service.get(key(1), { version: 1 })).toBeUndefined();
+  });
+
   it('W7 source with methods of a class, keys of two texts → called as methods, and no other entry is touched', async () => {
     class Table implements Source<string, Cat> {
       private readonly rows = new Map<string, Cat>();
       load(id: string): Cat | undefined {
         return this.rows.get(id);
+      }
+      loadMany(ids: readonly string[]): [string, Cat][] {
+        return ids.map((id) => [id, this.rows.get(id)!]);
       }
       write(id: string, cat: Cat): void {
         this.rows.set(id, cat);
@@ -278,6 +289,7 @@ describe('strategies', () => {
     const cats = readThrough(service, { source: new Table(), key: (id: string) => ['cat', id] });
     await service.set('cat', 'kept');
     await cats.set('a', tom);
+    expect([...(await cats.getMany(['a']))]).toEqual([['a', tom]]);
     expect(await cats.get('a')).toEqual(tom);
     await cats.delete('a');
     expect(await cats.get('a')).toBeUndefined();
@@ -321,6 +333,18 @@ describe('strategies', () => {
     await cats.set(2, kit);
     await cats.queue.flush();
     expect(steps).toEqual(['begin 1', 'end 1', 'begin 2', 'end 2']);
+  });
+
+  it('W6 writeBehind — writeMany fails once → written again, and not before is it over', async () => {
+    const { service } = await openCache('memory');
+    const writeMany = jest.fn(async () => undefined).mockRejectedValueOnce(new Error('full'));
+    const source = { load: () => undefined, writeMany };
+    const queue = { flushInterval: '1h', retries: 1, backoff: 1 };
+    const cats = writeBehind<number, Cat>(service, { source, key, queue });
+    await cats.set(1, tom);
+    await cats.queue.flush();
+    expect(writeMany).toHaveBeenCalledTimes(2);
+    expect(cats.queue.backlog().size).toBe(0);
   });
 
   it('W7 ttl and tags → of a value that is loaded by itself, and of one that is set', async () => {
@@ -444,6 +468,16 @@ describe('strategies', () => {
     expect(await service.has(key(1))).toBe(false);
   });
 
+  it('W7 loadMany — some are cached → the others alone are asked for', async () => {
+    const { service } = await openCache('memory');
+    const source = new Cats();
+    source.rows.set(1, tom).set(2, kit);
+    const cats = readThrough(service, { source, key: (id) => `cat:${id}` });
+    await cats.get(1);
+    expect((await cats.getMany([1, 2])).size).toBe(2);
+    expect(source.loadMany.mock.calls).toEqual([[[2], expect.anything()]]);
+  });
+
   it('W7 getMany — keys that are two objects and one entry → each has its value', async () => {
     const { service } = await openCache('memory');
     const cats = readThrough<{ id: number }, string>(service, {
@@ -498,6 +532,8 @@ describe('strategies', () => {
     expect(() => readThrough(service, { source, key, ttl: 0 })).toThrow(/ttl/);
     expect(() => readThrough(service, { source, key, tags: [] } as never)).toThrow(/tags/);
     expect(() => readThrough(service, { source, key, load: 5 } as never)).toThrow(/load/);
+    for (const make of [writeThrough, refreshAhead])
+      expect(() => make(service, undefined as never)).toThrow(refused);
     expect(() => writeBehind(service, { source, key })).toThrow(/source.write/);
     expect(() => writeBehind(service, undefined as never)).toThrow(refused);
     for (const name of ['loadMany', 'write', 'writeMany', 'remove'])

@@ -69,6 +69,15 @@ class UsersService {
     return run({});
   }
 
+  @Cacheable({
+    args(this: UsersService, id: string) {
+      return [`${this.prefix}:${id}`];
+    },
+  })
+  async chosenBySelf(_id: string, _run: number) {
+    return run({});
+  }
+
   @Cacheable({ args: ((user: User) => user.id) as never })
   async chosenWrongly(_user: User) {
     return run({});
@@ -106,9 +115,21 @@ class UsersService {
     })();
   }
 
+  @Cacheable({ key: 'sequence' })
+  async sequence() {
+    return (function* () {
+      yield 1;
+    })();
+  }
+
   @Cacheable({ key: 'generator' })
   *generator() {
     yield 1;
+  }
+
+  @Cacheable({ key: () => null as never })
+  async keyless() {
+    return run({});
   }
 
   @Cacheable({ key: 'of-a-request:{params.id}' })
@@ -218,12 +239,15 @@ describe.each(PLACES)('@Cacheable on a method, %s', (topology) => {
     expect(await Promise.all(results)).toEqual([{ run: 1 }, { run: 1 }]);
   });
 
-  it.each(['stream', 'iterator'] as const)('D1 %s → an error that says so', async (method) => {
-    const { users } = await open();
-    const call = Promise.resolve(users[method]());
-    await expect(call).rejects.toThrow(CacheOptionsError);
-    await expect(call).rejects.toThrow(/accepted a promise of one value/);
-  });
+  it.each(['stream', 'iterator', 'sequence'] as const)(
+    'D1 %s → an error that says so',
+    async (method) => {
+      const { users } = await open();
+      const call = Promise.resolve(users[method]());
+      await expect(call).rejects.toThrow(CacheOptionsError);
+      await expect(call).rejects.toThrow(/accepted a promise of one value/);
+    },
+  );
 
   it('D1 a generator → an error that says so, at once', async () => {
     const { users } = await open();
@@ -254,6 +278,7 @@ describe.each(PLACES)('@Cacheable on a method, %s', (topology) => {
     expect(await users.some(1, ask, 3)).toEqual({ run: 2 });
     expect(await users.chosen(new User('a'), ask)).toEqual(await users.chosen(new User('a'), ask));
     expect(await users.chosen(new User('b'), ask)).toEqual({ run: 4 });
+    for (const i of [1, 2]) expect(await users.chosenBySelf('a', i)).toEqual({ run: 5 });
   });
 
   it('D5 args gives no array → CacheKeyError that says what, the method does not run', async () => {
@@ -284,6 +309,9 @@ describe.each(PLACES)('@Cacheable on a method, %s', (topology) => {
       '@Cacheable on UsersService.template: {0.id}, {1} has no value',
     );
     await expect(users.ofRequest('1')).rejects.toThrow('{params.id} is a part of an HTTP request');
+    await expect(users.keyless()).rejects.toThrow(
+      '@Cacheable on UsersService.keyless: the function for key gives nothing',
+    );
     expect(runs).toBe(0);
   });
 

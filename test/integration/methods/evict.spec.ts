@@ -18,6 +18,8 @@ const users = new Map<string, number>();
 
 @Injectable()
 class UsersService {
+  private readonly prefix = 'user';
+
   @Cacheable({ key: 'user:{0}', tags: 'users' })
   async find(id: string) {
     const version = users.get(id) ?? 0;
@@ -42,6 +44,18 @@ class UsersService {
   async computed(id: string, _page?: number): Promise<User> {
     return { id, team: 'red' };
   }
+
+  @CacheEvict({
+    key(this: UsersService, id: string, made: User) {
+      return [`${this.prefix}:${id}`, ['team', made.team!]];
+    },
+  })
+  async computedBySelf(id: string): Promise<User> {
+    return { id, team: 'red' };
+  }
+
+  @CacheEvict({ tags: () => [null] as never })
+  async tagless() {}
 
   @CacheEvict({ key: (id: string, tenant = 'main') => `user:${tenant}:${id}` })
   async removeOf(_id: string, _tenant?: string) {
@@ -172,7 +186,12 @@ describe.each(PLACES)('@CacheEvict on a method, %s', (topology) => {
   it('D4 {result.…}, and the result as last argument → all their keys, optional arguments left out', async () => {
     const { service, cache } = await open();
     const fill = () => cache.setMany([['user:7', 1], [['team', 'red'], 2]]); // prettier-ignore
-    for (const call of [() => service.create('red', '7'), () => service.computed('7')]) {
+    const calls = [
+      () => service.create('red', '7'),
+      () => service.computed('7'),
+      () => service.computedBySelf('7'),
+    ];
+    for (const call of calls) {
       await fill();
       expect(await call()).toEqual({ id: '7', team: 'red' });
       expect((await cache.getMany(['user:7', ['team', 'red']])).size).toBe(0);
@@ -218,6 +237,7 @@ describe.each(PLACES)('@CacheEvict on a method, %s', (topology) => {
     expect(steps).toEqual([]);
     const call = service.create('red', undefined as never);
     await expect(call).rejects.toThrow('{result.id}, {result.team} has no value in this call');
+    await expect(service.tagless()).rejects.toThrow('keys, tags or patterns gives nothing');
   });
 
   it('I6 D4 a value is missing, and the condition says no → nothing is asked of it', async () => {

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { Injectable, SetMetadata } from '@nestjs/common';
+import type { CacheService } from '../../../lib/cache/cache.service.js';
 import { LockTimeoutError } from '../../../lib/common/errors.js';
 import { CacheEvict } from '../../../lib/decorators/cache-evict.decorator.js';
 import { CachePut } from '../../../lib/decorators/cache-put.decorator.js';
@@ -7,6 +8,8 @@ import { Cacheable } from '../../../lib/decorators/cacheable.decorator.js';
 import { Locked } from '../../../lib/decorators/locked.decorator.js';
 import { NoCache } from '../../../lib/decorators/no-cache.decorator.js';
 import { LockProvider } from '../../../lib/locks/lock.provider.js';
+import { getCacheToken } from '../../../lib/common/tokens.js';
+import { RedisCacheModule } from '../../../lib/redis-cache.module.js';
 import { Gate } from '../../support/gate.js';
 import { start } from './app.js';
 
@@ -75,6 +78,22 @@ class Uncached extends Cats {
 @NoCache()
 @Injectable()
 class AllUncached extends Cats {}
+
+@Injectable()
+class Fresh {
+  @NoCache()
+  @Cacheable()
+  async find(id: string): Promise<string> {
+    return `${id} ${++runs}`;
+  }
+}
+
+@Injectable()
+class StillFresh extends Fresh {
+  override find(id: string) {
+    return super.find(id);
+  }
+}
 
 @Injectable()
 class Recursive {
@@ -146,6 +165,16 @@ class Import {
     return `import ${++runs}`;
   }
 
+  @Locked({ key: ['late', 'source'], wait: 50 })
+  async runLate(_rest: Promise<unknown>): Promise<string> {
+    return `import ${++runs}`;
+  }
+
+  @Locked({ key: 'late', wait: 50 })
+  async runOther(): Promise<string> {
+    return `import ${++runs}`;
+  }
+
   @CachePut({ key: 'import:{0}' })
   async store(id: string): Promise<string> {
     return `${id} ${++runs}`;
@@ -153,6 +182,11 @@ class Import {
 
   @CachePut({ key: 'result:{result}' })
   async storeResult(id: string): Promise<string> {
+    return id;
+  }
+
+  @CachePut({ key: 'import:{0}', cache: 'other' })
+  async storeTwice(id: string): Promise<string> {
     return id;
   }
 }
@@ -181,6 +215,17 @@ class NightlyImport extends Import {
     return { left, ofOther: await of.leaveBehind(rest, of).catch((error: unknown) => error) };
   }
 
+  @Locked({ key: 'late', wait: 50 })
+  override async runLate(rest: Promise<unknown>) {
+    await rest;
+    return `nightly ${await super.runLate(rest)}`;
+  }
+
+  @Locked({ key: 'late', wait: 50 })
+  async runBoth() {
+    return this.runOther();
+  }
+
   /** Does not hold the lock of that one. */
   async runBase() {
     return super.run();
@@ -195,14 +240,30 @@ class NightlyImport extends Import {
   override async storeResult(id: string) {
     return super.storeResult(id);
   }
+
+  @CachePut({ key: 'import:{0}' })
+  override async storeTwice(id: string) {
+    return `nightly ${await super.storeTwice(id)}`;
+  }
+}
+
+@Injectable()
+class WeeklyImport extends NightlyImport {
+  @Locked({ key: 'source', wait: 50 })
+  override async runLate(rest: Promise<unknown>) {
+    return `weekly ${await super.runLate(rest)}`;
+  }
 }
 
 describe('decorated methods of classes that inherit', () => {
   const open = async () => {
-    const providers = [Users, Cats, Dogs, Uncached, AllUncached, Recursive, CallsIt, Import, NightlyImport]; // prettier-ignore
-    const { module, cache } = await start('memory', { providers });
+    const providers = [Users, Cats, Dogs, Uncached, AllUncached, StillFresh, Recursive, CallsIt, Import, NightlyImport, WeeklyImport]; // prettier-ignore
+    const imports = [RedisCacheModule.forRoot({ name: 'other', namespace: 'shared' })];
+    const options = { namespace: 'shared' };
+    const { module, cache } = await start('memory', { providers, imports }, options);
     return {
       cache,
+      other: module.get<CacheService>(getCacheToken('other')),
       locks: module.get(LockProvider),
       of: <T>(type: new () => T): T => module.get(type),
     };
@@ -259,6 +320,48 @@ describe('decorated methods of classes that inherit', () => {
     });
   });
 
+  it('D1 D12 others end meanwhile → the inner one is still a part of the outer one', async () => {
+    const { of } = await open();
+    const gate = new Gate();
+    const late = of(NightlyImport).runLate(gate.pass());
+    await gate.arrived();
+    expect(await of(NightlyImport).run()).toBe('nightly import 1');
+    gate.open();
+    expect(await late).toBe('nightly import 2');
+  });
+
+  it('D1 D12 others go on, and the outer one is over → what it has left behind is no part of it', async () => {
+    const { of, locks } = await open();
+    const [gate, others] = [new Gate(), new Gate()];
+    const late = of(NightlyImport).runLate(others.pass());
+    await others.arrived();
+    const outer = await of(NightlyImport).leaveBehind(gate.pass(), of(Import));
+    const { left } = outer as Awaited<ReturnType<NightlyImport['leaveBehind']>>;
+    await locks.withLock('import', async () => {
+      gate.open();
+      await expect(left).rejects.toThrow(LockTimeoutError);
+    });
+    others.open();
+    await late;
+  });
+
+  it('D1 D12 three classes, a lock of each of the outer two → the innermost has both', async () => {
+    const { of } = await open();
+    expect(await of(WeeklyImport).runLate(Promise.resolve())).toBe('weekly nightly import 1');
+  });
+
+  it('D1 D12 another method with the lock → waits, and in vain', async () => {
+    const { of } = await open();
+    await expect(of(NightlyImport).runBoth()).rejects.toThrow(LockTimeoutError);
+  });
+
+  it('D1 D2 one key of two caches → stored in each', async () => {
+    const { of, cache, other } = await open();
+    await of(NightlyImport).storeTwice('c');
+    expect(await cache.get('import:c')).toBe('nightly c');
+    expect(await other.get('import:c')).toBe('c');
+  });
+
   it('D1 D2 the same with @CachePut → stored once, by the outer one', async () => {
     const { of, cache } = await open();
     const nightly = of(NightlyImport);
@@ -278,7 +381,7 @@ describe('decorated methods of classes that inherit', () => {
 
   it('D2 @NoCache on a method that overrides, or on the class → the method runs each time', async () => {
     const { of } = await open();
-    for (const type of [Uncached, AllUncached])
+    for (const type of [Uncached, AllUncached, StillFresh])
       expect(await of(type).find('1')).not.toBe(await of(type).find('1'));
   });
 

@@ -119,6 +119,7 @@ describe('how a method comes to its cache', () => {
       const users = module.get<Users>(name);
       expect(await users.find('1')).toEqual(await users.find('1'));
     }
+    expect(await module.get<Users>('frozen').find('2')).toMatchObject({ id: '2' });
   });
 
   it('K1 D9 two applications in one process → stay apart', async () => {
@@ -190,6 +191,24 @@ describe('how a method comes to its cache', () => {
       'Cats belongs to an application without RedisCacheModule.forRoot(), or is called before that: its decorated methods run without the cache',
       'Dogs was not built by Nest, or is called before the application has started, so nothing was injected into it: its decorated methods run without the cache',
     ]);
+  });
+
+  it('D9 built by hand, a named cache → runs as well', async () => {
+    const { log } = await startWithout({});
+    class OfNobody extends Reports {}
+    for (const run of [1, 2]) expect(await new OfNobody().make()).toEqual({ run });
+    expect(log).toEqual([expect.stringMatching(/^OfNobody was not built by Nest/)]);
+  });
+
+  it('D9 a value that one application after another is given → the cache of the later one', async () => {
+    const users = new Users();
+    const providers = [{ provide: 'users', useValue: users }];
+    for (const run of [1, 2]) {
+      const { module, cache } = await start('memory', { providers });
+      for (const _ of [1, 2]) expect(await users.find('1')).toEqual({ id: '1', run });
+      expect(await cache.get('user:1')).toEqual({ id: '1', run });
+      await module.close();
+    }
   });
 
   it('D9 without its instance → runs, as any method would', async () => {

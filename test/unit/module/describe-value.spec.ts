@@ -50,6 +50,7 @@ describe('describeValue', () => {
     ['redis://user:hunter2', "'redis://***'"],
     ['redis://localhost:6379', "'redis://localhost:6379'"],
     ['user:hunter2@localhost', "'***'"],
+    [`user:${'hunter2'.repeat(20)}@localhost`, "'***'"],
     ['/tmp/redis.sock?password=hunter2', "'***'"],
   ])('connection string %s → %s', (value, text) => {
     expect(describeValue(value)).toBe(text);

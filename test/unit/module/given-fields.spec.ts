@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { runInNewContext } from 'node:vm';
 import { CacheOptionsError, type OptionProblem } from '../../../lib/common/errors.js';
 import { resolveOptions } from '../../../lib/module/resolve-options.js';
 
@@ -122,6 +123,35 @@ describe('T12 resolveOptions — an instance of a class of the application', () 
     const { retryStrategy } = (topology as unknown as { redis: { retryStrategy: () => number } })
       .redis;
     expect(retryStrategy()).toBe(7);
+  });
+
+  it('a getter of what a Cluster is given → looked at, as a field is', () => {
+    class Options {
+      get scaleReads(): string {
+        return 'slave';
+      }
+    }
+    const topology = { type: 'cluster', nodes: [{ host: 'h', port: 1 }], cluster: new Options() };
+    expect(problems({ topology }).map(({ path }) => path)).toEqual(['topology.cluster.scaleReads']);
+    const cluster: unknown = Object.create({ slotsRefreshTimeout: 7 });
+    const resolved = resolveOptions({ topology: { ...topology, cluster } }, 'x').topology;
+    expect(Object.keys((resolved as { cluster: object }).cluster)).toEqual(['slotsRefreshTimeout']);
+  });
+
+  it('a getter of which there is an inherited one → asked once', () => {
+    let asked = 0;
+    class Counting extends Base {
+      override get ttl(): string {
+        return `${++asked}h`;
+      }
+    }
+    expect(resolveOptions(new Counting(), 'x').ttlMs).toBe(3_600_000);
+  });
+
+  it('objects of another realm → their own fields, and nothing that every object has', () => {
+    const redis: unknown = runInNewContext(`({ host: 'h' })`);
+    const { topology } = resolveOptions({ topology: { type: 'single', redis } }, 'x');
+    expect((topology as { redis: object }).redis).toEqual({ host: 'h' });
   });
 
   it('an object that has its fields from elsewhere, as a Proxy → accepted', () => {
