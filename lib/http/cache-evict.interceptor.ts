@@ -11,12 +11,11 @@ import { types } from 'node:util';
 import { concat, defer, from, ignoreElements, mergeMap, Observable, tap } from 'rxjs';
 import type { Evicting, EvictTarget } from '../cache/decorated/compile.js';
 import { CacheService } from '../cache/cache.service.js';
-import type { Way } from '../cache/decorated/decorated-method.js';
+import { leadingTo, type Way } from '../cache/decorated/decorated-method.js';
 import { evictFrom } from '../cache/decorated/evict-target.js';
 import { tagProblems } from '../tags/tag-names.js';
 import { Caches, Warnings } from './caches.js';
 import { cacheEvictRoutes } from './http.options.js';
-import { led } from './led.js';
 import { givenBy } from './lookup.js';
 import { writesResponse } from './route.js';
 
@@ -41,12 +40,13 @@ export class CacheEvictInterceptor implements NestInterceptor {
     if (context.getType() !== 'http') return next.handle();
     const handler = context.getHandler();
     let way: Way | undefined;
-    const inside = led(handler, (own) => {
-      way = own;
-      return next.handle();
-    });
+    const handle = (): Observable<unknown> =>
+      leadingTo(handler, (own) => {
+        way = own;
+        return next.handle();
+      });
     const routes = cacheEvictRoutes.get(handler);
-    if (!routes?.length) return inside;
+    if (!routes?.length) return handle();
     if (!this.known.has(handler)) this.meet(context, routes);
     // A cache that does not exist stops the request here, and not once the handler has done its work.
     for (const { cache, where } of routes) this.caches.named(cache, where);
@@ -61,7 +61,7 @@ export class CacheEvictInterceptor implements NestInterceptor {
       // Once for each run of the handler: its own failure is an error of the request, too.
       const evictAfter = (result: unknown): Promise<void> => (done ??= evictAll('after', result));
       return from(evictAll('before')).pipe(
-        mergeMap(() => finish(inside, evictAfter)),
+        mergeMap(() => finish(handle(), evictAfter)),
         tap({ error: () => evictWhenDone(way?.result, evictAfter) }),
       );
     });

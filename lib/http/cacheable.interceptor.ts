@@ -10,11 +10,11 @@ import { Observable, of, type Subscription } from 'rxjs';
 import type { EntryKey } from '../keys/key-space.js';
 import type { Key } from '../keys/encode-key.js';
 import { CacheService } from '../cache/cache.service.js';
+import { leadingTo } from '../cache/decorated/decorated-method.js';
 import { Caches, Warnings } from './caches.js';
 import { HandlerRun } from './handler-run.js';
 import type { HttpCache, HttpLoadResult } from './http-cache.js';
 import { HttpExchange } from './http-exchange.js';
-import { led } from './led.js';
 import { givenBy } from './lookup.js';
 import { put } from './put.js';
 import { Recorder, type Call } from './recorder.js';
@@ -49,17 +49,17 @@ export class CacheableInterceptor implements NestInterceptor {
 
   intercept(context: ExecutionContext, inner: CallHandler): Observable<unknown> {
     if (context.getType() !== 'http') return inner.handle();
-    const inside = () => led(context.getHandler(), () => inner.handle());
+    const handle = () => leadingTo(context.getHandler(), () => inner.handle());
     const exchange = HttpExchange.of(context);
-    if (!exchange) return inside();
+    if (!exchange) return handle();
     const route = this.routeOf(context);
     const { cacheable } = route;
     if (route.beyondUs && route.isDecorated)
       this.warnings.once(cacheable.where, NO_EFFECT[route.beyondUs]);
-    if (route.excluded || route.beyondUs || !(route.isOurs || exchange.claim())) return inside();
+    if (route.excluded || route.beyondUs || !(route.isOurs || exchange.claim())) return handle();
     const request = { context, exchange, route, cacheable };
     const plan = cacheable.condition ? undefined : this.planFor(request);
-    return (plan && this.atOnce(request, plan)) ?? this.later(request, inside(), plan);
+    return (plan && this.atOnce(request, plan)) ?? this.later(request, { handle }, plan);
   }
 
   /** Answered by the copy in this process: nothing has to be waited for. */
@@ -77,8 +77,7 @@ export class CacheableInterceptor implements NestInterceptor {
     return answerWith(request.exchange, stored, { from: 'others', outcome });
   }
 
-  private later(request: Asked, inside: Observable<unknown>, plan?: Plan): Observable<unknown> {
-    const next = { handle: () => inside };
+  private later(request: Asked, next: CallHandler, plan: Plan | undefined): Observable<unknown> {
     const run = new HandlerRun(next);
     return new Observable((out) => {
       let answer: Subscription | undefined;

@@ -3,7 +3,7 @@ import { CacheConnectionError } from '../common/errors.js';
 import type { CallGuard } from '../resilience/call-guard.js';
 import { toCacheError } from '../resilience/redis-failure.js';
 import type { BatchedReads } from './batched-reads.js';
-import { holdWrites } from './one-write.js';
+import { inOneWrite } from './one-write.js';
 import type { Shard } from './topology.js';
 
 interface Waiting<Call> {
@@ -40,7 +40,7 @@ export interface BatchedCallsOptions<Kind, Call> {
   failed: (calls: readonly Call[]) => void;
 }
 
-/** Calls that a server may leave unanswered: whatever else it is asked, an evict above all, is answered after them. */
+/** Calls in one line that a server may leave unanswered: whatever else it is asked is answered after them. */
 const MOST_UNANSWERED = 1_024;
 const MOST_WAITING = 100_000;
 
@@ -109,17 +109,17 @@ export class BatchedCalls<Kind extends { readonly name: string }, Call> {
 
   /** As much as the server may be sent now, in one write. */
   private sendNext(shard: Shard, line: Line<Batch<Kind, Call>>): void {
-    const release = holdWrites([shard]);
-    let batch = line.next();
-    if (batch) this.options.reads?.of(shard).flush();
-    for (; batch; batch = line.next()) {
-      const { length } = batch.waiting;
-      void this.send(batch).then(() => {
-        line.unanswered -= length;
-        if (line.waiting > 0) this.sendNext(shard, line);
-      });
-    }
-    release();
+    inOneWrite([shard], () => {
+      let batch = line.next();
+      if (batch) this.options.reads?.of(shard).flush();
+      for (; batch; batch = line.next()) {
+        const { length } = batch.waiting;
+        void this.send(batch).then(() => {
+          line.unanswered -= length;
+          if (line.waiting > 0) this.sendNext(shard, line);
+        });
+      }
+    });
   }
 
   /** Resolves when each of the calls has its answer, or error. */

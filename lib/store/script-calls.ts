@@ -1,3 +1,4 @@
+import { atEndOfTick } from '../common/async.js';
 import {
   SILENCE,
   type Announcement,
@@ -6,6 +7,7 @@ import {
 } from '../common/invalidation.js';
 import { BatchedCalls } from '../redis/batched-calls.js';
 import type { BatchedReads } from '../redis/batched-reads.js';
+import { holdWrites } from '../redis/one-write.js';
 import { runSteps, type ScriptStep } from '../redis/script-runner.js';
 import type { Script } from '../redis/script.js';
 import type { Shard, Topology } from '../redis/topology.js';
@@ -50,7 +52,7 @@ type AnyStep = Step<string, string, unknown>;
 /** What a step is asked, and what is made of its answer. */
 type Asked<Arg extends string, Reply extends string, T> = Omit<ScriptStep<Arg, Reply, T>, 'key'>;
 
-/** What a bulk of keys does all at once. Others are sent at once, whatever else is under way. */
+/** What a bulk of keys does all at once. But for evicts, others are sent at once, whatever else is under way. */
 const BATCHED: ReadonlySet<string> = new Set([
   'acquire',
   'fill',
@@ -82,17 +84,18 @@ const isAcrossSlots = (sent: PromiseSettledResult<unknown>): boolean =>
  */
 export class ScriptCalls {
   private readonly batched: BatchedCalls<AnyScript, AnyStep>;
-  /** Not in one line with others, and ahead of whatever is asked after them. */
+  /** Not in one line with others, and ahead of what is asked after them. */
   private readonly evicts: BatchedCalls<AnyScript, AnyStep>;
+  private isHolding = false;
 
   constructor(
     private readonly topology: Topology,
     private readonly options: ScriptCallOptions,
   ) {
     const { guard, reads } = options;
-    const both = { guard, send: this.sendAll.bind(this), failed: this.disown.bind(this) };
-    this.batched = new BatchedCalls({ ...both, most: MOST_TOGETHER, reads, first: ENDING });
-    this.evicts = new BatchedCalls({ ...both, most: MOST_EVICTS });
+    const common = { guard, send: this.sendAll.bind(this), failed: this.disown.bind(this) };
+    this.batched = new BatchedCalls({ ...common, most: MOST_TOGETHER, reads, first: ENDING });
+    this.evicts = new BatchedCalls({ ...common, most: MOST_EVICTS });
   }
 
   run<Arg extends string, Reply extends string, T>(
@@ -118,7 +121,7 @@ export class ScriptCalls {
       : answer.then(async (given) => (await this.evictFormer(key), given));
   }
 
-  /** Sends the evicts that have been asked for: what is asked next comes after them. */
+  /** Sends the evicts that have been asked for: what is asked next comes after them, unless very many are unanswered. */
   sendEvicts(): void {
     this.evicts.flush();
   }
@@ -136,12 +139,33 @@ export class ScriptCalls {
     script: EntryScript<Arg, Reply>,
     step: Step<Arg, Reply, T>,
   ): Promise<T> {
-    if (script.name === evict.name)
-      return this.evicts.run(shard, script, step as AnyStep) as Promise<T>;
+    if (script.name === evict.name) return this.runEvict(shard, script, step);
     this.sendEvicts();
     if (BATCHED.has(script.name))
       return this.batched.run(shard, script, step as AnyStep) as Promise<T>;
     return this.runAlone(shard, kind, script, step);
+  }
+
+  /** In a cluster each by itself, and in one write: where a slot moves to a server that does not answer, the others are not late. */
+  private runEvict<Arg extends string, Reply extends string, T>(
+    shard: Shard,
+    script: EntryScript<Arg, Reply>,
+    step: Step<Arg, Reply, T>,
+  ): Promise<T> {
+    if (this.topology.kind !== 'cluster')
+      return this.evicts.run(shard, script, step as AnyStep) as Promise<T>;
+    this.holdForTick();
+    return this.runAlone(shard, 'write', script, step);
+  }
+
+  private holdForTick(): void {
+    if (this.isHolding) return;
+    this.isHolding = true;
+    const release = holdWrites(this.topology.shards());
+    atEndOfTick(() => {
+      this.isHolding = false;
+      release();
+    });
   }
 
   private async runAlone<Arg extends string, Reply extends string, T>(

@@ -48,8 +48,11 @@ export class TagChecker<Place extends { readonly id: string }, Reading> {
     const { checks, release } = this;
     this.checks = new Map();
     this.release = undefined;
-    for (const check of checks.values()) this.send(check);
-    release?.();
+    try {
+      for (const check of checks.values()) this.send(check);
+    } finally {
+      release?.();
+    }
   };
 
   private send({ place, tags, reading }: Check<Place, Reading>): void {

@@ -1,5 +1,4 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { types } from 'node:util';
 import { Metadata } from '../../common/metadata.js';
 
 /** On a method or a class: what is decorated there is not cached. */
@@ -22,33 +21,16 @@ export interface Way {
 }
 
 const ways = new AsyncLocalStorage<Way>();
-let leading = 0;
 
 /**
  * Runs what leads to a handler, an interceptor's `next.handle()`: in an HTTP request interceptors act for a decorated
- * handler, so the wraps of that very handler stand aside, and those of everything that it calls act. `end` is to be called
- * once, when nobody waits for the handler any more.
+ * handler, so the wraps of that very handler stand aside, and those of everything that it calls act.
  */
-export function leadingTo<T>(handler: object, run: (way: Way) => T): { led: T; end: () => void } {
+export function leadingTo<T>(handler: object, run: (way: Way) => T): T {
   const method = identity.get(handler);
   const outer = method && isExpected(method) ? ways.getStore() : undefined;
-  const way: Way = { method, isArrived: false, outer };
-  if (!method) return { led: run(way), end: () => undefined };
-  leading++;
-  const leave = (): void => {
-    // As of loads: a storage in use costs every promise of the process a little.
-    if (--leading === 0) ways.disable();
-  };
-  const end = (): void => {
-    if (types.isPromise(way.result)) way.result.then(leave, leave);
-    else leave();
-  };
-  try {
-    return { led: ways.run(way, () => run(way)), end };
-  } catch (error) {
-    end();
-    throw error;
-  }
+  const way = { method, isArrived: false, outer };
+  return ways.run(way, () => run(way));
 }
 
 /** Whether an interceptor acts for this call of that method. */
