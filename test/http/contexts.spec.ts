@@ -140,7 +140,7 @@ describe.each(PLATFORMS)('other contexts, on %s', (platform) => {
     expect(await handler({ method: 'GET', url: '/' }, {})).toEqual({ run: 1 });
   });
 
-  it('P8 B9 handlers ask for their own key, and for another, one load at a time → none waits for itself', async () => {
+  it('P8 L13 handlers ask for their own key, and for another, one load at a time → none waits for itself', async () => {
     const { send } = await startApp(
       platform,
       { controllers: [WithinController] },
