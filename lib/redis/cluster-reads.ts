@@ -2,6 +2,7 @@ import type { Cluster, Redis } from 'ioredis';
 import { hashSlot } from '../keys/hash-slot.js';
 import { masterNamed, ownerOf } from './cluster-nodes.js';
 import { FlatCommand } from './flat-command.js';
+import { inOneWrite } from './one-write.js';
 import type { RedisClient } from './topology.js';
 
 type Bytes = Buffer | null;
@@ -29,10 +30,8 @@ export async function readFromCluster(cluster: Cluster, keys: readonly string[])
     const found = await readSlot(cluster, group, master);
     for (const [i, key] of group.entries()) values.set(key, found[i] ?? null);
   };
-  master?.stream.cork();
-  const reads = [...slots.values()].map(read);
-  master?.stream.uncork();
-  await Promise.all(reads);
+  const written = master ? [{ name: owner!, client: master }] : [];
+  await Promise.all(inOneWrite(written, () => [...slots.values()].map(read)));
   return keys.map((key) => values.get(key)!);
 }
 

@@ -199,6 +199,7 @@ export class RedisTagTable implements TagTable {
     const { topology, tags } = this;
     const copy = copyOf(redisKey, tags.length);
     const tag = tags[copy]!;
+    // The tag is all of the table's key that decides where it lies.
     const shard = topology.shardOf(topology.kind === 'cluster' ? `{${tag}}` : redisKey);
     const last = this.last[copy];
     if (last?.shard === shard && redisKey.startsWith(last.prefix)) return last.place;
