@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Cluster } from 'ioredis';
-import { systemClock } from '../../../lib/common/clock.js';
 import { hashSlot } from '../../../lib/keys/hash-slot.js';
 import { readFromCluster } from '../../../lib/redis/cluster-reads.js';
-import { ClusterTopology } from '../../../lib/redis/cluster.topology.js';
+import type { ClusterTopology } from '../../../lib/redis/cluster.topology.js';
 import { RedisEntryStore } from '../../../lib/store/redis-entry-store.js';
 import { factsWith, newId } from '../../contract/support/records.js';
 import { patientGuard } from '../../contract/support/tag-backends.js';
 import { TestCluster, type ClusterNode } from '../../support/cluster.js';
+import { connectTo } from '../../support/cluster-topology.js';
 import { waitFor } from '../../support/wait-for.js';
 
 /** How often a node has run a command since its statistics were reset, moved or not. */
@@ -24,11 +24,7 @@ describe('reads on a cluster', () => {
 
   beforeAll(async () => {
     cluster = await TestCluster.start({ replicas: 0 });
-    topology = new ClusterTopology(
-      { type: 'cluster', nodes: cluster.seeds },
-      { clock: systemClock, connectTimeoutMs: 2_000, onError: () => undefined },
-    );
-    await topology.connect();
+    topology = await connectTo(cluster);
     store = new RedisEntryStore(topology, {
       instance: 'instance-A',
       wakePrefix: 'w:',

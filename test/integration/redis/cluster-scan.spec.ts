@@ -1,12 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Cluster, Redis } from 'ioredis';
-import { systemClock } from '../../../lib/common/clock.js';
 import { hashSlot } from '../../../lib/keys/hash-slot.js';
 import { masterNamed } from '../../../lib/redis/cluster-nodes.js';
-import { ClusterTopology } from '../../../lib/redis/cluster.topology.js';
+import type { ClusterTopology } from '../../../lib/redis/cluster.topology.js';
 import { scanKeys } from '../../../lib/redis/key-scanner.js';
 import { patientGuard } from '../../contract/support/tag-backends.js';
 import { TestCluster, type ClusterNode } from '../../support/cluster.js';
+import { connectTo } from '../../support/cluster-topology.js';
 
 describe('scanKeys on a cluster', () => {
   const guard = patientGuard();
@@ -18,11 +18,7 @@ describe('scanKeys on a cluster', () => {
 
   beforeAll(async () => {
     cluster = await TestCluster.start();
-    topology = new ClusterTopology(
-      { type: 'cluster', nodes: cluster.seeds },
-      { clock: systemClock, connectTimeoutMs: 2_000, onError: () => undefined },
-    );
-    await topology.connect();
+    topology = await connectTo(cluster);
     client = topology.shards()[0]!.client as Cluster;
     await Promise.all(keys.map((key) => client.set(key, 'x')));
   }, 60_000);

@@ -1,12 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
-import { systemClock } from '../../../lib/common/clock.js';
 import { BatchedReads } from '../../../lib/redis/batched-reads.js';
-import { ClusterTopology } from '../../../lib/redis/cluster.topology.js';
+import type { ClusterTopology } from '../../../lib/redis/cluster.topology.js';
 import { RedisEntryStore } from '../../../lib/store/redis-entry-store.js';
 import { RedisTagTable } from '../../../lib/tags/redis-tag-table.js';
 import { patientGuard } from '../../contract/support/tag-backends.js';
 import { TestCluster } from '../../support/cluster.js';
+import { connectTo } from '../../support/cluster-topology.js';
 import { countWrites } from '../../support/count-writes.js';
 
 describe('writes to the masters of a cluster', () => {
@@ -18,11 +18,7 @@ describe('writes to the masters of a cluster', () => {
 
   beforeAll(async () => {
     cluster = await TestCluster.start({ replicas: 0 });
-    topology = new ClusterTopology(
-      { type: 'cluster', nodes: cluster.seeds },
-      { clock: systemClock, connectTimeoutMs: 2_000, onError: () => undefined },
-    );
-    await topology.connect();
+    topology = await connectTo(cluster);
     const guard = patientGuard();
     const reads = new BatchedReads(guard);
     store = new RedisEntryStore(topology, {
