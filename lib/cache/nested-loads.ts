@@ -1,4 +1,4 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
+import { Context } from '../common/context.js';
 import { CacheError } from '../common/errors.js';
 import type { EntryKey } from '../keys/key-space.js';
 import type { EntryStore } from '../store/entry-store.js';
@@ -22,8 +22,7 @@ class RunningLoad {
   ) {}
 }
 
-const current = new AsyncLocalStorage<RunningLoad | undefined>();
-let runningLoads = 0;
+const within = new Context<RunningLoad | undefined>();
 
 /**
  * Runs a loader so that a load of the same key, or one of the same keys, from inside it is recognised; `ended` is told what it
@@ -35,11 +34,10 @@ export function runAsLoadOf<T>(
   ended: { resolve: (value: T) => void; reject: (error: unknown) => void },
 ): void {
   const load = new RunningLoad(loads, innermost());
-  runningLoads++;
+  within.need();
   const end = (): void => {
     load.running = false;
-    // Until Node 24 a storage in use costs every promise of the process a little: between loads this one is not.
-    if (--runningLoads === 0) current.disable();
+    within.release();
   };
   const reject = (error: unknown): void => {
     end();
@@ -50,7 +48,7 @@ export function runAsLoadOf<T>(
     ended.resolve(value);
   };
   try {
-    Promise.resolve(current.run(load, loader)).then(resolve, reject);
+    Promise.resolve(within.run(load, loader)).then(resolve, reject);
   } catch (error) {
     reject(error);
   }
@@ -61,14 +59,14 @@ export const isWithinLoad = (): boolean => innermost() !== undefined;
 
 /** The load that this code is part of. */
 function innermost(): RunningLoad | undefined {
-  let load = current.getStore();
+  let load = within.current;
   while (load && !load.running) load = load.outer;
   return load;
 }
 
 /** Runs what nobody waits for, so that it may load what those around it are loading. */
 export function outsideLoads<T>(fn: () => T): T {
-  return current.getStore() ? current.run(undefined, fn) : fn();
+  return within.current ? within.run(undefined, fn) : fn();
 }
 
 interface Wanted {

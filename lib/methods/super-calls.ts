@@ -1,4 +1,4 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
+import { Context } from '../common/context.js';
 import type { Call, Place } from './wrap-method.js';
 
 /** What one call of a decorated method keeps others from while it runs: a key of a cache, or locks. */
@@ -9,21 +9,19 @@ export interface Kept {
   readonly place: Place;
 }
 
-const kept = new AsyncLocalStorage<readonly (Kept & { isOver: boolean })[]>();
-let running = 0;
+const kept = new Context<readonly (Kept & { isOver: boolean })[]>();
 
-const keptNow = () => (kept.getStore() ?? []).filter(({ isOver }) => !isOver);
+const keptNow = () => (kept.current ?? []).filter(({ isOver }) => !isOver);
 
 /** Runs `work`, which keeps others from that. */
 export async function keeping<T>(own: Kept, work: () => Promise<T>): Promise<T> {
   const entry = { ...own, isOver: false };
-  running++;
+  kept.need();
   try {
     return await kept.run([...keptNow(), entry], work);
   } finally {
     entry.isOver = true;
-    // As of loads: a storage in use costs every promise of the process a little.
-    if (--running === 0) kept.disable();
+    kept.release();
   }
 }
 
