@@ -6,18 +6,20 @@ import {
   type NestInterceptor,
 } from '@nestjs/common';
 import { SSE_METADATA } from '@nestjs/common/constants.js';
-import { ModuleRef } from '@nestjs/core';
+import { ApplicationConfig, ModuleRef } from '@nestjs/core';
+import { AsyncResource } from 'node:async_hooks';
 import { types } from 'node:util';
 import { concat, defer, from, ignoreElements, mergeMap, Observable, tap } from 'rxjs';
 import type { Evicting, EvictTarget } from '../cache/decorated/compile.js';
 import { CacheService } from '../cache/cache.service.js';
-import { leadingTo, type Way } from '../cache/decorated/decorated-method.js';
+import { leadingTo, type Arrivals, type Way } from '../cache/decorated/decorated-method.js';
 import { evictFrom } from '../cache/decorated/evict-target.js';
 import { tagProblems } from '../tags/tag-names.js';
 import { Caches, Warnings } from './caches.js';
 import { cacheEvictRoutes } from './http.options.js';
 import { givenBy } from './lookup.js';
-import { writesResponse } from './route.js';
+import { PerHandler } from './per-handler.js';
+import { arrivalsBy, writesResponse } from './route.js';
 
 /**
  * Evicts for a handler with `@CacheEvict`, which binds it: once the handler has succeeded and its observable has completed,
@@ -30,32 +32,38 @@ import { writesResponse } from './route.js';
 export class CacheEvictInterceptor implements NestInterceptor {
   private readonly caches: Caches;
   private readonly warnings = new Warnings();
-  private readonly known = new WeakSet<object>();
+  private readonly arrivals = new PerHandler<Arrivals>();
 
-  constructor(moduleRef: ModuleRef, @Optional() cache?: CacheService) {
+  constructor(
+    moduleRef: ModuleRef,
+    private readonly config: ApplicationConfig,
+    @Optional() cache?: CacheService,
+  ) {
     this.caches = new Caches(moduleRef, cache);
   }
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    if (context.getType() !== 'http') return next.handle();
     const handler = context.getHandler();
-    let way: Way | undefined;
-    const handle = (): Observable<unknown> =>
-      leadingTo(handler, (own) => {
-        way = own;
-        return next.handle();
-      });
-    const routes = cacheEvictRoutes.get(handler);
-    if (!routes?.length) return handle();
-    if (!this.known.has(handler)) this.meet(context, routes);
+    const routes = context.getType() === 'http' ? cacheEvictRoutes.get(handler) : undefined;
+    if (!routes?.length) return next.handle();
+    const arrivals = this.arrivals.of(context, () => this.meet(context, routes));
     // A cache that does not exist stops the request here, and not once the handler has done its work.
     for (const { cache, where } of routes) this.caches.named(cache, where);
+    // What an interceptor further out has given as context holds now, and not where it subscribes.
+    const here = new AsyncResource('CacheEvictInterceptor');
     const evictAll = async (when: Evicting['when'], result?: unknown): Promise<void> => {
       const due = routes.filter((route) => route.when === when);
-      await Promise.all(due.map((route) => this.evict(route, context, result)));
+      const evict = (route: Evicting): Promise<void> => this.evict(route, context, result);
+      await Promise.all(due.map((route) => here.runInAsyncScope(evict, this, route)));
     };
     const isSse = Reflect.getMetadata(SSE_METADATA, handler) === true;
     const finish = isSse ? lastly : beforeLast;
+    let way: Way | undefined;
+    const lead = (own: Way): Observable<unknown> => {
+      way = own;
+      return next.handle();
+    };
+    const handle = () => here.runInAsyncScope(() => leadingTo(handler, arrivals, lead));
     return defer(() => {
       let done: Promise<void> | undefined;
       // Once for each run of the handler: its own failure is an error of the request, too.
@@ -68,10 +76,10 @@ export class CacheEvictInterceptor implements NestInterceptor {
   }
 
   /** Of the first request of a handler. */
-  private meet(context: ExecutionContext, [first]: readonly Evicting[]): void {
-    const handler = context.getHandler();
-    this.known.add(handler);
-    if (writesResponse(context.getClass(), handler)) this.warnings.once(first!.where, OWN_RESPONSE);
+  private meet(context: ExecutionContext, [first]: readonly Evicting[]): Arrivals {
+    if (writesResponse(context.getClass(), context.getHandler()))
+      this.warnings.once(first!.where, OWN_RESPONSE);
+    return arrivalsBy(CacheEvictInterceptor, context, this.config);
   }
 
   private async evict(route: Evicting, context: ExecutionContext, result: unknown): Promise<void> {

@@ -6,6 +6,7 @@ import {
   type NestInterceptor,
 } from '@nestjs/common';
 import { ApplicationConfig, ModuleRef } from '@nestjs/core';
+import { AsyncResource } from 'node:async_hooks';
 import { Observable, of, type Subscription } from 'rxjs';
 import type { EntryKey } from '../keys/key-space.js';
 import type { Key } from '../keys/encode-key.js';
@@ -16,6 +17,7 @@ import { HandlerRun } from './handler-run.js';
 import type { HttpCache, HttpLoadResult } from './http-cache.js';
 import { HttpExchange } from './http-exchange.js';
 import { givenBy } from './lookup.js';
+import { PerHandler } from './per-handler.js';
 import { put } from './put.js';
 import { Recorder, type Call } from './recorder.js';
 import { report } from './replay.js';
@@ -36,8 +38,7 @@ import { answerWith, openAnswer } from './stored-answer.js';
 export class CacheableInterceptor implements NestInterceptor {
   private readonly caches: Caches;
   private readonly warnings = new Warnings();
-  /** One per handler and controller; bounded by the application's routes. */
-  private readonly routes = new WeakMap<object, Map<object, Route>>();
+  private readonly routes = new PerHandler<Route>();
 
   constructor(
     moduleRef: ModuleRef,
@@ -49,7 +50,8 @@ export class CacheableInterceptor implements NestInterceptor {
 
   intercept(context: ExecutionContext, inner: CallHandler): Observable<unknown> {
     if (context.getType() !== 'http') return inner.handle();
-    const handle = () => leadingTo(context.getHandler(), () => inner.handle());
+    const handle = () =>
+      leadingTo(context.getHandler(), this.routeOf(context).arrivals, () => inner.handle());
     const exchange = HttpExchange.of(context);
     if (!exchange) return handle();
     const route = this.routeOf(context);
@@ -79,9 +81,12 @@ export class CacheableInterceptor implements NestInterceptor {
 
   private later(request: Asked, next: CallHandler, plan: Plan | undefined): Observable<unknown> {
     const run = new HandlerRun(next);
+    // What an interceptor further out has given as context holds now, and not where it subscribes.
+    const here = new AsyncResource('CacheableInterceptor');
     return new Observable((out) => {
       let answer: Subscription | undefined;
-      this.answer({ ...request, next, run }, plan).then(
+      const answered = here.runInAsyncScope(() => this.answer({ ...request, next, run }, plan));
+      answered.then(
         (values) => {
           if (!out.closed) answer = values.subscribe(out);
         },
@@ -211,13 +216,7 @@ export class CacheableInterceptor implements NestInterceptor {
   }
 
   private routeOf(context: ExecutionContext): Route {
-    const [handler, controller] = [context.getHandler(), context.getClass()];
-    const known = this.routes.get(handler)?.get(controller);
-    if (known) return known;
-    const made = new Route(context, this.config, CacheableInterceptor);
-    const routes = this.routes.get(handler) ?? new Map<object, Route>();
-    this.routes.set(handler, routes.set(controller, made));
-    return made;
+    return this.routes.of(context, () => new Route(context, this.config, CacheableInterceptor));
   }
 }
 

@@ -16,7 +16,7 @@ import {
 } from '@nestjs/common/constants.js';
 import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum.js';
 import type { ApplicationConfig } from '@nestjs/core';
-import { noCache } from '../cache/decorated/decorated-method.js';
+import { noCache, type Arrivals } from '../cache/decorated/decorated-method.js';
 import { compileCacheable } from './compile-route.js';
 import type { HttpRequest } from './http-exchange.js';
 import { cacheableRoute, type CacheableRoute } from './http.options.js';
@@ -46,6 +46,7 @@ export class Route {
   readonly keys = new KnownKeys(
     (request) => isAsSent(request) && this.versionOf(request) === undefined,
   );
+  readonly arrivals: Arrivals;
   /** Instances of classes are still to be serialised, by an interceptor that must see them as such. */
   readonly serializes: boolean;
   private readonly versions: unknown;
@@ -70,15 +71,10 @@ export class Route {
     this.versions = read(VERSION_METADATA, handler, controller);
     if (read(SSE_METADATA, handler)) this.beyondUs = 'sse';
     else if (writesResponse(controller, handler)) this.beyondUs = 'response';
-    const interceptors = [
-      ...config.getGlobalInterceptors(),
-      ...config.getGlobalRequestInterceptors().map(({ metatype }) => metatype),
-      ...[controller, handler].flatMap((target) =>
-        [read(INTERCEPTORS_METADATA, target) ?? []].flat(),
-      ),
-    ].map(typeOf);
+    const interceptors = interceptorsOf(context, config);
     this.isOutermost = interceptors[0] === ours;
     this.isOurs = interceptors.filter((type) => isA(type, ours)).length === 1;
+    this.arrivals = arrivalsBy(ours, context, config);
     this.serializes = interceptors.some((type) => isA(type, ClassSerializerInterceptor));
   }
 
@@ -100,6 +96,27 @@ export class Route {
 /** What a handler says goes before what its controller says, which may be another one than that in which it is written. */
 function within({ load: { ttlMs } }: CacheableRoute, own: CacheableRoute): CacheableRoute {
   return own.options.ttl === undefined ? { ...own, load: { ...own.load, ttlMs } } : own;
+}
+
+/** Their classes, the outermost first. */
+function interceptorsOf(context: ExecutionContext, config: ApplicationConfig): unknown[] {
+  return [
+    ...config.getGlobalInterceptors(),
+    ...config.getGlobalRequestInterceptors().map(({ metatype }) => metatype),
+    ...[context.getClass(), context.getHandler()].flatMap((target) =>
+      [Reflect.getMetadata(INTERCEPTORS_METADATA, target) ?? []].flat(),
+    ),
+  ].map(typeOf);
+}
+
+/** How often the handler may run when that interceptor leads to it: once, where none of another class is further in. */
+export function arrivalsBy(
+  interceptor: Type<NestInterceptor>,
+  context: ExecutionContext,
+  config: ApplicationConfig,
+): Arrivals {
+  const all = interceptorsOf(context, config);
+  return all.slice(all.indexOf(interceptor)).every((type) => type === interceptor) ? 'one' : 'any';
 }
 
 function typeOf(interceptor: unknown): unknown {

@@ -1,4 +1,5 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
+import { types } from 'node:util';
+import { Context } from '../../common/context.js';
 import { Metadata } from '../../common/metadata.js';
 
 /** On a method or a class: what is decorated there is not cached. */
@@ -11,45 +12,85 @@ export const identity = new Metadata<object>('method');
 export const places = new WeakMap<object, Readonly<Record<string | symbol, string>>>();
 
 /** From an interceptor of ours to the handler that it acts for, and then what that handler does. */
-export interface Way {
-  readonly method: object | undefined;
-  readonly isArrived: boolean;
-  /** Of another interceptor of ours, further out. */
-  readonly outer?: Way | undefined;
+export class Way {
   /** What the handler has returned. */
-  result?: unknown;
+  result: unknown;
+  isOver = false;
+
+  constructor(
+    readonly method: object | undefined,
+    readonly arrivals: Arrivals,
+    /** Of another interceptor of ours, further out. */
+    readonly outer?: Way,
+  ) {}
 }
 
-const ways = new AsyncLocalStorage<Way>();
+/** How often a handler may run by one way: interceptors of others, further in, may have it run again, or give it up and leave it running. */
+export type Arrivals = 'one' | 'any';
+
+/** The method itself at work, to which a way has led. */
+class Work {
+  isOver = false;
+
+  constructor(readonly method: object | undefined) {}
+}
+
+const ways = new Context<Way | Work>();
+
+/** Nobody can arrive any more by a way that nobody can reach. Where it is known earlier, it is told so. */
+const unreachable = new FinalizationRegistry<void>(() => ways.release());
+
+function forget(way: Way): void {
+  way.isOver = true;
+  if (unreachable.unregister(way)) ways.release();
+}
 
 /**
  * Runs what leads to a handler, an interceptor's `next.handle()`: in an HTTP request interceptors act for a decorated
  * handler, so the wraps of that very handler stand aside, and those of everything that it calls act.
  */
-export function leadingTo<T>(handler: object, run: (way: Way) => T): T {
+export function leadingTo<T>(handler: object, arrivals: Arrivals, run: (way: Way) => T): T {
   const method = identity.get(handler);
-  const outer = method && isExpected(method) ? ways.getStore() : undefined;
-  const way = { method, isArrived: false, outer };
+  const around = ways.current;
+  const way = new Way(method, arrivals, method && isExpected(method) ? (around as Way) : undefined);
+  if (!method && !around) return run(way);
+  ways.need();
+  unreachable.register(way, undefined, way);
   return ways.run(way, () => run(way));
 }
 
 /** Whether an interceptor acts for this call of that method. */
 export function isExpected(method: object): boolean {
-  const way = ways.getStore();
-  return way?.method === method && !way.isArrived;
+  const way = ways.current;
+  return way instanceof Way && way.method === method && !way.isOver;
 }
 
 /** Whether that method, for which an interceptor acts, is at work: what it calls by `super` is a part of it. */
 export function isAtWork(method: () => object | undefined): boolean {
-  const way = ways.getStore();
-  return way?.method !== undefined && way.isArrived && way.method === method();
+  const work = ways.current;
+  return (
+    work instanceof Work && work.method !== undefined && !work.isOver && work.method === method()
+  );
 }
 
 /** Runs the method itself: nothing that it calls, not even the method again, is what the interceptor has led to. */
 export function arrive<T>(run: () => T): T {
-  const way = ways.getStore();
-  if (!way) return run();
-  const result = ways.run({ method: way.method, isArrived: true }, run);
-  for (let each: Way | undefined = way; each; each = each.outer) each.result = result;
-  return result;
+  const way = ways.current;
+  if (!(way instanceof Way)) return run();
+  const work = new Work(way.method);
+  const end = (): void => {
+    work.isOver = true;
+    for (let each: Way | undefined = way; each; each = each.outer)
+      if (each.arrivals === 'one') forget(each);
+  };
+  let result: T | undefined;
+  try {
+    result = ways.run(work, run);
+    for (let each: Way | undefined = way; each; each = each.outer) each.result = result;
+    return result;
+  } finally {
+    // Of others that can be waited for, some begin only when somebody does.
+    if (types.isPromise(result)) result.then(end, end);
+    else end();
+  }
 }

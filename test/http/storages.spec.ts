@@ -1,0 +1,84 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { Controller, Get, Param, ParseIntPipe, Post } from '@nestjs/common';
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { CacheEvict } from '../../lib/decorators/cache-evict.decorator.js';
+import { Cacheable } from '../../lib/decorators/cacheable.decorator.js';
+import { waitFor } from '../support/wait-for.js';
+import { PLATFORMS, startApp } from './http-app.js';
+
+/** Until Node 24 each of them costs every promise of the process a little. */
+const inUse = new Set<AsyncLocalStorage<unknown>>();
+const { prototype } = AsyncLocalStorage;
+const { run, disable } = prototype;
+
+beforeAll(() => {
+  // No mock of the runner: that keeps what it is called with.
+  prototype.run = function (this: AsyncLocalStorage<unknown>, ...given: any): any {
+    inUse.add(this);
+    return Reflect.apply(run, this, given);
+  };
+  prototype.disable = function (this: AsyncLocalStorage<unknown>) {
+    inUse.delete(this);
+    disable.call(this);
+  };
+});
+
+afterAll(() => void Object.assign(prototype, { run, disable }));
+
+/** While a handler ran. */
+let inUseWithin: number[];
+
+@Controller('plain')
+class PlainController {
+  @Get()
+  @Cacheable({ key: 'plain' })
+  async find() {
+    inUseWithin.push(inUse.size);
+    return {};
+  }
+
+  @Get('refused/:id')
+  @Cacheable({ key: 'refused' })
+  refused(@Param('id', ParseIntPipe) id: number) {
+    return { id };
+  }
+
+  @Post()
+  @CacheEvict({ key: 'plain' })
+  change() {
+    inUseWithin.push(inUse.size);
+    return {};
+  }
+}
+
+beforeEach(() => {
+  inUseWithin = [];
+});
+
+describe.each(PLATFORMS)('handlers on %s', (platform) => {
+  it('P8 all have been answered → no storage of async context is in use', async () => {
+    const { send } = await startApp(platform, { controllers: [PlainController] });
+    inUse.clear(); // the runner has one of its own
+    for (const _ of [1, 2]) await send('/plain');
+    await send('/plain', { headers: { authorization: 'Bearer x' } });
+    await send('/plain', { method: 'POST' });
+    expect(inUseWithin).toHaveLength(3);
+    expect(Math.min(...inUseWithin)).toBeGreaterThan(0);
+    expect(inUse.size).toBe(0);
+  });
+
+  it('P8 a pipe has refused what would have led to a handler → none once that is collected', async () => {
+    const { send } = await startApp(platform, { controllers: [PlainController] });
+    inUse.clear();
+    expect((await send('/plain/refused/x')).status).toBe(400);
+    expect(inUse.size).toBe(1);
+    setFlagsFromString('--expose_gc');
+    const collect = runInNewContext('gc') as () => void;
+    await waitFor(() => {
+      collect();
+      return inUse.size === 0;
+    });
+  });
+});
