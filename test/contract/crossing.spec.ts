@@ -155,9 +155,8 @@ describe.each(VARIANTS)('calls that cross on %s', (_, topology, variant) => {
   });
 });
 
-describe.each(VARIANTS.filter(([, topology]) => topology !== 'memory'))(
-  'two processes on %s',
-  (_, topology, variant) => {
+for (const [name, topology, variant] of VARIANTS.filter(([, each]) => each !== 'memory'))
+  describe(`two processes on ${name}`, () => {
     it('B5 if: absent, just after a clear elsewhere → one of them is first', async () => {
       const a = await openCache(topology, variant);
       const [b, c] = [
@@ -174,5 +173,4 @@ describe.each(VARIANTS.filter(([, topology]) => topology !== 'memory'))(
         expect(stored).toEqual([true, false]);
       }
     });
-  },
-);
+  });

@@ -158,9 +158,8 @@ describe.each(VARIANTS)('Payloads on %s', (_, topology, variant) => {
 });
 
 /** Where two processes share what is stored. */
-describe.each(VARIANTS.filter(([, topology]) => topology !== 'memory'))(
-  'Payloads of several processes on %s',
-  (_, topology, variant) => {
+for (const [name, topology, variant] of VARIANTS.filter(([, each]) => each !== 'memory'))
+  describe(`Payloads of several processes on ${name}`, () => {
     const value = { text: 'all the same '.repeat(300), at: new Date(5) };
 
     async function pair(
@@ -214,5 +213,4 @@ describe.each(VARIANTS.filter(([, topology]) => topology !== 'memory'))(
       expect(await reader.service.get('key')).toBeUndefined();
       expect(reader.errors.at(-1)!.error.message).toContain('maxValueBytes');
     });
-  },
-);
+  });
