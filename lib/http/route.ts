@@ -16,7 +16,7 @@ import {
 } from '@nestjs/common/constants.js';
 import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum.js';
 import type { ApplicationConfig } from '@nestjs/core';
-import { noCache, type Arrivals } from '../cache/decorated/decorated-method.js';
+import { noCache, wraps, type Arrivals } from '../cache/decorated/decorated-method.js';
 import { compileCacheable } from './compile-route.js';
 import type { HttpRequest } from './http-exchange.js';
 import { cacheableRoute, type CacheableRoute } from './http.options.js';
@@ -109,14 +109,15 @@ function interceptorsOf(context: ExecutionContext, config: ApplicationConfig): u
   ].map(typeOf);
 }
 
-/** How often the handler may run when that interceptor leads to it: once, where none of another class is further in. */
+/** How often the handler may run when that interceptor leads to it: once, where none of another class is further in, and no function of others around it. */
 export function arrivalsBy(
   interceptor: Type<NestInterceptor>,
   context: ExecutionContext,
   config: ApplicationConfig,
 ): Arrivals {
   const all = interceptorsOf(context, config);
-  return all.slice(all.indexOf(interceptor)).every((type) => type === interceptor) ? 'one' : 'any';
+  const areOurs = all.slice(all.indexOf(interceptor)).every((type) => type === interceptor);
+  return areOurs && wraps.has(context.getHandler()) ? 'one' : 'any';
 }
 
 function typeOf(interceptor: unknown): unknown {

@@ -6,6 +6,7 @@ import {
   isAtWork,
   isExpected,
   places,
+  wraps,
 } from '../cache/decorated/decorated-method.js';
 import { CacheOptionsError, type OptionProblem } from '../common/errors.js';
 import { log } from './injection.js';
@@ -97,6 +98,7 @@ export function wrapMethod(
   }
   descriptor.value = like(method, wrapped);
   standsFor(wrapped, method);
+  if (!known || wraps.has(method)) wraps.add(wrapped);
   if (inHttp === 'stands-aside') {
     identity.set(wrapped, self);
     places.set(target, { ...places.get(target), [name]: where });

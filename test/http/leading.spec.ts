@@ -62,6 +62,22 @@ class Slow implements PipeTransform {
   }
 }
 
+/** A decorator that has a method run again, and copies what others have noted on it. */
+const Retried: MethodDecorator = (_, __, descriptor: PropertyDescriptor) => {
+  const method = descriptor.value;
+  async function retried(this: unknown, ...given: unknown[]): Promise<unknown> {
+    for (let left = 2; ; left--)
+      try {
+        return await method.apply(this, given);
+      } catch (error) {
+        if (left === 0) throw error;
+      }
+  }
+  for (const key of Reflect.getMetadataKeys(method))
+    Reflect.defineMetadata(key, Reflect.getMetadata(key, method), retried);
+  descriptor.value = retried;
+};
+
 /** As often as it is to fail, and a run of its own each time. */
 function work(): object {
   runs++;
@@ -129,6 +145,28 @@ class AgainController {
   @CacheEvict({ key: 'outside' })
   @UseInterceptors(Again)
   changeOutside() {
+    return work();
+  }
+
+  @Get('above/:id')
+  @Retried
+  @Cacheable({ key: 'above:{params.id}' })
+  above() {
+    return work();
+  }
+
+  @Get('between/:id')
+  @CacheEvict({ key: 'between:{params.id}' })
+  @Retried
+  @Cacheable({ key: 'between:{params.id}' })
+  between() {
+    return work();
+  }
+
+  @Post('above/:id')
+  @Retried
+  @CacheEvict({ key: 'above:{params.id}' })
+  changeAbove() {
     return work();
   }
 
@@ -232,6 +270,22 @@ describe.each(PLATFORMS)('what leads to a handler on %s', (platform) => {
           [runs, failures] = [0, 2];
           expect((await change()).json()).toEqual({ run: 3 });
         }
+      },
+    );
+
+    it.each([
+      ['GET', 'above', {}],
+      ['GET', 'above', personal],
+      ['GET', 'between', {}],
+      ['POST', 'above', {}],
+    ])(
+      'P8 D10 %s, a decorator %s runs it again, %j → each time it is the method itself',
+      async (method, place, how) => {
+        const { send, cache } = await start();
+        failures = 2;
+        const { status, json } = await send(`/again/${place}/1`, { method, ...how });
+        expect([status < 300, json()]).toEqual([true, { run: 3 }]);
+        expect(cache.stats().loads).toBe(method === 'GET' && how !== personal ? 1 : 0);
       },
     );
 

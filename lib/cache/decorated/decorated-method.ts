@@ -8,6 +8,9 @@ export const noCache = new Metadata<true>('no-cache');
 /** Stands for one decorated method, however many functions have been put around it. */
 export const identity = new Metadata<object>('method');
 
+/** Functions of ours around a method, and nobody's in between that could run it more than once. A copy of what is noted on one is none. */
+export const wraps = new WeakSet<object>();
+
 /** By the prototype on which it is written, and the name of the method: `@Cacheable on CatsController.find`. */
 export const places = new WeakMap<object, Readonly<Record<string | symbol, string>>>();
 
@@ -25,7 +28,7 @@ export class Way {
   ) {}
 }
 
-/** How often a handler may run by one way: interceptors of others, further in, may have it run again, or give it up and leave it running. */
+/** How often a handler may run by one way: interceptors and decorators of others, further in, may have it run again, or give it up and leave it running. */
 export type Arrivals = 'one' | 'any';
 
 /** The method itself at work, to which a way has led. */
