@@ -48,7 +48,7 @@ export class CacheEvictInterceptor implements NestInterceptor {
     if (!routes?.length) return next.handle();
     const arrivals = this.arrivals.of(context, () => this.meet(context, routes));
     // A cache that does not exist stops the request here, and not once the handler has done its work.
-    for (const { cache, where } of routes) this.caches.named(cache, where);
+    for (const route of routes) this.cacheOf(route, context);
     // What an interceptor further out has given as context holds now, and not where it subscribes.
     const here = new AsyncResource('CacheEvictInterceptor');
     const evictAll = async (when: Evicting['when'], result?: unknown): Promise<void> => {
@@ -82,9 +82,13 @@ export class CacheEvictInterceptor implements NestInterceptor {
     return arrivalsBy(CacheEvictInterceptor, context, this.config);
   }
 
+  private cacheOf({ cache, where }: Evicting, context: ExecutionContext) {
+    return this.caches.named(cache, { where, controller: context.getClass() });
+  }
+
   private async evict(route: Evicting, context: ExecutionContext, result: unknown): Promise<void> {
     const { where, target, condition } = route;
-    const cache = this.caches.named(route.cache, where);
+    const cache = this.cacheOf(route, context);
     if (!cache) return;
     const failure = cache.options.evictFailure.decorators;
     try {

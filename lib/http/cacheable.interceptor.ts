@@ -100,8 +100,9 @@ export class CacheableInterceptor implements NestInterceptor {
   }
 
   private planFor(request: Asked, unwanted?: Bypass): Plan {
-    const { exchange, cacheable } = request;
-    const cache = this.caches.named(cacheable.cache, cacheable.where);
+    const { exchange, cacheable, context } = request;
+    const asking = { where: cacheable.where, controller: context.getClass() };
+    const cache = this.caches.named(cacheable.cache, asking);
     const bypass = unwanted ?? bypassOf(exchange, cacheable);
     if (bypass?.detail && bypass.detail in IDENTIFIED)
       this.warnings.once(cacheable.where, IDENTIFIED[bypass.detail]!);

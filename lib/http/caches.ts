@@ -1,16 +1,17 @@
-import { Logger } from '@nestjs/common';
-import type { ModuleRef } from '@nestjs/core';
+import { Logger, type Type } from '@nestjs/common';
+import { DiscoveryService, ModuleRef } from '@nestjs/core';
 import { engineOf, type CacheService } from '../cache/cache.service.js';
 import { notRegistered } from '../cache/decorated/option-rules.js';
 import { DEFAULT_CACHE, getCacheToken } from '../common/tokens.js';
 import type { HttpCache } from './http-cache.js';
 
 /**
- * The caches of this application by their names; looked up when a request first needs one, wherever it was imported. The unnamed
- * one is that of the controller's own module where it has one, as it is for methods.
+ * The caches of this application by their names, looked up when a request first needs one. For a decorated handler it is that
+ * of the controller's own module where it has one, as it is for methods; else one that is imported anywhere.
  */
 export class Caches {
-  private readonly found = new Map<string, HttpCache | undefined>();
+  /** By controller and name; bounded by the application's routes. */
+  private readonly found = new WeakMap<Type, Map<string, HttpCache | undefined>>();
 
   /** `own`: what Nest injects for `CacheService`, if anything. */
   constructor(
@@ -22,20 +23,57 @@ export class Caches {
    * Undefined where a test has put something else in the place of the service. Throws `CacheOptionsError` where no cache of
    * that name is registered.
    */
-  named(name: string, where: string): HttpCache | undefined {
-    if (!this.found.has(name)) this.found.set(name, engineOf(this.service(name, where)));
-    return this.found.get(name);
+  named(name: string, { where, controller }: Asking): HttpCache | undefined {
+    let found = this.found.get(controller);
+    if (!found) this.found.set(controller, (found = new Map()));
+    if (!found.has(name)) found.set(name, engineOf(this.service(name, { where, controller })));
+    return found.get(name);
   }
 
-  private service(name: string, where: string): CacheService {
+  private service(name: string, { where, controller }: Asking): CacheService {
+    const token = getCacheToken(name);
+    const injected = this.injectedInto(controller, token);
+    if (injected) return injected;
     if (this.own && name === DEFAULT_CACHE) return this.own;
     try {
-      return this.moduleRef.get<CacheService>(getCacheToken(name), { strict: false });
+      return this.moduleRef.get<CacheService>(token, { strict: false });
     } catch (cause) {
       throw Object.assign(notRegistered(where, name), { cause });
     }
   }
+
+  private injectedInto(controller: Type, token: symbol): CacheService | undefined {
+    let discovery: DiscoveryService;
+    try {
+      discovery = this.moduleRef.get(DiscoveryService, { strict: false });
+    } catch {
+      return undefined; // nor is there a cache then
+    }
+    const all = discovery.getControllers().filter(({ metatype }) => metatype === controller);
+    // Of a class that several modules have as a controller, an interceptor that is not global acts for that of its own.
+    const isOwn = ({ host }: Wrapper): boolean =>
+      host?.getProviderByKey(ModuleRef).instance === this.moduleRef;
+    const wrapper = all.find(isOwn) ?? all[0];
+    return wrapper && injectedBy(token, wrapper);
+  }
 }
+
+/**
+ * What the decorators have had Nest inject into the instances of a controller or provider, if anything. Not asked of an instance: of
+ * some there is one for each request.
+ */
+export function injectedBy(token: symbol, wrapper: Wrapper): CacheService | undefined {
+  const properties = wrapper.getPropertiesMetadata() ?? [];
+  return properties.find(({ key }) => key === token)?.wrapper.instance as CacheService | undefined;
+}
+
+/** Whose cache is wanted, and `@Cacheable on CatsController.show` for messages. */
+interface Asking {
+  readonly where: string;
+  readonly controller: Type;
+}
+
+type Wrapper = ReturnType<DiscoveryService['getControllers']>[number];
 
 /** Says each thing once. Bounded by the number of decorated handlers times the things there are to say of one. */
 export class Warnings {

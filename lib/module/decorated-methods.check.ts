@@ -6,6 +6,8 @@ import { DiscoveryService, MetadataScanner, ModuleRef } from '@nestjs/core';
 import { identity, places } from '../cache/decorated/decorated-method.js';
 import { CacheOptionsError } from '../common/errors.js';
 import { shown } from '../common/option-checks.js';
+import { getCacheToken } from '../common/tokens.js';
+import { injectedBy } from '../http/caches.js';
 import { cacheableRoute, type CacheableRoute } from '../http/http.options.js';
 import { parametersOf } from '../http/route.js';
 import { adopt } from '../methods/injection.js';
@@ -48,7 +50,7 @@ class DecoratedMethodsCheck implements OnModuleInit {
   private readonly keyed = new Map<string, string>();
 
   constructor(
-    private readonly cache: string,
+    private readonly cache: { readonly name: string; readonly service: unknown },
     private readonly discovery: DiscoveryService,
     private readonly scanner: MetadataScanner,
     private readonly moduleRef: ModuleRef,
@@ -70,12 +72,14 @@ class DecoratedMethodsCheck implements OnModuleInit {
     }
   }
 
-  /** The methods with `@Cacheable` or `@CachePut` that name this cache. */
+  /** The methods with `@Cacheable` or `@CachePut` that name this cache, and not one of that name which their module has for itself. */
   private decorated(wrapper: Wrapper): [method: object, CacheableRoute][] {
+    const { name: cache, service } = this.cache;
+    if ((injectedBy(getCacheToken(cache), wrapper) ?? service) !== service) return [];
     const methods = prototypeOf(wrapper);
     return (methods ? this.scanner.getAllMethodNames(methods) : []).flatMap((name) => {
       const route = cacheableRoute.get(methods![name]!);
-      return route?.cache === this.cache ? [[methods![name]!, route]] : [];
+      return route?.cache === cache ? [[methods![name]!, route]] : [];
     });
   }
 
@@ -144,9 +148,13 @@ function assertOfResponses({ options, where }: CacheableRoute): void {
 }
 
 /** For the methods that name this cache. */
-export const decoratedMethodsCheck = (cache: string): Provider => ({
+export const decoratedMethodsCheck = (name: string): Provider => ({
   provide: DecoratedMethodsCheck,
-  useFactory: (discovery: DiscoveryService, scanner: MetadataScanner, moduleRef: ModuleRef) =>
-    new DecoratedMethodsCheck(cache, discovery, scanner, moduleRef),
-  inject: [DiscoveryService, MetadataScanner, ModuleRef],
+  useFactory: (
+    service: unknown,
+    discovery: DiscoveryService,
+    scanner: MetadataScanner,
+    moduleRef: ModuleRef,
+  ) => new DecoratedMethodsCheck({ name, service }, discovery, scanner, moduleRef),
+  inject: [getCacheToken(name), DiscoveryService, MetadataScanner, ModuleRef],
 });

@@ -1,15 +1,29 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { Controller, Get, Injectable, Module, Param, Post, Query } from '@nestjs/common';
+import {
+  Controller,
+  Get,
+  Inject,
+  Injectable,
+  Module,
+  Param,
+  Post,
+  Query,
+  Scope,
+} from '@nestjs/common';
 import { APP_INTERCEPTOR, ExternalContextCreator } from '@nestjs/core';
 import { CacheService } from '../../lib/cache/cache.service.js';
+import { getCacheToken } from '../../lib/common/tokens.js';
 import { CacheEvict } from '../../lib/decorators/cache-evict.decorator.js';
 import { Cacheable } from '../../lib/decorators/cacheable.decorator.js';
 import { NoCache } from '../../lib/decorators/no-cache.decorator.js';
+import { CacheEvictInterceptor } from '../../lib/http/cache-evict.interceptor.js';
 import { CacheableInterceptor } from '../../lib/http/cacheable.interceptor.js';
 import { RedisCacheModule } from '../../lib/redis-cache.module.js';
 import { PLATFORMS, startApp } from './http-app.js';
 
 let runs = 0;
+
+const OURS = [CacheableInterceptor, CacheEvictInterceptor];
 
 @Controller('plain')
 class PlainController {
@@ -178,31 +192,49 @@ describe.each(PLATFORMS)('other contexts, on %s', (platform) => {
     expect(await cache.ttl('decorated')).toBeGreaterThan(0);
   });
 
-  it('D9 modules with caches of their own beside the global one → each handler has that of its module', async () => {
-    const moduleWith = (name: string) => {
-      @Controller(name)
-      class OwnController {
-        @Get()
-        @Cacheable({ key: 'name' })
-        find() {
-          return { name };
-        }
+  it.each([
+    { which: 'the unnamed ones', name: undefined, global: [] },
+    { which: 'of one name', name: 'own', global: [] },
+    { which: 'the unnamed ones, interceptors bound globally', name: undefined, global: OURS },
+    { which: 'of one name, interceptors bound globally', name: 'own', global: OURS },
+    { which: 'of one name, for each request', name: 'own', global: OURS, scope: Scope.REQUEST },
+  ])(
+    'D9 K1 modules with caches of their own beside the global one, $which → each handler has that of its module',
+    async ({ name, global, scope }) => {
+      const moduleWith = (path: string) => {
+        @Controller({ path, scope })
+        class OwnController {
+          @Get()
+          @Cacheable({ key: 'key', cache: name })
+          find() {
+            return { path };
+          }
 
-        @Post()
-        @CacheEvict({ key: 'name' })
-        change() {}
-      }
-      @Module({
-        imports: [RedisCacheModule.forRoot({ isGlobal: false })],
-        controllers: [OwnController],
-      })
-      class OwnModule {}
-      return OwnModule;
-    };
-    const imports = [moduleWith('a'), moduleWith('b')];
-    const { send, verdict } = await startApp(platform, { imports });
-    for (const name of ['a', 'b']) expect((await send(`/${name}`)).json()).toEqual({ name });
-    await send('/a', { method: 'POST' });
-    expect([await verdict('/a'), await verdict('/b')]).toEqual(['MISS', 'HIT']);
-  });
+          @Post()
+          @CacheEvict({ key: 'key', cache: name })
+          change() {}
+        }
+        Object.defineProperty(OwnController, 'name', { value: `Controller of ${path}` });
+        @Module({
+          imports: [RedisCacheModule.forRoot({ isGlobal: false, name })],
+          controllers: [OwnController],
+        })
+        class OwnModule {
+          constructor(@Inject(getCacheToken(name)) readonly cache: CacheService) {}
+        }
+        return OwnModule;
+      };
+      const imports = ['a', 'b'].map(moduleWith);
+      const { app, send, verdict, log } = await startApp(platform, {
+        imports,
+        providers: global.map((useClass) => ({ provide: APP_INTERCEPTOR, useClass })),
+      });
+      for (const path of ['a', 'b']) expect((await send(`/${path}`)).json()).toEqual({ path });
+      for (const module of imports)
+        expect(await app.get(module).cache.ttl('key')).toBeGreaterThan(0);
+      await send('/a', { method: 'POST' });
+      expect([await verdict('/a'), await verdict('/b')]).toEqual(['MISS', 'HIT']);
+      expect(log).toEqual([]); // two caches, and so not one key of two handlers
+    },
+  );
 });

@@ -13,7 +13,8 @@ describe('Caches', () => {
     ['default', 'RedisCacheModule.forRoot()'],
     ['reports', "RedisCacheModule.forRoot({ name: 'reports' })"],
   ])('K1 no cache %s → an error that says how one is registered', (name, registration) => {
-    expect(() => new Caches(empty, undefined).named(name, '@Cacheable on Cats.show')).toThrow(
+    const asking = { where: '@Cacheable on Cats.show', controller: class Cats {} };
+    expect(() => new Caches(empty, undefined).named(name, asking)).toThrow(
       expect.objectContaining({
         code: 'ERR_CACHE_OPTIONS',
         problems: [
