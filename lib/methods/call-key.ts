@@ -91,7 +91,7 @@ export function defaultKey(call: Call, place: Place, cache: CacheOfCall, choice:
     throw new CacheKeyError(
       `${place.where}: two methods of ${own.name} are named ${method}, and would have the same keys in one cache; give one of them a \`key\` or a \`namespace\``,
     );
-  return [...names, encodeArgs(countingArgs(call, place, choice))];
+  return [...names, encodeArgs(countingArgs(call, place, choice), place.where)];
 }
 
 type Choice = Cached['args'];

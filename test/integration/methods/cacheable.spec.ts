@@ -268,6 +268,7 @@ describe.each(PLACES)('@Cacheable on a method, %s', (topology) => {
     const call = users.find('1', { by: () => 1 });
     await expect(call).rejects.toThrow(CacheKeyError);
     await expect(call).rejects.toThrow('Argument 1.by is a function');
+    await expect(call).rejects.toThrow('@Cacheable on UsersService.find: Argument 1');
     expect(runs).toBe(0);
   });
 
