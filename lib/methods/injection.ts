@@ -1,6 +1,7 @@
 import { Inject, Logger, Optional } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { notRegistered } from '../cache/decorated/option-rules.js';
+import { CacheOptionsError } from '../common/errors.js';
 import { DEFAULT_CACHE } from '../common/tokens.js';
 
 /**
@@ -75,6 +76,16 @@ export function injectedInto<T>(instance: unknown, wanted: Wanted): T | undefine
   if (moduleRef && wanted.cache !== DEFAULT_CACHE) throw notRegistered(wanted.where, wanted.cache);
   warnOnce(own, moduleRef ? NO_MODULE : NOT_BY_NEST);
   return undefined;
+}
+
+/** Why there is none for that instance, for those that cannot do without. */
+export function noneFor(instance: unknown, { where, cache }: Wanted): CacheOptionsError {
+  const isByNest = isObject(instance) && (instance as Record<symbol, unknown>)[MODULE_REF] != null;
+  if (isByNest) return notRegistered(where, cache);
+  const accepted = 'a provider of an application that has started';
+  return new CacheOptionsError(where, [
+    { path: 'this', given: `an instance that ${NOT_BY_NEST}`, accepted },
+  ]);
 }
 
 function lookUp(moduleRef: ModuleRef, token: symbol): unknown {

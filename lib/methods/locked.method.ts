@@ -1,5 +1,5 @@
 import { attempt } from '../cache/decorated/compile.js';
-import { aCacheName, notRegistered } from '../cache/decorated/option-rules.js';
+import { aCacheName } from '../cache/decorated/option-rules.js';
 import { CacheOptionsError, isCacheError, type OptionProblem } from '../common/errors.js';
 import * as check from '../common/option-checks.js';
 import { DEFAULT_CACHE, getLockToken } from '../common/tokens.js';
@@ -9,7 +9,7 @@ import type { Lock } from '../locks/held-lock.js';
 import { LOCK_OPTIONS, type LockOptions } from '../locks/lock.options.js';
 import type { LockNames, LockProvider } from '../locks/lock.provider.js';
 import { givenByArgs, valuesFrom } from './call-key.js';
-import { injectedInto, injectInto, type Wanted } from './injection.js';
+import { injectedInto, injectInto, noneFor, type Wanted } from './injection.js';
 import { keeping, notYetKept } from './super-calls.js';
 import { resultOf, wrapMethod, type Call, type Place } from './wrap-method.js';
 
@@ -72,7 +72,7 @@ class LockedMethod {
   async call(call: Call): Promise<unknown> {
     const locks = injectedInto<LockProvider>(call.instance, this.wanted);
     // Unlike a cache that is missing, this would not only be slower.
-    if (!locks) throw notRegistered(this.wanted.where, this.wanted.cache);
+    if (!locks) throw noneFor(call.instance, this.wanted);
     const own = { owner: locks, names: this.namesOf(call), call, place: this.place };
     const run = (): Promise<unknown> => resultOf(this.place, call);
     const names = notYetKept(own);

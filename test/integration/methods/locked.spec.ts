@@ -160,4 +160,13 @@ describe('@Locked in two modules of one Redis', () => {
       await expect(jobs.plain()).rejects.toThrow(CacheOptionsError);
     expect(runs).toBe(0);
   });
+
+  it('D9 D12 an instance that Nest has not built, or an application without a cache → the error says which', async () => {
+    const { module } = await startWithout({ providers: [Jobs] });
+    await expect(module.get(Jobs).plain()).rejects.toThrow(/registered: RedisCacheModule\.forRoot/);
+    await start('memory', { providers: [Jobs] });
+    await expect(new Jobs().plain()).rejects.toThrow(
+      / Jobs\.plain:\n {2}this: .* not built by Nest/,
+    );
+  });
 });
