@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { Controller, Delete, Get, Inject, Injectable, UseInterceptors } from '@nestjs/common';
+import { Controller, Delete, Get, Inject, Injectable, Module, Post, UseInterceptors } from '@nestjs/common'; // prettier-ignore
 import { Test } from '@nestjs/testing';
 import request from 'supertest';
 import { CacheService } from '../../../lib/cache/cache.service.js';
@@ -66,6 +66,12 @@ class CatsController extends AnimalsController {
     return ran('for-ever');
   }
 
+  @Post()
+  @CacheKey('keyed')
+  add() {
+    return ran('add');
+  }
+
   @Delete()
   @CacheKey('deleted')
   remove() {
@@ -78,7 +84,7 @@ afterEach(async () => {
   for (const close of closing.splice(0)) await close();
 });
 
-async function start(name?: string, options: Pick<RedisCacheOptions, 'refreshAhead'> = {}) {
+async function start(name?: string, options: Pick<RedisCacheOptions, 'refreshAhead' | 'ttl'> = {}) {
   runs = [];
   const module = await Test.createTestingModule({
     imports: [
@@ -133,9 +139,31 @@ describe('Cache', () => {
     expect(await cache.mget(['zero', 'none'])).toEqual([1, undefined]);
   });
 
+  it('X1 mset — a ttl for some → each its own', async () => {
+    const { cache, clock } = await start();
+    await cache.mset([{ key: 'ms', value: 1, ttl: 1000 }, { key: 'zero', value: 1, ttl: 0 }, { key: 'none', value: 1 }]); // prettier-ignore
+    await clock.advance(1000);
+    expect(await cache.mget(['ms', 'zero', 'none'])).toEqual([undefined, 1, 1]);
+    await clock.advance('5m');
+    expect(await cache.mget(['zero', 'none'])).toEqual([1, undefined]);
+  });
+
   it.each(['5m', -1, NaN, { ttl: 5 }])('ttl — %p → CacheOptionsError', async (ttl) => {
     const { cache } = await start();
     await expect(cache.set('a', 1, ttl as number)).rejects.toThrow(CacheOptionsError);
+    const text = /cache\.set.*ttl: given .*, accepted a number of ms; 0: it does not expire/s;
+    await expect(cache.set('a', 1, ttl as number)).rejects.toThrow(text);
+  });
+
+  it('X5 wrap — 0, or a wrong number, from a ttl function → for ever; CacheOptionsError, and nothing is stored', async () => {
+    const { cache, service } = await start();
+    await cache.wrap('a', () => 1, () => 0); // prettier-ignore
+    expect(await service.ttl('a')).toBe(Infinity);
+    for (const wrong of [-1, NaN, '5m' as never]) {
+      const wrapped = cache.wrap('b', () => 1, () => wrong); // prettier-ignore
+      await expect(wrapped).rejects.toThrow(/ttl: given .*, accepted a number of ms; 0/);
+      expect(await cache.get('b')).toBeUndefined();
+    }
   });
 
   it('wrap — one load for many, ttl of the value, refreshThreshold → reloaded in the background', async () => {
@@ -185,11 +213,53 @@ describe('Cache', () => {
     const { cache, clock } = await start(undefined, { refreshAhead: { after: 0.5 } });
     let loads = 0;
     const load = async (): Promise<number> => ++loads;
-    await cache.wrap('a', load, 60_000, 0);
+    const reads = [
+      () => cache.wrap('a', load, 60_000, 0),
+      () => cache.wrap('b', load, { ttl: () => 60_000, refreshThreshold: 0 }),
+    ];
+    for (const read of reads) await read();
     await clock.advance('50s');
-    expect(await cache.wrap('a', load, 60_000, 0)).toBe(1);
+    for (const [i, read] of reads.entries()) expect(await read()).toBe(i + 1);
     await clock.advance(1);
+    expect(loads).toBe(2);
+  });
+
+  it('E1 wrap — refreshThreshold without a ttl → of what is left of the module’s', async () => {
+    const { cache, clock } = await start(undefined, { ttl: '10s' });
+    let loads = 0;
+    const read = (): Promise<number> => cache.wrap('a', async () => ++loads, undefined, 4000);
+    await read();
+    await clock.advance('5s');
+    await read();
+    await clock.advance(50);
     expect(loads).toBe(1);
+    await clock.advance('1s');
+    await read();
+    await clock.advance(50);
+    expect(loads).toBe(2);
+  });
+
+  it('E1 wrap — refreshThreshold longer than the ttl → each read; without an end → none', async () => {
+    const { cache, clock } = await start();
+    let loads = 0;
+    const load = async (): Promise<number> => ++loads;
+    for (const threshold of [5000, Infinity]) {
+      loads = 0;
+      const read = (): Promise<number> => cache.wrap(`each ${threshold}`, load, 1000, threshold);
+      expect(await read()).toBe(1);
+      await clock.advance(50);
+      expect(await read()).toBe(1);
+      await clock.advance(50);
+      expect(await read()).toBe(2);
+      await clock.advance(50);
+      loads = 0;
+      const never = (): Promise<number> => cache.wrap(`never ${threshold}`, load, 0, threshold);
+      for (let i = 0; i < 2; i++) {
+        expect(await never()).toBe(1);
+        await clock.advance('6m');
+      }
+      expect(loads).toBe(1);
+    }
   });
 
   it('wrap — a ttl by value beside refreshThreshold → the compiler refuses it, and so does wrap', async () => {
@@ -226,6 +296,28 @@ describe('Cache', () => {
     const register = (): unknown => CacheManagerModule.register(given as object);
     expect(register).toThrow(CacheOptionsError);
     expect(register).toThrow(text);
+  });
+
+  /** Another module than the one that registers it asks for it. */
+  function startApart(options?: { isGlobal: boolean }) {
+    @Module({ providers: [CatsService] })
+    class CatsModule {}
+    const imports = [RedisCacheTestingModule.register(), CacheManagerModule.register(options), CatsModule]; // prettier-ignore
+    return Test.createTestingModule({ imports }).compile();
+  }
+
+  it.each([undefined, { isGlobal: true }])(
+    'register — %p → other modules have it',
+    async (given) => {
+      const module = await startApart(given);
+      closing.push(() => module.close());
+      expect(module.get(CatsService).byClass).toBeInstanceOf(Cache);
+    },
+  );
+
+  it('register — isGlobal false → other modules do not have it', async () => {
+    const text = /resolve dependencies of the CatsService/;
+    await expect(startApart({ isGlobal: false })).rejects.toThrow(text);
   });
 
   it('register — a cache of that name → that one', async () => {
@@ -270,10 +362,18 @@ describe('CacheInterceptor, CacheKey, CacheTTL', () => {
     expect(await get('/cats/keyed')).toBe(2);
   });
 
-  it('CacheKey on DELETE → the handler runs each time', async () => {
+  it('CacheKey on DELETE, on POST → the handler runs each time', async () => {
     const { app } = await start();
     for (let i = 0; i < 2; i++) await request(app.getHttpServer()).delete('/cats').expect(200);
-    expect(runs).toEqual(['remove', 'remove']);
+    for (let i = 0; i < 2; i++) await request(app.getHttpServer()).post('/cats').expect(201);
+    expect(runs).toEqual(['remove', 'remove', 'add', 'add']);
+  });
+
+  it('CacheKey — HEAD after GET → answered from the cache', async () => {
+    const { app, get } = await start();
+    await get('/cats/keyed');
+    await request(app.getHttpServer()).head('/cats/keyed').expect(200).expect('x-cache', 'HIT');
+    expect(runs).toEqual(['keyed']);
   });
 
   it('a request that says who it is → not answered from the cache', async () => {
