@@ -1,9 +1,13 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
 import { CacheKeyError, CacheOptionsError, LockTimeoutError } from '../../../lib/common/errors.js';
 import { Cacheable } from '../../../lib/decorators/cacheable.decorator.js';
 import { Locked } from '../../../lib/decorators/locked.decorator.js';
+import { getLockToken } from '../../../lib/common/tokens.js';
 import { LockProvider } from '../../../lib/locks/lock.provider.js';
+import { RedisCacheModule } from '../../../lib/redis-cache.module.js';
+import { CacheTesting, RedisCacheTestingModule } from '../../../lib/testing/index.js';
 import { Gate } from '../../support/gate.js';
 import { PLACES, start, startWithout } from './app.js';
 
@@ -63,6 +67,43 @@ class Jobs {
   @Locked({ key: 'import:1' })
   async cached() {
     return work();
+  }
+}
+
+abstract class Import {
+  @Locked({ onBusy: 'skip' })
+  async run() {
+    return work();
+  }
+}
+
+@Injectable()
+class NightlyImport extends Import {}
+
+@Injectable()
+class WeeklyImport extends Import {}
+
+@Injectable()
+class Elsewhere {
+  private readonly source = new AbortController();
+
+  @Locked({ cache: 'other', key: 'a' })
+  async other() {
+    return work();
+  }
+
+  @Locked({ cache: 'none', key: 'a' })
+  async none() {
+    return work();
+  }
+
+  @Locked({ key: 'b', onBusy: 'skip', wait: '1m', signal: function (this: Elsewhere) { return this.source.signal; } }) // prettier-ignore
+  async stoppable() {
+    return work();
+  }
+
+  stop(reason: Error) {
+    this.source.abort(reason);
   }
 }
 
@@ -168,5 +209,66 @@ describe('@Locked in two modules of one Redis', () => {
     await expect(new Jobs().plain()).rejects.toThrow(
       / Jobs\.plain:\n {2}this: .* not built by Nest/,
     );
+  });
+});
+
+describe('@Locked without a key, inherited', () => {
+  it('D1 D12 by two classes → each has a lock of its own', async () => {
+    const { module } = await start('memory', { providers: [NightlyImport, WeeklyImport] });
+    gate = new Gate();
+    const [nightly, weekly] = [module.get(NightlyImport), module.get(WeeklyImport)];
+    const calls = [nightly.run(), weekly.run()];
+    await gate.arrived(2);
+    const locks = module.get(LockProvider);
+    for (const name of ['NightlyImport.run', 'WeeklyImport.run'])
+      expect(await locks.isLocked(name)).toBe(true);
+    expect(await nightly.run()).toBeUndefined();
+    gate.open();
+    expect(await Promise.all(calls)).toEqual([1, 2]);
+  });
+});
+
+describe('@Locked of another cache, or stopped', () => {
+  const open = async () => {
+    const imports = [RedisCacheModule.forRoot({ name: 'other' })];
+    const { module } = await start('memory', { providers: [Elsewhere], imports });
+    return { jobs: module.get(Elsewhere), locks: module.get(LockProvider), module };
+  };
+
+  it('D12 cache → the lock of that one; none of that name → CacheOptionsError', async () => {
+    const { jobs, locks, module } = await open();
+    gate = new Gate();
+    const call = jobs.other();
+    await gate.arrived();
+    expect(await locks.isLocked('a')).toBe(false);
+    expect(await module.get<LockProvider>(getLockToken('other')).isLocked('a')).toBe(true);
+    gate.open();
+    expect(await call).toBe(1);
+    await expect(jobs.none()).rejects.toThrow(/cache: given 'none'/);
+    expect(runs).toBe(1);
+  });
+
+  it('D12 a signal that the instance has, others hold the lock → its reason, and no skip', async () => {
+    const { jobs, locks } = await open();
+    await locks.withLock('b', async () => {
+      const call = jobs.stoppable();
+      jobs.stop(new Error('enough'));
+      await expect(call).rejects.toThrow('enough');
+    });
+    expect(runs).toBe(0);
+  });
+});
+
+describe('@Locked while Redis cannot be reached', () => {
+  it("D12 onBusy: 'skip' → rejects, since nobody knows whether it is busy", async () => {
+    const module = await Test.createTestingModule({
+      imports: [RedisCacheTestingModule.register()],
+      providers: [Jobs],
+    }).compile();
+    module.get(CacheTesting).faults.drop('locks');
+    for (const method of ['skip', 'skipLater'] as const)
+      await expect(module.get(Jobs)[method]()).rejects.toMatchObject({ code: 'ERR_CACHE_CONNECTION' }); // prettier-ignore
+    expect(runs).toBe(0);
+    await module.close();
   });
 });
