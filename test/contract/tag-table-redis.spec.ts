@@ -140,6 +140,17 @@ describe('RedisTagTable', () => {
   });
 
   describe('the head', () => {
+    it('G4 lost together with its table → both begin by one script', async () => {
+      await table.bump(path, ['x']);
+      await raw.unlink(key, head);
+      await raw.config('RESETSTAT');
+      expect(await table.glance(`${path}:k`, ['x'])).toBeUndefined();
+      // On the same connection, and so behind whatever else was sent.
+      await table.clear(path);
+      expect(await callsOf('evalsha')).toBe(2);
+      expect(await raw.exists(key, head)).toBe(2);
+    });
+
     it('a table → its clock and its floor, which does not expire', async () => {
       const version = await table.bump(path, ['x']);
       const base = Number(await raw.zscore(key, 'b'));
@@ -189,6 +200,16 @@ describe('RedisTagTable', () => {
         await table.glance(`${path}:k`, ['x']);
         await waitFor(async () => (await raw.get(head)) === before);
       }
+    });
+
+    it('G4 missing, many look in one tick → written again by one script', async () => {
+      await table.bump(path, ['x']);
+      await raw.unlink(head);
+      await raw.config('RESETSTAT');
+      await Promise.all(Array.from({ length: 50 }, () => table.glance(`${path}:k`, ['x'])));
+      // On the same connection, and so behind whatever else was sent.
+      await table.clear(path);
+      expect(await callsOf('evalsha')).toBe(2);
     });
 
     it('missing, and the server takes no writes → reads go on by the table', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { deferred } from '../../../lib/common/async.js';
 import { KnownTable } from '../../../lib/tags/table-head.js';
 import { knows } from '../../../lib/tags/tag-table.js';
 
@@ -34,5 +35,19 @@ describe('KnownTable', () => {
     expect((await lookAt(table, '4 0'))!.tags.size).toBe(10_000);
     learn(10_000, 1);
     expect([...(await lookAt(table, '4 0'))!.tags.keys()]).toEqual(['t10000']);
+  });
+
+  it('G4 looks that overlap → one for each reading, for as long as its bytes are waited for', async () => {
+    const table = new KnownTable();
+    const [early, late] = [deferred<Buffer | null>(), deferred<Buffer | null>()];
+    const first = table.lookBy(early.promise);
+    expect(table.lookBy(early.promise)).toBe(first);
+    const second = table.lookBy(late.promise);
+    early.resolve(Buffer.from('4 0'));
+    await first.versions;
+    expect(table.lookBy(late.promise)).toBe(second);
+    late.resolve(Buffer.from('5 0'));
+    expect((await second.versions)!.clock).toBe(5);
+    expect(table.lookBy(late.promise)).not.toBe(second);
   });
 });
