@@ -53,9 +53,7 @@ export class KnownTable {
     // A copy: it came with a whole chunk of replies.
     this.bytes = head ? Buffer.from(bytes) : undefined;
     this.headIsMissing = !head;
-    if (!head) this.seen = undefined;
-    else if (this.seen?.clock !== head.clock || this.seen.floor !== head.floor)
-      this.seen = { ...head, tags: new Map() };
+    this.seen = head ? { ...head, tags: new Map() } : undefined;
   }
 }
 

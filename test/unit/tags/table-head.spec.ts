@@ -50,4 +50,24 @@ describe('KnownTable', () => {
     expect((await second.versions)!.clock).toBe(5);
     expect(table.lookBy(late.promise)).not.toBe(second);
   });
+
+  it('G4 a head that is there again → is not missing any more, and nothing of before is known', async () => {
+    const table = new KnownTable();
+    await lookAt(table, '4 0');
+    table.learn({ clock: 4, floor: 0, tags: new Map([['t', 3]]) });
+    expect(await table.lookBy(Promise.resolve(null)).versions).toBeUndefined();
+    expect(table.headIsMissing).toBe(true);
+    const versions = (await lookAt(table, '4 0'))!;
+    expect(table.headIsMissing).toBe(false);
+    expect([versions.clock, versions.floor, versions.tags.size]).toEqual([4, 0, 0]);
+  });
+
+  it.each(['', 'x', '4', '4 ', '4 0 0', '4 0\n', '-4 0', '4.5 0', '12345678901234567 0'])(
+    'G4 %j → no head',
+    async (text) => {
+      const table = new KnownTable();
+      expect(await lookAt(table, text)).toBeUndefined();
+      expect(table.headIsMissing).toBe(true);
+    },
+  );
 });
