@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { Command } from 'ioredis';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { deferred, type Deferred } from '../../../lib/common/async.js';
+import { deferred, handled, type Deferred } from '../../../lib/common/async.js';
 import { systemClock } from '../../../lib/common/clock.js';
 import type { Announcer } from '../../../lib/common/invalidation.js';
 import type { RedisClient, Shard, Topology } from '../../../lib/redis/topology.js';
@@ -142,6 +142,7 @@ describe('changes while the list of shards is changed', () => {
 
   beforeEach(() => {
     [sent, told, last] = [[], [], deferred()];
+    void handled(last.promise);
     const shardOf = (name: string): Shard => {
       const sendCommand = (command: Command): Promise<unknown> => {
         sent.push(`${name} ${nameOf(command)}`);
