@@ -7,6 +7,7 @@ import {
   Param,
   Req,
   Scope,
+  Session,
   type ExecutionContext,
   UseInterceptors,
   type INestApplication,
@@ -51,6 +52,18 @@ class ClientsController {
     return { address };
   }
 
+  @Get('session')
+  @Cacheable()
+  session(@Session() session: object) {
+    return { session };
+  }
+
+  @Get('varied')
+  @Cacheable({ http: { varyBy: (context) => tenant(context) } })
+  varied(@Headers('x-tenant') of: string) {
+    return { of };
+  }
+
   @Get('keyed')
   @Cacheable({ key: ['language', '{headers.accept-language}'] })
   keyed(@Headers('accept-language') language: string) {
@@ -90,6 +103,12 @@ class SameKeyController {
     return {};
   }
 
+  @Get('varied')
+  @Cacheable({ key: 'list', http: { varyBy: (context) => tenant(context) } })
+  varied() {
+    return {};
+  }
+
   @Get('template')
   @Cacheable({ key: ['list', '{query.page}'] })
   pages() {
@@ -102,6 +121,12 @@ class MadeAnewController {
   @Get()
   @Cacheable()
   find() {
+    return {};
+  }
+
+  /** No handler. */
+  @Cacheable()
+  async mine() {
     return {};
   }
 }
@@ -322,7 +347,9 @@ describe.each(PLATFORMS)('whose response it is, on %s', (platform) => {
     expect(log.filter((line) => line.includes('of which the default key knows nothing'))).toEqual([
       expect.stringMatching(/ClientsController.language: it takes @Headers\(\)/),
       expect.stringMatching(/ClientsController.address: it takes @Ip\(\)/),
+      expect.stringMatching(/ClientsController.session: it takes @Session\(\)/),
       expect.stringMatching(/MadeAnewController.find: its controller is made anew/),
+      expect.stringMatching(/MadeAnewController.mine: its provider is made anew/),
     ]);
   });
 

@@ -12,8 +12,9 @@ import {
   type NestInterceptor,
   type PipeTransform,
 } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { catchError, of, retry, timeout } from 'rxjs';
+import { catchError, mergeMap, of, retry, timeout } from 'rxjs';
 import { CacheEvict } from '../../lib/decorators/cache-evict.decorator.js';
 import { CachePut } from '../../lib/decorators/cache-put.decorator.js';
 import { Cacheable } from '../../lib/decorators/cacheable.decorator.js';
@@ -52,6 +53,17 @@ class Impatient implements NestInterceptor {
       timeout(20),
       catchError(() => of({ late: true })),
     );
+  }
+}
+
+/** Calls the handler as a method, when that has answered. */
+@Injectable()
+class Twice implements NestInterceptor {
+  constructor(private readonly modules: ModuleRef) {}
+
+  intercept(context: ExecutionContext, next: CallHandler) {
+    const controller = this.modules.get<AgainController>(context.getClass(), { strict: false });
+    return next.handle().pipe(mergeMap(async (first) => [first, await controller.twice()]));
   }
 }
 
@@ -170,6 +182,13 @@ class AgainController {
     return work();
   }
 
+  @Get('twice')
+  @Cacheable({ key: 'twice' })
+  @UseInterceptors(Twice)
+  async twice() {
+    return work();
+  }
+
   @Get('given-up/:id')
   @Cacheable({ key: 'given-up' })
   @UseInterceptors(Impatient)
@@ -205,6 +224,19 @@ class DerivedController extends Base {
     const found = await super.find(id);
     runs++;
     return found;
+  }
+}
+
+@Controller('later')
+class LaterController extends Base {
+  @Get(':id')
+  @Cacheable({ key: 'later' })
+  override async find(@Param('id') id: string) {
+    void gate
+      .pass()
+      .then(() => super.find(id))
+      .then(() => runs++);
+    return { id };
   }
 }
 
@@ -245,7 +277,8 @@ describe.each(PLATFORMS)('what leads to a handler on %s', (platform) => {
   });
 
   describe('run again, or given up', () => {
-    const start = () => startApp(platform, { controllers: [AgainController, DerivedController] });
+    const start = () =>
+      startApp(platform, { controllers: [AgainController, DerivedController, LaterController] });
 
     it.each([
       ['outside', {}],
@@ -309,6 +342,34 @@ describe.each(PLATFORMS)('what leads to a handler on %s', (platform) => {
       gate.open();
       await waitFor(() => runs >= 2);
       expect(cache.stats().loads).toBe(1);
+    });
+
+    describe('and when it has answered, while another one is at work', () => {
+      async function startWithAnother() {
+        const app = await start();
+        await app.send('/derived/1', personal);
+        const another = gate;
+        gate = new Gate();
+        return { ...app, another };
+      }
+
+      it('P3 an interceptor further out calls it → that is cached as the call of a method', async () => {
+        const { send, another } = await startWithAnother();
+        expect((await send('/again/twice', personal)).json()).toEqual([{ run: 1 }, { run: 2 }]);
+        expect((await send('/again/twice', personal)).json()).toEqual([{ run: 3 }, { run: 2 }]);
+        another.open();
+        await waitFor(() => runs === 4);
+      });
+
+      it('P3 it calls super → that is no part of it any more', async () => {
+        const { send, cache, another } = await startWithAnother();
+        await send('/later/2');
+        gate.open();
+        await waitFor(() => runs === 1);
+        expect(await cache.get('base')).toEqual({ id: '2' });
+        another.open();
+        await waitFor(() => runs === 2);
+      });
     });
   });
 });

@@ -10,6 +10,7 @@ const IGNORED: CacheableOptions[] = [
   { staleWhileRevalidate: true },
   { refreshAhead: { after: 0.5 } },
   { serializer: 'msgpack' },
+  { schema: { '~standard': { version: 1, vendor: 'none', validate: (value) => ({ value }) } } },
 ];
 
 function controllerWith(options: CacheableOptions) {

@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Controller, Get, Param, ParseIntPipe, Post } from '@nestjs/common';
+import { APP_INTERCEPTOR } from '@nestjs/core';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { CacheEvict } from '../../lib/decorators/cache-evict.decorator.js';
 import { Cacheable } from '../../lib/decorators/cacheable.decorator.js';
+import { CacheableInterceptor } from '../../lib/http/cacheable.interceptor.js';
 import { waitFor } from '../support/wait-for.js';
 import { PLATFORMS, startApp } from './http-app.js';
 
@@ -65,6 +67,17 @@ describe.each(PLATFORMS)('handlers on %s', (platform) => {
     await send('/plain', { headers: { authorization: 'Bearer x' } });
     await send('/plain', { method: 'POST' });
     expect(inUseWithin).toHaveLength(3);
+    expect(Math.min(...inUseWithin)).toBeGreaterThan(0);
+    expect(inUse.size).toBe(0);
+  });
+
+  it('P8 answered by way of two interceptors of ours → none either', async () => {
+    const providers = [{ provide: APP_INTERCEPTOR, useClass: CacheableInterceptor }];
+    const { send } = await startApp(platform, { controllers: [PlainController], providers });
+    inUse.clear();
+    await send('/plain');
+    await send('/plain', { headers: { authorization: 'Bearer x' } });
+    expect(inUseWithin).toHaveLength(2);
     expect(Math.min(...inUseWithin)).toBeGreaterThan(0);
     expect(inUse.size).toBe(0);
   });

@@ -1,6 +1,7 @@
-import { describe, expect, it } from '@jest/globals';
+import { afterAll, describe, expect, it } from '@jest/globals';
 import { Inject, Injectable, Module, type ModuleMetadata, type Type } from '@nestjs/common';
 import { Test, type TestingModule } from '@nestjs/testing';
+import { Redis } from 'ioredis';
 
 import { CacheService } from '../../../lib/cache/cache.service.js';
 import { CacheOptionsError } from '../../../lib/common/errors.js';
@@ -64,6 +65,11 @@ describe('K1 forRoot', () => {
         [expect.stringMatching(/more than once/)],
       ],
       [
+        'of one name, on one server',
+        [RedisCacheModule.forRoot({ topology }), RedisCacheModule.forRoot({ topology })],
+        [expect.stringMatching(/more than once/)],
+      ],
+      [
         'of two names, on one server',
         [RedisCacheModule.forRoot({ topology }), RedisCacheModule.forRoot({ name: 'b', topology })],
         [expect.stringMatching(/'b': has the server and the namespace of another cache/)],
@@ -111,6 +117,14 @@ describe('K1 forRoot', () => {
       named.pathname = more;
       return { type: 'single', url: named.href, redis };
     };
+    const ownClients: Redis[] = [];
+    const given = (): Redis => {
+      const client = new Redis(url);
+      ownClients.push(client);
+      return client;
+    };
+    afterAll(() => Promise.all(ownClients.map((client) => client.quit())));
+
     it.each<[outcome: 'told' | 'not told', string, object, object]>([
       ['not told', 'databases by options', ofUrl('', { db: 1 }), ofUrl('', { db: 2 })],
       [
@@ -127,11 +141,36 @@ describe('K1 forRoot', () => {
         ofUrl(''),
         { type: 'sharded', shards: [url, 'redis://127.0.0.1:1'] },
       ],
+      [
+        'told',
+        'shards and a server that is one of them',
+        { type: 'sharded', shards: ['redis://127.0.0.1:1', url] },
+        ofUrl(''),
+      ],
       ['not told', 'servers', ofUrl(''), { type: 'single', url: 'redis://127.0.0.1:1' }],
+      [
+        'told',
+        'clusters with one node in common',
+        { type: 'cluster', nodes: ['127.0.0.1:1', 'LOCALHOST:2'] },
+        { type: 'cluster', nodes: ['redis://localhost:2', { host: '127.0.0.1', port: 3 }] },
+      ],
+      [
+        'not told',
+        'clusters',
+        { type: 'cluster', nodes: ['127.0.0.1:1'] },
+        { type: 'cluster', nodes: ['127.0.0.1:2'] },
+      ],
+      [
+        'not told',
+        'clients of the application, of which it knows',
+        { type: 'single', client: given },
+        { type: 'single', client: given },
+      ],
     ])('K1 %s: two %s', async (outcome, _, one, other) => {
+      const timeouts = { connect: 100 }; // some are not there
       const log = await toldBy([
-        RedisCacheModule.forRoot({ topology: one } as RedisCacheOptions),
-        RedisCacheModule.forRoot({ name: 'b', topology: other } as RedisCacheOptions),
+        RedisCacheModule.forRoot({ topology: one, timeouts } as RedisCacheOptions),
+        RedisCacheModule.forRoot({ name: 'b', topology: other, timeouts } as RedisCacheOptions),
       ]);
       const told = log.filter((line) => line.includes('the server and the namespace of another'));
       expect(told).toHaveLength(outcome === 'told' ? 1 : 0);

@@ -28,6 +28,8 @@ describe('@Cacheable', () => {
       negativeTtl: 'soon',
       cacheNull: 1,
       condition: true,
+      unless: true,
+      args: [0, -1],
       namespace: 'a/b',
       cache: '',
       waitTimeout: Infinity,
@@ -43,6 +45,8 @@ describe('@Cacheable', () => {
         'negativeTtl',
         'cacheNull',
         'condition',
+        'unless',
+        'args',
         'namespace',
         'cache',
         'waitTimeout',
@@ -78,6 +82,7 @@ describe('@Cacheable', () => {
     [['a', 7], ['tags: ["a",7]']],
     [['{result.id}', '{id}'], ["tags[1]: the placeholder {id} in '{id}'"]],
     ['a{', ["tags: a lone { in 'a{'"]],
+    [['a', '{0.id}:{user.id}'], ['tags[1]: the placeholders {0…}, {user…}']],
   ])('G4 tags %j → CacheOptionsError', (tags, given) => {
     expect(problemsOf(() => Cacheable({ tags: tags as string })).problems).toEqual(given);
   });
@@ -145,7 +150,11 @@ describe('@CacheEvict', () => {
     ],
     [{ pattern: 'a\\{params.id}' }, ["pattern: a backslash at the end in 'a\\'"]],
     [{ pattern: 'a\0{params.id}' }, ['pattern: a NUL character']],
+    [{ pattern: '{0}:{params.id}' }, ['pattern: the placeholders {0…}, {params…}']],
     [{ key: 'a', when: 'later' }, ['when: "later"']],
+    [{ key: 'a', when: 'before', afterCommit: true }, ['afterCommit: true']],
+    [{ key: 'a', afterCommit: 'yes' }, ['afterCommit: "yes"']],
+    [{ key: 'a', condition: true }, ['condition: true']],
     [{ key: '{result.id}', when: 'before' }, ["key: the placeholder {result.id} in '{result.id}'"]],
   ])('P9 %j → %j', (options, problems) => {
     expect(problemsOf(() => CacheEvict(options)).problems).toEqual(problems);

@@ -1,4 +1,5 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
+import { setImmediate } from 'node:timers/promises';
 
 import type { Clock } from '../../../lib/common/clock.js';
 import { CacheLifecycle } from '../../../lib/module/lifecycle.js';
@@ -19,19 +20,22 @@ function handClock(): Clock & { timers: Map<() => void, number>; fire(): void } 
 
 function setUp(): {
   connecting: Gate;
+  flushing: Gate;
   closing: Gate;
   clock: ReturnType<typeof handClock>;
   lifecycle: CacheLifecycle;
 } {
   const connecting = new Gate();
+  const flushing = new Gate();
   const closing = new Gate();
   const clock = handClock();
   const cache = {
     connect: () => connecting.pass(),
-    flush: async () => undefined,
+    flush: () => flushing.pass(),
     close: () => closing.pass(),
   };
-  return { connecting, closing, clock, lifecycle: new CacheLifecycle(cache, 2_000, clock) };
+  const lifecycle = new CacheLifecycle(cache, 2_000, clock);
+  return { connecting, flushing, closing, clock, lifecycle };
 }
 
 describe('CacheLifecycle', () => {
@@ -61,6 +65,30 @@ describe('CacheLifecycle', () => {
     connecting.fail(new Error('refused'));
     await expect(lifecycle.onModuleInit()).rejects.toThrow('refused');
     expect(clock.timers.size).toBe(0);
+  });
+
+  it.each([
+    ['beforeApplicationShutdown', 'flushing'],
+    ['onApplicationShutdown', 'closing'],
+  ] as const)('T11 %s → over when %s is', async (hook, name) => {
+    const { lifecycle, [name]: gate } = setUp();
+    const over = jest.fn();
+    const end = lifecycle[hook]().then(over);
+    await gate.arrived();
+    await setImmediate();
+    expect(over).not.toHaveBeenCalled();
+    gate.open();
+    await end;
+  });
+
+  it('T11 onApplicationShutdown — closing fails → with that error, and nothing keeps the process alive', async () => {
+    const { closing, lifecycle } = setUp();
+    const timers = (): number =>
+      process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length;
+    const before = timers();
+    closing.fail(new Error('stuck'));
+    await expect(lifecycle.onApplicationShutdown()).rejects.toThrow('stuck');
+    expect(timers()).toBe(before);
   });
 
   it('T11 onApplicationShutdown — twice, at once and later → closed once', async () => {
