@@ -9,7 +9,7 @@ import { SSE_METADATA } from '@nestjs/common/constants.js';
 import { ApplicationConfig, ModuleRef } from '@nestjs/core';
 import { AsyncResource } from 'node:async_hooks';
 import { types } from 'node:util';
-import { concat, defer, from, ignoreElements, mergeMap, Observable, tap } from 'rxjs';
+import { concat, defer, from, ignoreElements, isObservable, mergeMap, Observable, tap } from 'rxjs';
 import type { Evicting, EvictTarget } from '../cache/decorated/compile.js';
 import { CacheService } from '../cache/cache.service.js';
 import { leadingTo, type Arrivals, type Way } from '../cache/decorated/decorated-method.js';
@@ -70,7 +70,7 @@ export class CacheEvictInterceptor implements NestInterceptor {
       const evictAfter = (result: unknown): Promise<void> => (done ??= evictAll('after', result));
       return from(evictAll('before')).pipe(
         mergeMap(() => finish(handle(), evictAfter)),
-        tap({ error: () => evictWhenDone(way?.result, evictAfter) }),
+        tap({ error: () => evictWhenDone(way?.returned, evictAfter) }),
       );
     });
   }
@@ -144,10 +144,18 @@ function beforeLast(
   });
 }
 
-/** An interceptor has given up a handler that is still at work: what that writes is written. */
-function evictWhenDone(result: unknown, evict: (result: unknown) => Promise<void>): void {
-  if (types.isPromise(result)) result.then(evict).catch(() => undefined); // reported where it failed
+/** An interceptor has given up a handler that is still at work, or fails once that has worked: what it writes is written. */
+function evictWhenDone(returned: Way['returned'], evict: (result: unknown) => Promise<void>): void {
+  if (!returned || isOpen(returned.value)) return;
+  Promise.resolve(returned.value)
+    .then(evict)
+    .catch(() => undefined); // reported where it failed
 }
+
+/** Nobody knows here whether it has done anything, and it may do it once more for whoever asks. */
+const isOpen = (value: unknown): boolean =>
+  isObservable(value) ||
+  (!types.isPromise(value) && typeof (value as { then?: unknown } | null)?.then === 'function');
 
 /** Events are not held back; `action` follows the last one, also where that is because the client has left. */
 function lastly(

@@ -153,6 +153,13 @@ class NotedController {
   find() {
     return { run: ++runs };
   }
+
+  /** No handler: nothing has to be noted for an interceptor. */
+  @Traced('lost')
+  @Cacheable()
+  async method() {
+    return {};
+  }
 }
 
 @Controller('cats')
@@ -179,6 +186,29 @@ class AroundController {
   @UseInterceptors(Impatient)
   impatient() {
     return write();
+  }
+
+  @Put('sync')
+  @CacheEvict({ key: '{result.of}' })
+  @UseInterceptors(Failing)
+  sync() {
+    return { of: 'r' };
+  }
+
+  @Put('async')
+  @CacheEvict({ key: '{result.of}' })
+  @UseInterceptors(Failing)
+  async async() {
+    return { of: 'r' };
+  }
+
+  /** Ours stand on both sides of the one that fails. */
+  @Put('between')
+  @CachePut({ key: 'made' })
+  @UseInterceptors(Failing)
+  @CacheEvict({ key: '{result.of}' })
+  between() {
+    return { of: 'r' };
   }
 
   @Put('observable')
@@ -320,6 +350,17 @@ describe.each(PLATFORMS)('around a handler on %s', (platform) => {
       await waitFor(async () => (await cache.ttl('r')) === undefined);
       expect((await send('/around')).json()).toEqual({ value: 'new' });
     });
+
+    it.each(['sync', 'async', 'between'])(
+      'K6 %s, an interceptor makes an error of the answer → what the handler has changed is evicted',
+      async (how) => {
+        const { send, cache } = await start();
+        await send('/around');
+        const failing = { method: 'PUT', headers: { 'x-fail': '1' } };
+        expect((await send(`/around/${how}`, failing)).status).toBe(404);
+        await waitFor(async () => (await cache.ttl('r')) === undefined);
+      },
+    );
 
     it('K6 the client of events leaves → evicted', async () => {
       const { send, app, cache } = await start();

@@ -16,8 +16,8 @@ export const places = new WeakMap<object, Readonly<Record<string | symbol, strin
 
 /** From an interceptor of ours to the handler that it acts for, and then what that handler does. */
 export class Way {
-  /** What the handler has returned. */
-  result: unknown;
+  /** What the handler has returned, once it has. */
+  returned?: { readonly value: unknown };
   isOver = false;
 
   constructor(
@@ -35,7 +35,7 @@ export type Arrivals = 'one' | 'any';
 class Work {
   isOver = false;
 
-  constructor(readonly method: object | undefined) {}
+  constructor(readonly method: object) {}
 }
 
 const ways = new Context<Way | Work>();
@@ -71,15 +71,13 @@ export function isExpected(method: object): boolean {
 /** Whether that method, for which an interceptor acts, is at work: what it calls by `super` is a part of it. */
 export function isAtWork(method: () => object | undefined): boolean {
   const work = ways.current;
-  return (
-    work instanceof Work && work.method !== undefined && !work.isOver && work.method === method()
-  );
+  return work instanceof Work && !work.isOver && work.method === method();
 }
 
 /** Runs the method itself: nothing that it calls, not even the method again, is what the interceptor has led to. */
 export function arrive<T>(run: () => T): T {
   const way = ways.current;
-  if (!(way instanceof Way)) return run();
+  if (!(way instanceof Way && way.method)) return run();
   const work = new Work(way.method);
   const end = (): void => {
     work.isOver = true;
@@ -89,7 +87,8 @@ export function arrive<T>(run: () => T): T {
   let result: T | undefined;
   try {
     result = ways.run(work, run);
-    for (let each: Way | undefined = way; each; each = each.outer) each.result = result;
+    for (let each: Way | undefined = way; each; each = each.outer)
+      each.returned = { value: result };
     return result;
   } finally {
     // Of others that can be waited for, some begin only when somebody does.
