@@ -34,12 +34,11 @@ export class OnInvalidationExplorer implements OnModuleInit {
 
   private register(wrapper: Wrapper, instance: object): void {
     const { name, where, listener } = this.cache;
-    const prototype = Reflect.getPrototypeOf(instance);
-    if (!prototype) return;
-    const methods = prototype as Record<string, InvalidationHandler>;
-    for (const method of this.scanner.getAllMethodNames(prototype)) {
+    // Null, and then the scanner finds none.
+    const methods = Reflect.getPrototypeOf(instance) as Record<string, InvalidationHandler>;
+    for (const method of this.scanner.getAllMethodNames(methods)) {
       const caches = heardCaches.get(methods[method]!) ?? [];
-      const at = `@OnInvalidation on ${prototype.constructor.name}.${method}`;
+      const at = `@OnInvalidation on ${methods.constructor!.name}.${method}`;
       for (const other of caches) this.assertRegistered(other, at);
       if (!caches.includes(name) || this.hearsAnother(instance)) continue;
       if (wrapper.isTransient || !wrapper.isDependencyTreeStatic())
