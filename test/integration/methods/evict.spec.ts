@@ -324,6 +324,24 @@ describe.each(PLACES)('@CacheEvict on a method, %s', (topology) => {
     });
   });
 
+  it.each(['queue', 'throw'] as const)(
+    'I6 evictFailure is %s → holds for tags, a pattern and all as for keys',
+    async (evictFailure) => {
+      const { service, cache } = await open({ evictFailure });
+      const engine = engineOf(cache)!;
+      const asked: unknown[] = [];
+      const noted = async (failure: unknown): Promise<number> => asked.push(failure);
+      engine.evictTags = async (_path, _tags, failure) => void (await noted(failure));
+      engine.evictPattern = (_space, _glob, options) => noted(options?.failure);
+      engine.clear = async (_path, failure) => void (await noted(failure));
+      steps = ['touched'];
+      await service.touch('1');
+      await service.forget('1');
+      await service.forgetAll();
+      expect(asked).toEqual([evictFailure, evictFailure, evictFailure]);
+    },
+  );
+
   it('I7 run bypass, readonly → evicts act all the same', async () => {
     const { service, cache } = await open();
     for (const mode of ['bypass', 'readonly'] as const) {

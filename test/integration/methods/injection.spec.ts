@@ -99,7 +99,10 @@ describe('how a method comes to its cache', () => {
       @Cacheable()
       async all() {}
     }
-    const { log } = await start('memory', { providers: [Orders, DependsOnThem, Static] });
+    const { log } = await start('memory', {
+      providers: [Orders, DependsOnThem, Static],
+      imports: [RedisCacheModule.forRoot({ name: 'another' })],
+    });
     const others = 'what one user gets, others would get';
     expect(log).toEqual([
       expect.stringMatching(`@Cacheable on Orders.mine: .*${others}`),
