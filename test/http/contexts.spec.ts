@@ -61,6 +61,13 @@ class ExcludedController {
   }
 }
 
+@NoCache()
+@Controller('inherited')
+class InheritedController extends PlainController {}
+
+/** What an application adds to it, it still is one of ours. */
+class OwnInterceptor extends CacheableInterceptor {}
+
 @Injectable()
 class Search {
   @Cacheable()
@@ -166,7 +173,7 @@ describe.each(PLATFORMS)('other contexts, on %s', (platform) => {
 
   it('P10 bound globally → GET handlers are cached, others and @NoCache are not', async () => {
     const { verdict, send } = await startApp(platform, {
-      controllers: [PlainController, ExcludedController],
+      controllers: [PlainController, ExcludedController, InheritedController],
       providers: [{ provide: APP_INTERCEPTOR, useClass: CacheableInterceptor }],
     });
     for (const [path, second] of [
@@ -174,6 +181,7 @@ describe.each(PLATFORMS)('other contexts, on %s', (platform) => {
       ['/plain/decorated', 'HIT'],
       ['/plain/excluded', undefined],
       ['/excluded', undefined],
+      ['/inherited', undefined],
     ] as const) {
       await send(path);
       expect([path, await verdict(path)]).toEqual([path, second]);
@@ -182,15 +190,19 @@ describe.each(PLATFORMS)('other contexts, on %s', (platform) => {
     expect(await verdict('/plain/decorated')).toBe('MISS');
   });
 
-  it('P10 bound globally and to the handler → acts once, by the options of the handler', async () => {
-    const { send, cache } = await startApp(platform, {
-      controllers: [PlainController],
-      providers: [{ provide: APP_INTERCEPTOR, useClass: CacheableInterceptor }],
-    });
-    const { headers } = await send('/plain/decorated');
-    expect(headers['cache-status']).toBe('nestjs-redis-cache; fwd=miss; stored');
-    expect(await cache.ttl('decorated')).toBeGreaterThan(0);
-  });
+  it.each([CacheableInterceptor, OwnInterceptor])(
+    'P10 %p bound globally, and to the handler → acts once, by the options of the handler',
+    async (useClass) => {
+      const { send, cache } = await startApp(platform, {
+        controllers: [PlainController],
+        providers: [{ provide: APP_INTERCEPTOR, useClass }],
+      });
+      const { headers } = await send('/plain/decorated');
+      expect(headers['cache-status']).toBe('nestjs-redis-cache; fwd=miss; stored');
+      expect(await cache.ttl('decorated')).toBeGreaterThan(0);
+      expect(cache.stats().loads).toBe(1);
+    },
+  );
 
   it.each([
     { which: 'the unnamed ones', name: undefined, global: [] },

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { Controller, Get, Param, ParseIntPipe, Post } from '@nestjs/common';
+import { Controller, Get, NotFoundException, Param, ParseIntPipe, Post } from '@nestjs/common';
 import { APP_INTERCEPTOR } from '@nestjs/core';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setFlagsFromString } from 'node:v8';
@@ -41,6 +41,12 @@ class PlainController {
     return {};
   }
 
+  @Get('failing')
+  @Cacheable({ key: 'failing' })
+  async failing() {
+    throw new NotFoundException();
+  }
+
   @Get('refused/:id')
   @Cacheable({ key: 'refused' })
   refused(@Param('id', ParseIntPipe) id: number) {
@@ -68,6 +74,13 @@ describe.each(PLATFORMS)('handlers on %s', (platform) => {
     await send('/plain', { method: 'POST' });
     expect(inUseWithin).toHaveLength(3);
     expect(Math.min(...inUseWithin)).toBeGreaterThan(0);
+    expect(inUse.size).toBe(0);
+  });
+
+  it('P8 a handler has failed → none either', async () => {
+    const { send } = await startApp(platform, { controllers: [PlainController] });
+    inUse.clear();
+    expect((await send('/plain/failing')).status).toBe(404);
     expect(inUse.size).toBe(0);
   });
 
