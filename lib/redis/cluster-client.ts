@@ -34,7 +34,7 @@ export function seedOf(node: string | { host: string; port: number }): Seed {
     port: Number(url.port || DEFAULT_PORT),
     ...(username && { username: decodeURIComponent(username) }),
     ...(password && { password: decodeURIComponent(password) }),
-    ...(/^rediss:/i.test(url.protocol) && { tls: {} }),
+    ...(url.protocol === 'rediss:' && { tls: {} }),
   };
 }
 
@@ -42,10 +42,14 @@ export function seedOf(node: string | { host: string; port: number }): Seed {
 export function seedsOf(client: Cluster): Seed[] {
   const { startupNodes = [] } = client as unknown as { startupNodes?: readonly ClusterNode[] };
   return startupNodes.map((node) => {
-    if (typeof node === 'string') return seedOf(node);
-    const fields = typeof node === 'number' ? { port: node } : node;
+    const fields = typeof node === 'object' ? node : fieldsOf(String(node));
     return { ...fields, host: fields.host ?? '127.0.0.1', port: fields.port ?? DEFAULT_PORT };
   });
+}
+
+/** A client takes more than we do: a port alone, and behind an address a database, which it ignores, and parameters. */
+function fieldsOf(node: string): Partial<Seed> {
+  return /^\d+$/.test(node) ? { port: Number(node) } : seedOf(node.replace(/(?<![:/])[/?].*$/, ''));
 }
 
 /** A client of ours, not connected yet. `cluster` goes before the safe options. */
@@ -73,6 +77,7 @@ export function createCluster(
     slotsRefreshInterval: undefined,
   });
   waitForNodesOnly(client);
+  tellOfNames(client);
   client.on('+node', (node: Redis) => giveUpWhenSilent(node, context));
   const report = reportOnce(context);
   client.on('error', report);
@@ -91,6 +96,16 @@ function waitForNodesOnly(client: Cluster): void {
   Object.defineProperty(client.options, 'enableOfflineQueue', {
     get: () => client.status === 'ready',
   });
+}
+
+/** That names cannot be looked up the client tells nobody but who is asked whether it is to try again. */
+function tellOfNames(client: Cluster): void {
+  const { clusterRetryStrategy: delayOf } = client.options;
+  client.options.clusterRetryStrategy = (attempt, reason) => {
+    // Between `connecting` and `reconnecting`, which the client tells of in the next tick as well.
+    if (reason) process.nextTick(() => client.emit('error', reason));
+    return delayOf?.(attempt, reason);
+  };
 }
 
 /** What a node refuses for want of the slot is sent on to the one that has it; all else ends within some 200 ms. */

@@ -2,27 +2,29 @@ import type { Redis } from 'ioredis';
 import type { RedisClient } from './topology.js';
 
 const UNANSWERED = 'connect ETIMEDOUT';
+const UNFOUND = 'the cluster was not found: its nodes cannot be looked up, or do not answer';
 const UNWELL =
   'the cluster was found and is not well: cluster_state is fail, or no node has slots (see CLUSTER INFO)';
 
 /**
  * Calls `tell` when a connection was closed before it was ready, of which the client says nothing: a server has closed it that
- * perhaps expects TLS, or the cluster that was found is not well. The client has to have a listener to errors. Returns what ends it.
+ * perhaps expects TLS, or a cluster was not found, or is not well. The client has to have a listener to errors. Returns what ends it.
  */
 export function hearUnreadyClose(client: RedisClient, tell: (why: Error) => void): () => void {
   // Until the next attempt, of which everything is heard.
   let isExplained = true;
-  const begin = (): void => void (isExplained = false);
+  let isFound = false;
+  const begin = (): void => void (isExplained = isFound = false);
+  const found = (): void => void (isFound = true);
   const explain = (): void => void (isExplained = true);
   // What is closed by us is not connected again.
   const again = (): void => {
     if (isExplained) return;
-    const why = client.isCluster ? UNWELL : whyClosed(client as Redis);
+    const why = client.isCluster ? (isFound ? UNWELL : UNFOUND) : whyClosed(client as Redis);
     if (why !== undefined) tell(new Error(why));
   };
-  // A cluster has been found by then; of one that has not been its nodes tell.
-  const attempt = client.isCluster ? 'connect' : 'connecting';
-  const heard = { [attempt]: begin, ready: explain, error: explain, reconnecting: again };
+  const ended = { ready: explain, error: explain, reconnecting: again };
+  const heard = { connecting: begin, connect: found, ...ended };
   for (const [event, listener] of Object.entries(heard)) client.on(event, listener);
   return () => {
     for (const [event, listener] of Object.entries(heard)) client.off(event, listener);

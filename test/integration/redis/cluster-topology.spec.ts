@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { Cluster, Redis } from 'ioredis';
+import { Cluster, Redis, type ClusterNode } from 'ioredis';
 import { createServer, type AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
 import { deferred } from '../../../lib/common/async.js';
@@ -105,6 +105,11 @@ describe('ClusterTopology', () => {
       const looked = deferred<string>();
       client.options.dnsLookup!('node.example', (_, address) => looked.resolve(address));
       expect(await looked.promise).toBe('node.example');
+    });
+
+    it('T3 a name beyond ASCII → as it is written', () => {
+      const { client } = open({ nodes: ['redis://bücher.example:7000'] });
+      expect(client).toMatchObject({ startupNodes: [{ host: 'bücher.example', port: 7000 }] });
     });
 
     it('TLS in a URL, and more of it in redisOptions → for the seeds, too', () => {
@@ -252,6 +257,30 @@ describe('ClusterTopology', () => {
       expect(names(topology)).toEqual(masters);
       await topology.close();
       expect(await given.set('a', 1)).toBe('OK');
+    });
+
+    it.each<[start: unknown, host: string, port: number, more?: object]>([
+      ['redis://us%40er:p%40ss@[::1]:7000/1', '::1', 7000, { username: 'us@er', password: 'p@ss' }],
+      ['redis://node-1?family=6', 'node-1', 6379, { password: 'of all' }],
+      ['node-1:7000', 'node-1', 7000],
+      ['7000', '127.0.0.1', 7000],
+      [7000, '127.0.0.1', 7000],
+      [{ host: 'node-1' }, 'node-1', 6379],
+      [{ port: 7000, password: 'its own' }, '127.0.0.1', 7000, { password: 'its own' }],
+    ])('T6 that begins at %j → pub/sub does, too', (start, host, port, more = {}) => {
+      const options = { lazyConnect: true, redisOptions: { password: 'of all' } };
+      const { topology } = open({ client: new Cluster([start as ClusterNode], options) });
+      const [shard] = topology.shards();
+      expect(shard!.name).toBe(`cluster ${host}:${port}`);
+      expect(topology.createPubSubClient(shard!).options).toMatchObject({ host, port, ...more });
+    });
+
+    it('T6 that begins at a database, which it ignores → used', async () => {
+      const given = new Cluster([`redis://${masters[0]}/1`]);
+      const { topology } = open({ client: given });
+      await topology.connect();
+      expect(names(topology)).toEqual(masters);
+      given.disconnect();
     });
 
     it.each<[string, object, RegExp]>([

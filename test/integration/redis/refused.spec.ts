@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Redis } from 'ioredis';
+import { Cluster, Redis, type ClusterOptions } from 'ioredis';
 import type { RedisCacheOptions } from '../../../lib/module/redis-cache.options.js';
 import { openCache, plainClient } from '../../support/caches.js';
 import { ClusterNode, sharedCluster } from '../../support/cluster.js';
@@ -33,6 +33,36 @@ describe('a server that does not have what was asked for', () => {
     const perhaps = /(MOVED|CROSSSLOT) .*; is it a Redis Cluster \(topology\.type 'cluster'\)\?$/;
     expect(cache.errors[0]!.error.message).toMatch(perhaps);
     expect(cache.log).toContainEqual(expect.stringMatching(perhaps));
+  });
+});
+
+describe('a cluster that is not found', () => {
+  it('T3 R2 its names cannot be looked up → the errors and the log say so', async () => {
+    const dnsLookup: ClusterOptions['dnsLookup'] = (host, done) =>
+      done(Object.assign(new Error(`getaddrinfo ENOTFOUND ${host}`), { code: 'ENOTFOUND' }), '');
+    const cluster = { dnsLookup };
+    const cache = await openCache({ type: 'cluster', nodes: ['nowhere.invalid'], cluster });
+    const unknown = 'getaddrinfo ENOTFOUND nowhere.invalid';
+    await waitFor(() => cache.log.includes(`connection failed: ${unknown}`));
+    await cache.service.get('k');
+    expect(cache.errors.at(-1)!.error.message).toContain(unknown);
+    expect((await cache.service.nodes())[0]!.error!.message).toContain(unknown);
+    expect(cache.log.join()).not.toContain('onModuleInit');
+  });
+
+  it('T6 R2 by a client of the application → the errors say so', async () => {
+    const dnsLookup: ClusterOptions['dnsLookup'] = (_, done) => done(new Error('no such name'), '');
+    const options = { dnsLookup, lazyConnect: true, clusterRetryStrategy: () => 10 };
+    const client = new Cluster(['nowhere.invalid'], options);
+    client.on('error', () => undefined);
+    const cache = await openCache({ type: 'cluster', client }, { failure: 'strict' });
+    await waitFor(() =>
+      cache.service.get('k').then(
+        () => false,
+        (error: Error) => error.message.includes('the cluster was not found'),
+      ),
+    );
+    client.disconnect();
   });
 });
 

@@ -23,6 +23,7 @@ describe('T12 resolveOptions — cluster', () => {
     ['a URL', 'redis://user:p%40ss@node-1:7000'],
     ['a URL with database 0', 'redis://node-1/0'],
     ['TLS', 'rediss://node-1'],
+    ['TLS in capitals', 'REDISS://node-1'],
     ['an object', { host: 'node-1', port: 7000 }],
     ['the last port', { host: 'node-1', port: 65_535 }],
   ])('%s as a node → accepted', (_, node) => {
@@ -32,6 +33,7 @@ describe('T12 resolveOptions — cluster', () => {
   it.each<[string, unknown]>([
     ['nothing', ''],
     ['no host', ':7000'],
+    ['no host in a URL', 'redis://'],
     ['a port out of range', 'node-1:70000'],
     ['port 0', 'node-1:0'],
     ['a port beyond the last', { host: 'node-1', port: 65_536 }],
