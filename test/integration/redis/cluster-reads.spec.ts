@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import type { Cluster } from 'ioredis';
+import type { Cluster, Redis } from 'ioredis';
+import { atEndOfTick } from '../../../lib/common/async.js';
 import { hashSlot } from '../../../lib/keys/hash-slot.js';
 import { readFromCluster } from '../../../lib/redis/cluster-reads.js';
 import type { ClusterTopology } from '../../../lib/redis/cluster.topology.js';
@@ -83,6 +84,31 @@ describe('reads on a cluster', () => {
     await client.set('wrong:k{t}1', 'one');
     const keys = ['wrong:k{t}hash', 'wrong:k{t}1', 'wrong:khash', 'wrong:knone'];
     expect(texts(await store.readMany(keys))).toEqual([undefined, 'one', undefined, undefined]);
+  });
+
+  it('R8 a slot that nobody has for a moment → its keys are read all the same', async () => {
+    const keys = [1, 2, 3].map((i) => `down:k{down}${i}`);
+    await Promise.all(keys.map((key) => client.set(key, key)));
+    const slot = hashSlot('{down}');
+    const owner = await cluster.ownerOf(slot);
+    await owner.cluster('DELSLOTS', slot);
+    await expect(owner.admin.mget(keys)).rejects.toThrow('CLUSTERDOWN');
+    const reading = store.readMany(keys);
+    await new Promise<void>(atEndOfTick);
+    const [, ...nodes] = topology.connections();
+    // Over the connection of that read, so that the server has answered it by then.
+    const master = nodes.find(({ name }) => name === owner.address)!.client as Redis;
+    await master.cluster('ADDSLOTS', slot);
+    expect(texts(await reading)).toEqual(keys);
+  });
+
+  it('R8 a server that may not be asked → why, and nothing is asked again', async () => {
+    const keys = [1, 2, 3].map((i) => `refused:k{tag}${i}`);
+    const owner = await cluster.ownerOf(hashSlot('{tag}'));
+    await owner.admin.acl('SETUSER', 'default', '-mget');
+    await expect(store.readMany(keys)).rejects.toThrow('NOPERM');
+    await owner.admin.acl('SETUSER', 'default', '+mget');
+    expect(await calls('get')).toBe(0);
   });
 
   describe('while a slot moves', () => {

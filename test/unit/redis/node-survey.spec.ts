@@ -74,6 +74,12 @@ describe('surveyNodes', () => {
     expect(await ask(client)).toMatchObject({ pingMs: 5, version: '7.0.1' });
   });
 
+  it('B12 a connection that begins with the PING → well, and its version', async () => {
+    const client = { ...connectionTo({ status: 'wait', info: 'redis_version:7.0.1\r\n' }) };
+    const { stream: _, ...idle } = client;
+    expect(await ask(idle)).toMatchObject({ pingMs: 0, version: '7.0.1' });
+  });
+
   it('B12 version → asked for once by each connection, and again when it connects anew', async () => {
     const server: Server = { info: '# Server\r\nredis_version:7.0.1\r\nos:Linux\r\n' };
     const client = connectionTo(server);
