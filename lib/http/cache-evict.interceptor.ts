@@ -12,14 +12,16 @@ import { types } from 'node:util';
 import { concat, defer, from, ignoreElements, isObservable, mergeMap, Observable, tap } from 'rxjs';
 import type { Evicting, EvictTarget } from '../cache/decorated/compile.js';
 import { CacheService } from '../cache/cache.service.js';
-import { leadingTo, type Arrivals, type Way } from '../cache/decorated/decorated-method.js';
+import type { Way } from '../cache/decorated/decorated-method.js';
 import { evictFrom } from '../cache/decorated/evict-target.js';
 import { tagProblems } from '../tags/tag-names.js';
 import { Caches, Warnings } from './caches.js';
 import { cacheEvictRoutes } from './http.options.js';
+import { endsWithHandler, RunsOnce } from './interceptors.js';
+import { lead } from './lead.js';
 import { givenBy } from './lookup.js';
 import { PerHandler } from './per-handler.js';
-import { arrivalsBy, writesResponse } from './route.js';
+import { writesResponse } from './route.js';
 
 /**
  * Evicts for a handler with `@CacheEvict`, which binds it: once the handler has succeeded and its observable has completed,
@@ -28,15 +30,15 @@ import { arrivalsBy, writesResponse } from './route.js';
  * The handler's transaction has committed by then. So nothing that goes wrong here fails the request, unless the module says
  * `evictFailure: 'throw'` or `failure: 'strict'`: it is reported, and an evict that did not reach Redis is retried.
  */
+@RunsOnce
 @Injectable()
 export class CacheEvictInterceptor implements NestInterceptor {
   private readonly caches: Caches;
   private readonly warnings = new Warnings();
-  private readonly arrivals = new PerHandler<Arrivals>();
+  private readonly known = new PerHandler<{ readonly endsWithHandler: boolean }>();
 
   constructor(
-    moduleRef: ModuleRef,
-    private readonly config: ApplicationConfig,
+    private readonly moduleRef: ModuleRef,
     @Optional() cache?: CacheService,
   ) {
     this.caches = new Caches(moduleRef, cache);
@@ -46,7 +48,7 @@ export class CacheEvictInterceptor implements NestInterceptor {
     const handler = context.getHandler();
     const routes = context.getType() === 'http' ? cacheEvictRoutes.get(handler) : undefined;
     if (!routes?.length) return next.handle();
-    const arrivals = this.arrivals.of(context, () => this.meet(context, routes));
+    const known = this.known.of(context, () => this.meet(context, routes));
     // A cache that does not exist stops the request here, and not once the handler has done its work.
     for (const route of routes) this.cacheOf(route, context);
     // What an interceptor further out has given as context holds now, and not where it subscribes.
@@ -59,11 +61,11 @@ export class CacheEvictInterceptor implements NestInterceptor {
     const isSse = Reflect.getMetadata(SSE_METADATA, handler) === true;
     const finish = isSse ? lastly : beforeLast;
     let way: Way | undefined;
-    const lead = (own: Way): Observable<unknown> => {
+    const run = (own: Way): Observable<unknown> => {
       way = own;
       return next.handle();
     };
-    const handle = () => here.runInAsyncScope(() => leadingTo(handler, arrivals, lead));
+    const handle = () => here.runInAsyncScope(lead, undefined, context, known, run);
     return defer(() => {
       let done: Promise<void> | undefined;
       // Once for each run of the handler: its own failure is an error of the request, too.
@@ -76,10 +78,11 @@ export class CacheEvictInterceptor implements NestInterceptor {
   }
 
   /** Of the first request of a handler. */
-  private meet(context: ExecutionContext, [first]: readonly Evicting[]): Arrivals {
+  private meet(context: ExecutionContext, [first]: readonly Evicting[]) {
     if (writesResponse(context.getClass(), context.getHandler()))
       this.warnings.once(first!.where, OWN_RESPONSE);
-    return arrivalsBy(CacheEvictInterceptor, context, this.config);
+    const config = this.moduleRef.get(ApplicationConfig, { strict: false });
+    return { endsWithHandler: endsWithHandler(CacheEvictInterceptor, context, config) };
   }
 
   private cacheOf({ cache, where }: Evicting, context: ExecutionContext) {

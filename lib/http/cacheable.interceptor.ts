@@ -11,11 +11,12 @@ import { Observable, of, type Subscription } from 'rxjs';
 import type { EntryKey } from '../keys/key-space.js';
 import type { Key } from '../keys/encode-key.js';
 import { CacheService } from '../cache/cache.service.js';
-import { leadingTo } from '../cache/decorated/decorated-method.js';
 import { Caches, Warnings } from './caches.js';
 import { HandlerRun } from './handler-run.js';
 import type { HttpCache, HttpLoadResult } from './http-cache.js';
 import { HttpExchange } from './http-exchange.js';
+import { RunsOnce } from './interceptors.js';
+import { lead } from './lead.js';
 import { givenBy } from './lookup.js';
 import { PerHandler } from './per-handler.js';
 import { put } from './put.js';
@@ -24,7 +25,7 @@ import { report } from './replay.js';
 import { requestKey, varied } from './request-key.js';
 import { bypassOf, IDENTIFIED, type Bypass } from './request-policy.js';
 import { lateRefusal, type Refusal } from './response-policy.js';
-import { Route } from './route.js';
+import { NO_EFFECT, Route } from './route.js';
 import { answerWith, openAnswer } from './stored-answer.js';
 
 /**
@@ -34,6 +35,7 @@ import { answerWith, openAnswer } from './stored-answer.js';
  * It stands between the handler and whatever is further out: guards have run, pipes run on a miss only, and interceptors
  * outside see the value that the handler returned, as JSON gives it back, on a miss as on a hit.
  */
+@RunsOnce
 @Injectable()
 export class CacheableInterceptor implements NestInterceptor {
   private readonly caches: Caches;
@@ -50,18 +52,24 @@ export class CacheableInterceptor implements NestInterceptor {
 
   intercept(context: ExecutionContext, inner: CallHandler): Observable<unknown> {
     if (context.getType() !== 'http') return inner.handle();
-    const handle = () =>
-      leadingTo(context.getHandler(), this.routeOf(context).arrivals, () => inner.handle());
+    const handle = () => lead(context, this.routeOf(context), () => inner.handle());
     const exchange = HttpExchange.of(context);
     if (!exchange) return handle();
     const route = this.routeOf(context);
     const { cacheable } = route;
     if (route.beyondUs && route.isDecorated)
       this.warnings.once(cacheable.where, NO_EFFECT[route.beyondUs]);
-    if (route.excluded || route.beyondUs || !(route.isOurs || exchange.claim())) return handle();
+    if (route.excluded || route.beyondUs || !this.mayAct(context, exchange)) return handle();
     const request = { context, exchange, route, cacheable };
     const plan = cacheable.condition ? undefined : this.planFor(request);
     return (plan && this.atOnce(request, plan)) ?? this.later(request, { handle }, plan);
+  }
+
+  /** The first of several, but for one that cannot know which module's cache that of the decorator is. */
+  private mayAct(context: ExecutionContext, exchange: HttpExchange): boolean {
+    const { isOurs, isDecorated } = this.routeOf(context);
+    if (isOurs) return true;
+    return !(isDecorated && this.caches.isOfAnother(context.getClass())) && exchange.claim();
   }
 
   /** Answered by the copy in this process: nothing has to be waited for. */
@@ -233,14 +241,9 @@ interface Plan {
 
 const UNWANTED: Bypass = { kind: 'bypass', why: 'bypass', detail: 'condition' };
 
-const NO_EFFECT = {
-  sse: 'has no effect on a handler of server-sent events',
-  response:
-    'has no effect on a handler that writes the response itself: use @Res({ passthrough: true })',
-} as const;
-
 const NO_KEY = 'a request bypasses the cache, since it has no value for a part of the key';
 const NO_VARY = 'a request bypasses the cache, since http.varyBy gives nothing for it';
+
 function outcomeOf({ source, stored, ttlMs }: HttpLoadResult): Parameters<typeof report>[1] {
   if (source === 'hit') return { kind: 'hit', ttlMs };
   return source === 'joined' ? { kind: 'collapsed' } : { kind: 'miss', stored };

@@ -12,6 +12,7 @@ import type { HttpCache } from './http-cache.js';
 export class Caches {
   /** By controller and name; bounded by the application's routes. */
   private readonly found = new WeakMap<Type, Map<string, HttpCache | undefined>>();
+  private readonly homes = new WeakMap<Type, Home>();
 
   /** `own`: what Nest injects for `CacheService`, if anything. */
   constructor(
@@ -42,19 +43,34 @@ export class Caches {
     }
   }
 
+  /** Whether another interceptor knows better of which module that controller is, of a class that several have. */
+  isOfAnother(controller: Type): boolean {
+    return this.homeOf(controller).isUnsure;
+  }
+
   private injectedInto(controller: Type, token: symbol): CacheService | undefined {
+    const { wrapper } = this.homeOf(controller);
+    return wrapper && injectedBy(token, wrapper);
+  }
+
+  private homeOf(controller: Type): Home {
+    let home = this.homes.get(controller);
+    if (!home) this.homes.set(controller, (home = this.findHome(controller)));
+    return home;
+  }
+
+  private findHome(controller: Type): Home {
     let discovery: DiscoveryService;
     try {
       discovery = this.moduleRef.get(DiscoveryService, { strict: false });
     } catch {
-      return undefined; // nor is there a cache then
+      return { isUnsure: false }; // nor is there a cache then
     }
     const all = discovery.getControllers().filter(({ metatype }) => metatype === controller);
-    // Of a class that several modules have as a controller, an interceptor that is not global acts for that of its own.
-    const isOwn = ({ host }: Wrapper): boolean =>
-      host?.getProviderByKey(ModuleRef).instance === this.moduleRef;
-    const wrapper = all.find(isOwn) ?? all[0];
-    return wrapper && injectedBy(token, wrapper);
+    const own = all.find(
+      ({ host }) => host?.getProviderByKey(ModuleRef).instance === this.moduleRef,
+    );
+    return { wrapper: own ?? all[0], isUnsure: !own && all.length > 1 };
   }
 }
 
@@ -64,7 +80,16 @@ export class Caches {
  */
 export function injectedBy(token: symbol, wrapper: Wrapper): CacheService | undefined {
   const properties = wrapper.getPropertiesMetadata() ?? [];
-  return properties.find(({ key }) => key === token)?.wrapper.instance as CacheService | undefined;
+  // Nest injects the last one; in some versions of 11 there are several.
+  return properties.findLast(({ key }) => key === token)?.wrapper.instance as
+    CacheService | undefined;
+}
+
+/** The controller in its module. */
+interface Home {
+  readonly wrapper?: Wrapper | undefined;
+  /** Several modules have one of that class, and this interceptor is of none of them. */
+  readonly isUnsure: boolean;
 }
 
 /** Whose cache is wanted, and `@Cacheable on CatsController.show` for messages. */

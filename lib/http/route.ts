@@ -6,7 +6,6 @@ import {
   type Type,
 } from '@nestjs/common';
 import {
-  INTERCEPTORS_METADATA,
   REDIRECT_METADATA,
   RENDER_METADATA,
   RESPONSE_PASSTHROUGH_METADATA,
@@ -16,11 +15,19 @@ import {
 } from '@nestjs/common/constants.js';
 import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum.js';
 import type { ApplicationConfig } from '@nestjs/core';
-import { noCache, wraps, type Arrivals } from '../cache/decorated/decorated-method.js';
+import { noCache } from '../cache/decorated/decorated-method.js';
 import { compileCacheable } from './compile-route.js';
 import type { HttpRequest } from './http-exchange.js';
 import { cacheableRoute, type CacheableRoute } from './http.options.js';
+import { endsWithHandler, interceptorsOf, isA } from './interceptors.js';
 import { isAsSent, KnownKeys } from './request-key.js';
+
+/** What is said where somebody wants what cannot be, by why it cannot. */
+export const NO_EFFECT = {
+  sse: 'has no effect on a handler of server-sent events',
+  response:
+    'has no effect on a handler that writes the response itself: use @Res({ passthrough: true })',
+} as const;
 
 type Handler = ReturnType<ExecutionContext['getHandler']>;
 type Named = Pick<Handler, 'name'>;
@@ -33,7 +40,7 @@ export class Route {
   readonly cacheable: CacheableRoute;
   readonly isDecorated: boolean;
   /** Why its responses are none that could be stored: events, or a response that the handler writes itself. */
-  readonly beyondUs: 'sse' | 'response' | undefined;
+  readonly beyondUs: keyof typeof NO_EFFECT | undefined;
   readonly excluded: boolean;
   /** What it returns is the body, and not the model of a view or a redirect. */
   readonly returnsBody: boolean;
@@ -43,10 +50,11 @@ export class Route {
   readonly isOutermost: boolean;
   /** One interceptor of ours stands before the handler, and no second one. */
   readonly isOurs: boolean;
+  /** The handler has ended when what ours leads to has. */
+  readonly endsWithHandler: boolean;
   readonly keys = new KnownKeys(
     (request) => isAsSent(request) && this.versionOf(request) === undefined,
   );
-  readonly arrivals: Arrivals;
   /** Instances of classes are still to be serialised, by an interceptor that must see them as such. */
   readonly serializes: boolean;
   private readonly versions: unknown;
@@ -74,7 +82,7 @@ export class Route {
     const interceptors = interceptorsOf(context, config);
     this.isOutermost = interceptors[0] === ours;
     this.isOurs = interceptors.filter((type) => isA(type, ours)).length === 1;
-    this.arrivals = arrivalsBy(ours, context, config);
+    this.endsWithHandler = endsWithHandler(ours, context, config);
     this.serializes = interceptors.some((type) => isA(type, ClassSerializerInterceptor));
   }
 
@@ -97,37 +105,6 @@ export class Route {
 function within({ load: { ttlMs } }: CacheableRoute, own: CacheableRoute): CacheableRoute {
   return own.options.ttl === undefined ? { ...own, load: { ...own.load, ttlMs } } : own;
 }
-
-/** Their classes, the outermost first. */
-function interceptorsOf(context: ExecutionContext, config: ApplicationConfig): unknown[] {
-  return [
-    ...config.getGlobalInterceptors(),
-    ...config.getGlobalRequestInterceptors().map(({ metatype }) => metatype),
-    ...[context.getClass(), context.getHandler()].flatMap((target) =>
-      [Reflect.getMetadata(INTERCEPTORS_METADATA, target) ?? []].flat(),
-    ),
-  ].map(typeOf);
-}
-
-/** How often the handler may run when that interceptor leads to it: once, where none of another class is further in, and no function of others around it. */
-export function arrivalsBy(
-  interceptor: Type<NestInterceptor>,
-  context: ExecutionContext,
-  config: ApplicationConfig,
-): Arrivals {
-  const all = interceptorsOf(context, config);
-  const areOurs = all.slice(all.indexOf(interceptor)).every((type) => type === interceptor);
-  return areOurs && wraps.has(context.getHandler()) ? 'one' : 'any';
-}
-
-function typeOf(interceptor: unknown): unknown {
-  return typeof interceptor === 'function'
-    ? interceptor
-    : (interceptor as object | undefined)?.constructor;
-}
-
-const isA = (type: unknown, base: Type): boolean =>
-  type === base || (type as Type | undefined)?.prototype instanceof base;
 
 /** `@Res()` or `@Next()` without `passthrough`, by the rule of Nest's router. */
 export function writesResponse(controller: Type, handler: Handler): boolean {

@@ -104,7 +104,7 @@ function tellOfNames(client: Cluster): void {
   client.options.clusterRetryStrategy = (attempt, reason) => {
     // Between `connecting` and `reconnecting`, which the client tells of in the next tick as well.
     if (reason) process.nextTick(() => client.emit('error', reason));
-    return delayOf?.(attempt, reason);
+    return delayOf?.call(client, attempt, reason);
   };
 }
 

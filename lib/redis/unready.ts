@@ -15,7 +15,11 @@ export function hearUnreadyClose(client: RedisClient, tell: (why: Error) => void
   let isExplained = true;
   let isFound = false;
   const begin = (): void => void (isExplained = isFound = false);
-  const found = (): void => void (isFound = true);
+  const found = (): void => {
+    isFound = true;
+    // Also where the client began before anybody listened.
+    isExplained = false;
+  };
   const explain = (): void => void (isExplained = true);
   // What is closed by us is not connected again.
   const again = (): void => {

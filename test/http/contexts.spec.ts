@@ -9,8 +9,9 @@ import {
   Post,
   Query,
   Scope,
+  type DynamicModule,
 } from '@nestjs/common';
-import { APP_INTERCEPTOR, ExternalContextCreator } from '@nestjs/core';
+import { APP_INTERCEPTOR, ExternalContextCreator, RouterModule } from '@nestjs/core';
 import { CacheService } from '../../lib/cache/cache.service.js';
 import { getCacheToken } from '../../lib/common/tokens.js';
 import { CacheEvict } from '../../lib/decorators/cache-evict.decorator.js';
@@ -249,4 +250,36 @@ describe.each(PLATFORMS)('other contexts, on %s', (platform) => {
       expect(log).toEqual([]); // two caches, and so not one key of two handlers
     },
   );
+
+  it('D9 one controller in two modules with caches of their own, the interceptor bound globally → each has that of its module', async () => {
+    class OwnController {
+      constructor(@Inject('path') private readonly path: string) {}
+
+      @Get()
+      @Cacheable({ key: 'key' })
+      find() {
+        return { path: this.path };
+      }
+    }
+    Controller()(OwnController);
+    const moduleWith = (path: string): DynamicModule => ({
+      module: class {},
+      imports: [RedisCacheModule.forRoot({ isGlobal: false })],
+      controllers: [OwnController],
+      providers: [{ provide: 'path', useValue: path }],
+    });
+    const modules = ['a', 'b'].map(moduleWith);
+    const { send } = await startApp(platform, {
+      imports: [
+        ...modules,
+        RouterModule.register(['a', 'b'].map((path, i) => ({ path, module: modules[i]!.module }))),
+      ],
+      providers: [{ provide: APP_INTERCEPTOR, useClass: CacheableInterceptor }],
+    });
+    for (const verdict of ['MISS', 'HIT'])
+      for (const path of ['a', 'b']) {
+        const { headers, json } = await send(`/${path}`);
+        expect([headers['x-cache'], json()]).toEqual([verdict, { path }]);
+      }
+  });
 });

@@ -68,6 +68,17 @@ class Ahead implements PipeTransform {
   }
 }
 
+/** Calls the handler as a method, and waits for that. */
+@Injectable()
+class Before implements PipeTransform {
+  constructor(private readonly modules: ModuleRef) {}
+
+  async transform(value: string) {
+    await this.modules.get(AgainController, { strict: false }).before('default');
+    return value;
+  }
+}
+
 class Slow implements PipeTransform {
   async transform(value: unknown) {
     await gate.pass();
@@ -186,6 +197,13 @@ class AgainController {
   @Get('ahead/:id')
   @Cacheable({ key: 'ahead' })
   async ahead(@Param('id', Ahead) id: string) {
+    runs++;
+    return { id };
+  }
+
+  @Get('before/:id')
+  @Cacheable({ key: 'before' })
+  async before(@Param('id', Before) id: string) {
     runs++;
     return { id };
   }
@@ -335,6 +353,14 @@ describe.each(PLATFORMS)('what leads to a handler on %s', (platform) => {
         expect((await send(`/again/${path}/2`)).json()).toEqual({ id: '2' });
       },
     );
+
+    it('P3 a pipe calls it before, for somebody who is known → nobody else gets what it gives', async () => {
+      const { send, cache } = await start();
+      for (const id of ['1', '2'])
+        expect((await send(`/again/before/${id}`, personal)).json()).toEqual({ id });
+      expect(runs).toBe(4);
+      expect(await cache.get('before')).toBeUndefined();
+    });
 
     it('P3 given up while it is at work → what it calls by super is still a part of it', async () => {
       const { send, cache } = await start();

@@ -22,14 +22,16 @@ export class Way {
 
   constructor(
     readonly method: object | undefined,
-    readonly arrivals: Arrivals,
     /** Of another interceptor of ours, further out. */
     readonly outer?: Way,
   ) {}
-}
 
-/** How often a handler may run by one way: interceptors and decorators of others, further in, may have it run again, or give it up and leave it running. */
-export type Arrivals = 'one' | 'any';
+  /** Nobody arrives by it any more. */
+  end(): void {
+    this.isOver = true;
+    if (unreachable.unregister(this)) ways.release();
+  }
+}
 
 /** The method itself at work, to which a way has led. */
 class Work {
@@ -40,22 +42,17 @@ class Work {
 
 const ways = new Context<Way | Work>();
 
-/** Nobody can arrive any more by a way that nobody can reach. Where it is known earlier, it is told so. */
+/** Nobody can arrive any more by a way that nobody can reach, where its end is not told. */
 const unreachable = new FinalizationRegistry<void>(() => ways.release());
-
-function forget(way: Way): void {
-  way.isOver = true;
-  if (unreachable.unregister(way)) ways.release();
-}
 
 /**
  * Runs what leads to a handler, an interceptor's `next.handle()`: in an HTTP request interceptors act for a decorated
  * handler, so the wraps of that very handler stand aside, and those of everything that it calls act.
  */
-export function leadingTo<T>(handler: object, arrivals: Arrivals, run: (way: Way) => T): T {
+export function leadingTo<T>(handler: object, run: (way: Way) => T): T {
   const method = identity.get(handler);
   const around = ways.current;
-  const way = new Way(method, arrivals, method && isExpected(method) ? (around as Way) : undefined);
+  const way = new Way(method, method && isExpected(method) ? (around as Way) : undefined);
   if (!method && !around) return run(way);
   ways.need();
   unreachable.register(way, undefined, way);
@@ -79,11 +76,7 @@ export function arrive<T>(run: () => T): T {
   const way = ways.current;
   if (!(way instanceof Way && way.method)) return run();
   const work = new Work(way.method);
-  const end = (): void => {
-    work.isOver = true;
-    for (let each: Way | undefined = way; each; each = each.outer)
-      if (each.arrivals === 'one') forget(each);
-  };
+  const end = (): void => void (work.isOver = true);
   let result: T | undefined;
   try {
     result = ways.run(work, run);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ModuleRef } from '@nestjs/core';
-import { Caches } from '../../../lib/http/caches.js';
+import { Caches, injectedBy } from '../../../lib/http/caches.js';
 
 const empty = {
   get() {
@@ -25,5 +25,19 @@ describe('Caches', () => {
         ],
       }),
     );
+  });
+});
+
+describe('injectedBy', () => {
+  it('K1 Nest has found several, as some versions of 11 do → the last one, which it injects', () => {
+    const [token, other] = [Symbol('cache'), Symbol('another')];
+    const found = [
+      [token, 'global'],
+      [token, 'own'],
+      [other, 'another'],
+    ].map(([key, instance]) => ({ key, wrapper: { instance } }));
+    const wrapper = { getPropertiesMetadata: () => found } as any;
+    expect(injectedBy(token!, wrapper)).toBe('own');
+    expect(injectedBy(Symbol('none'), wrapper)).toBeUndefined();
   });
 });

@@ -71,6 +71,11 @@ describe('hearUnreadyClose', () => {
   it.each([
     ['is not found', ['connecting'], 'the cluster was not found'],
     ['is found', ['connecting', 'connect'], 'the cluster was found and is not well'],
+    [
+      'is found, of which the beginning was not heard',
+      ['connect'],
+      'the cluster was found and is not well',
+    ],
     ['was found before', ['connecting', 'connect', 'connecting'], 'the cluster was not found'],
   ])('T3 R2 a cluster %s, without an error → says which', (_, events, words) => {
     const client = new Cluster([{ port: 1 }], { lazyConnect: true });
