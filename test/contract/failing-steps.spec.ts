@@ -162,14 +162,16 @@ describe.each(TOPOLOGIES)('a step of the protocol fails on %s', (topology) => {
 
   it('E10 A7 a loader that ends after its timeout → nothing is stored, nothing is unhandled', async () => {
     const cache = await openCache(topology, { loaderTimeout: 20 });
+    const gate = new Gate();
     let ended = false;
     await expect(
       cache.service.getOrSet('k', async () => {
-        await pause(60);
+        await gate.pass();
         ended = true;
         throw new Error('nobody hears this');
       }),
     ).rejects.toMatchObject({ code: 'ERR_CACHE_TIMEOUT' });
+    gate.open();
     await waitFor(() => ended);
     expect(await cache.service.has('k')).toBe(false);
   });
