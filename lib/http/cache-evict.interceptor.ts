@@ -14,10 +14,11 @@ import type { Evicting, EvictTarget } from '../cache/decorated/compile.js';
 import { CacheService } from '../cache/cache.service.js';
 import type { Way } from '../cache/decorated/decorated-method.js';
 import { evictFrom } from '../cache/decorated/evict-target.js';
+import { isPromiseLike } from '../common/async.js';
 import { tagProblems } from '../tags/tag-names.js';
 import { Caches, Warnings } from './caches.js';
 import { cacheEvictRoutes } from './http.options.js';
-import { endsWithHandler, RunsOnce } from './interceptors.js';
+import { endsWithHandler, interceptorsOf, RunsOnce } from './interceptors.js';
 import { lead } from './lead.js';
 import { givenBy } from './lookup.js';
 import { PerHandler } from './per-handler.js';
@@ -82,7 +83,10 @@ export class CacheEvictInterceptor implements NestInterceptor {
     if (writesResponse(context.getClass(), context.getHandler()))
       this.warnings.once(first!.where, OWN_RESPONSE);
     const config = this.moduleRef.get(ApplicationConfig, { strict: false });
-    return { endsWithHandler: endsWithHandler(CacheEvictInterceptor, context, config) };
+    const interceptors = interceptorsOf(context, config);
+    return {
+      endsWithHandler: endsWithHandler(CacheEvictInterceptor, interceptors, context.getHandler()),
+    };
   }
 
   private cacheOf({ cache, where }: Evicting, context: ExecutionContext) {
@@ -157,8 +161,7 @@ function evictWhenDone(returned: Way['returned'], evict: (result: unknown) => Pr
 
 /** Nobody knows here whether it has done anything, and it may do it once more for whoever asks. */
 const isOpen = (value: unknown): boolean =>
-  isObservable(value) ||
-  (!types.isPromise(value) && typeof (value as { then?: unknown } | null)?.then === 'function');
+  isObservable(value) || (isPromiseLike(value) && !types.isPromise(value));
 
 /** Events are not held back; `action` follows the last one, also where that is because the client has left. */
 function lastly(

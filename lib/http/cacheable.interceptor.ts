@@ -52,24 +52,23 @@ export class CacheableInterceptor implements NestInterceptor {
 
   intercept(context: ExecutionContext, inner: CallHandler): Observable<unknown> {
     if (context.getType() !== 'http') return inner.handle();
-    const handle = () => lead(context, this.routeOf(context), () => inner.handle());
+    const route = this.routeOf(context);
+    const handle = () => lead(context, route, () => inner.handle());
     const exchange = HttpExchange.of(context);
     if (!exchange) return handle();
-    const route = this.routeOf(context);
     const { cacheable } = route;
     if (route.beyondUs && route.isDecorated)
       this.warnings.once(cacheable.where, NO_EFFECT[route.beyondUs]);
-    if (route.excluded || route.beyondUs || !this.mayAct(context, exchange)) return handle();
     const request = { context, exchange, route, cacheable };
+    if (route.excluded || route.beyondUs || !this.mayAct(request)) return handle();
     const plan = cacheable.condition ? undefined : this.planFor(request);
     return (plan && this.atOnce(request, plan)) ?? this.later(request, { handle }, plan);
   }
 
   /** The first of several, but for one that cannot know which module's cache that of the decorator is. */
-  private mayAct(context: ExecutionContext, exchange: HttpExchange): boolean {
-    const { isOurs, isDecorated } = this.routeOf(context);
-    if (isOurs) return true;
-    return !(isDecorated && this.caches.isOfAnother(context.getClass())) && exchange.claim();
+  private mayAct({ context, exchange, route }: Asked): boolean {
+    if (route.isOurs) return true;
+    return !(route.isDecorated && this.caches.isOfAnother(context.getClass())) && exchange.claim();
   }
 
   /** Answered by the copy in this process: nothing has to be waited for. */

@@ -10,8 +10,7 @@ import type { HttpCache } from './http-cache.js';
  * of the controller's own module where it has one, as it is for methods; else one that is imported anywhere.
  */
 export class Caches {
-  /** By controller and name; bounded by the application's routes. */
-  private readonly found = new WeakMap<Type, Map<string, HttpCache | undefined>>();
+  /** By controller; bounded by the application's routes. */
   private readonly homes = new WeakMap<Type, Home>();
 
   /** `own`: what Nest injects for `CacheService`, if anything. */
@@ -25,8 +24,7 @@ export class Caches {
    * that name is registered.
    */
   named(name: string, { where, controller }: Asking): HttpCache | undefined {
-    let found = this.found.get(controller);
-    if (!found) this.found.set(controller, (found = new Map()));
+    const { found } = this.homeOf(controller);
     if (!found.has(name)) found.set(name, engineOf(this.service(name, { where, controller })));
     return found.get(name);
   }
@@ -55,11 +53,14 @@ export class Caches {
 
   private homeOf(controller: Type): Home {
     let home = this.homes.get(controller);
-    if (!home) this.homes.set(controller, (home = this.findHome(controller)));
+    if (!home) {
+      home = { ...this.findHome(controller), found: new Map() };
+      this.homes.set(controller, home);
+    }
     return home;
   }
 
-  private findHome(controller: Type): Home {
+  private findHome(controller: Type): Omit<Home, 'found'> {
     let discovery: DiscoveryService;
     try {
       discovery = this.moduleRef.get(DiscoveryService, { strict: false });
@@ -90,6 +91,8 @@ interface Home {
   readonly wrapper?: Wrapper | undefined;
   /** Several modules have one of that class, and this interceptor is of none of them. */
   readonly isUnsure: boolean;
+  /** Its caches, by their names. */
+  readonly found: Map<string, HttpCache | undefined>;
 }
 
 /** Whose cache is wanted, and `@Cacheable on CatsController.show` for messages. */

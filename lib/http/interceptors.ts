@@ -16,12 +16,11 @@ export function RunsOnce(interceptor: Type<NestInterceptor>): void {
  */
 export function endsWithHandler(
   interceptor: Type<NestInterceptor>,
-  context: ExecutionContext,
-  config: ApplicationConfig,
+  all: readonly unknown[],
+  handler: object,
 ): boolean {
-  const all = interceptorsOf(context, config);
   const inner = all.slice(all.indexOf(interceptor));
-  return inner.every((type) => runners.has(type as object)) && wraps.has(context.getHandler());
+  return inner.every((type) => runners.has(type as object)) && wraps.has(handler);
 }
 
 /** Their classes, the outermost first. */

@@ -82,7 +82,7 @@ export class Route {
     const interceptors = interceptorsOf(context, config);
     this.isOutermost = interceptors[0] === ours;
     this.isOurs = interceptors.filter((type) => isA(type, ours)).length === 1;
-    this.endsWithHandler = endsWithHandler(ours, context, config);
+    this.endsWithHandler = endsWithHandler(ours, interceptors, handler);
     this.serializes = interceptors.some((type) => isA(type, ClassSerializerInterceptor));
   }
 

@@ -8,6 +8,7 @@ import {
   places,
   wraps,
 } from '../cache/decorated/decorated-method.js';
+import { isPromiseLike } from '../common/async.js';
 import { CacheOptionsError, type OptionProblem } from '../common/errors.js';
 import { log } from './injection.js';
 import { methodParameters, standsFor, takesMore } from './parameters.js';
@@ -130,7 +131,7 @@ const warned = new WeakSet<Place>();
 export async function resultOf(place: Place, { run }: Call): Promise<unknown> {
   const result = run();
   if (isObservable(result)) throw severalResults(place.where, 'an Observable');
-  const isValue = result !== undefined && !isThenable(result);
+  const isValue = result !== undefined && !isPromiseLike(result);
   if (isValue && !warned.has(place) && !isHandler(place.descriptor.value as object)) {
     warned.add(place);
     log.warn(
@@ -153,6 +154,3 @@ function severalResults(where: string, given: string): CacheOptionsError {
   const accepted = 'a promise of one value, such as firstValueFrom(…)';
   return new CacheOptionsError(where, [{ path: 'what the method returns', given, accepted }]);
 }
-
-const isThenable = (value: unknown): boolean =>
-  typeof (value as { then?: unknown } | null)?.then === 'function';
