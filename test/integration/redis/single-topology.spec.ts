@@ -248,6 +248,20 @@ describe('SingleTopology', () => {
       const openAt = (name: Server): Opened =>
         open({ redis: { port: (name.address() as AddressInfo).port, password: PASSWORD } });
 
+      /** A write has been refused, and over the other connection that was made for that nothing is answered. */
+      async function openBesideSilence() {
+        const accepted: Socket[] = [];
+        const name = await startName((near) =>
+          accepted.push(near) === 1 ? replica.port : undefined,
+        );
+        const { topology, client } = openAt(name);
+        await topology.connect();
+        const { stream } = client;
+        await expect(client.set('k', 'v')).rejects.toThrow('READONLY');
+        const other = (await waitFor(() => accepted[1]))!;
+        return { topology, client, stream, other, name };
+      }
+
       it('the name leads to a master by now → that one, over a new connection', async () => {
         let target = replica.port;
         const name = await startName(() => target);
@@ -262,30 +276,15 @@ describe('SingleTopology', () => {
       });
 
       it('closed while the other connection waits for an answer → ended as well', async () => {
-        const accepted: Socket[] = [];
-        const name = await startName((near) =>
-          accepted.push(near) === 1 ? replica.port : undefined,
-        );
-        const { topology, client } = openAt(name);
-        await topology.connect();
-        await expect(client.set('k', 'v')).rejects.toThrow('READONLY');
-        const other = await waitFor(() => accepted[1]);
-        const ended = once(other!.resume(), 'close');
+        const { topology, other, name } = await openBesideSilence();
+        const ended = once(other.resume(), 'close');
         expect(await timed(Promise.all([topology.close(), ended]))).toBeLessThan(700);
         name.close();
       });
 
       it('R8 nothing is answered over the other connection → it is given up, this one stays', async () => {
-        const accepted: Socket[] = [];
-        const name = await startName((near) =>
-          accepted.push(near) === 1 ? replica.port : undefined,
-        );
-        const { topology, client } = openAt(name);
-        await topology.connect();
-        const { stream } = client;
-        await expect(client.set('k', 'v')).rejects.toThrow('READONLY');
-        const other = await waitFor(() => accepted[1]);
-        await once(other!.resume(), 'close');
+        const { topology, client, stream, other, name } = await openBesideSilence();
+        await once(other.resume(), 'close');
         expect(client.stream).toBe(stream);
         await topology.close();
         name.close();

@@ -16,27 +16,35 @@ import { write } from '../../../lib/store/lua/write.lua.js';
 import { bodyOf, newId } from '../../contract/support/records.js';
 import { waitFor } from '../../support/wait-for.js';
 
+/** Over one server that answers so. */
+function storeOver(
+  sendCommand: (command: Command) => Promise<unknown>,
+  {
+    guard,
+    kind = 'single',
+    name = 'server',
+  }: { guard: CallGuard; kind?: Topology['kind']; name?: string },
+): RedisEntryStore {
+  const client = { isCluster: kind === 'cluster', slots: [], nodes: () => [], sendCommand };
+  const shard = { name, client: client as unknown as RedisClient };
+  const topology: Partial<Topology> = {
+    kind,
+    shardOf: () => shard,
+    shards: () => [shard],
+    formerOwnersOf: () => [],
+  };
+  return new RedisEntryStore(topology as Topology, { instance: 'me', wakePrefix: 'w:', guard });
+}
+
 describe('evicts on a cluster', () => {
   const EVICTED = (evict.replies as readonly string[]).indexOf('evicted');
 
   /** One master, which answers the evict of each key but one. */
   function openStore(unanswered: string): RedisEntryStore {
-    const client = {
-      isCluster: true,
-      slots: [],
-      nodes: () => [],
-      sendCommand: (command: Command) =>
-        command.args.includes(unanswered) ? new Promise(() => undefined) : Promise.resolve(EVICTED),
-    } as unknown as RedisClient;
-    const shard = { name: 'master', client };
-    const topology = {
-      kind: 'cluster',
-      shardOf: () => shard,
-      shards: () => [shard],
-      formerOwnersOf: () => [],
-    } as unknown as Topology;
+    const answer = ({ args }: Command): Promise<unknown> =>
+      args.includes(unanswered) ? new Promise(() => undefined) : Promise.resolve(EVICTED);
     const guard = new CallGuard({ readMs: 50, writeMs: 50, clock: systemClock });
-    return new RedisEntryStore(topology, { instance: 'me', wakePrefix: 'w:', guard });
+    return storeOver(answer, { kind: 'cluster', name: 'master', guard });
   }
 
   const KEYS = Array.from({ length: 50 }, (_, i) => `cache:k${i}`);
@@ -62,23 +70,13 @@ const nameOf = ({ args: [text] }: Command): string | undefined =>
 describe('writes in line at a server that is slow', () => {
   it('row 25 what ends a load or a lease → before what begins or writes others', async () => {
     const sent: { name: string | undefined; answer: Deferred<unknown> }[] = [];
-    const client = {
-      isCluster: false,
-      sendCommand: (command: Command) => {
-        const answer = deferred<unknown>();
-        sent.push({ name: nameOf(command), answer });
-        return answer.promise;
-      },
-    } as unknown as RedisClient;
-    const shard = { name: 'slow', client };
-    const topology = {
-      kind: 'single',
-      shardOf: () => shard,
-      shards: () => [shard],
-      formerOwnersOf: () => [],
-    } as unknown as Topology;
+    const send = (command: Command): Promise<unknown> => {
+      const answer = deferred<unknown>();
+      sent.push({ name: nameOf(command), answer });
+      return answer.promise;
+    };
     const guard = new CallGuard({ readMs: 60_000, writeMs: 60_000, clock: systemClock });
-    const store = new RedisEntryStore(topology, { instance: 'me', wakePrefix: 'w:', guard });
+    const store = storeOver(send, { guard });
     const token = newId();
     const stored = { newId: token, body: bodyOf(), softMs: 0, ttlMs: 60_000 };
     const begun = Array.from({ length: 1_024 + 64 }, (_, i) =>
@@ -109,20 +107,10 @@ describe('writes in line at a server that is slow', () => {
 
 describe('writes to a server that has gone', () => {
   it('R8 all of a tick fail, tick after tick → it is known not to answer', async () => {
-    const client = {
-      isCluster: false,
-      sendCommand: () => Promise.reject(new Error('Connection is closed.')),
-    } as unknown as RedisClient;
-    const shard = { name: 'gone', client };
-    const topology = {
-      kind: 'single',
-      shardOf: () => shard,
-      shards: () => [shard],
-      formerOwnersOf: () => [],
-    } as unknown as Topology;
+    const send = (): Promise<never> => Promise.reject(new Error('Connection is closed.'));
     const ping = (): Promise<never> => new Promise(() => undefined);
     const guard = new CallGuard({ readMs: 5_000, writeMs: 5_000, clock: systemClock, ping });
-    const store = new RedisEntryStore(topology, { instance: 'me', wakePrefix: 'w:', guard });
+    const store = storeOver(send, { name: 'gone', guard });
     const stored = { newId: newId(), body: bodyOf(), softMs: 0, ttlMs: 60_000 };
     for (let i = 0; i < 5; i++) {
       expect(guard.state('gone')).toBe('closed');
